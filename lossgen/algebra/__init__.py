@@ -1,0 +1,1 @@
+"""The language of formulas: axes, tensors, reductions and the vocabulary of stable functions."""

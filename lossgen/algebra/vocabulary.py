@@ -1,0 +1,234 @@
+"""The operator table: stable functions with their exact meaning, derivative and notation.
+
+A row is the whole knowledge about a function on the symbolic side; each backend adds its spelling. ``exact`` is what the function *is*, and
+every other column is tested against it in high precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from lossgen.algebra.nodes import Where
+
+Build = Callable[..., sp.Expr]
+
+
+class StableFunction(sp.Function):  # type: ignore[misc]
+    """Base of the vocabulary; subclasses are made by `_row`."""
+
+    row: Operator
+
+    @classmethod
+    def eval(cls, *args: sp.Expr) -> sp.Expr | None:
+        return cls.row.fold(*args) if cls.row.fold else None
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self.row.derivative[argindex - 1](*self.args)
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_is_extended_real(self) -> bool:
+        return True
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.row.sign == "positive" else None
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if self.row.sign in ("positive", "nonnegative") else None
+
+    def _eval_is_negative(self) -> bool | None:
+        return True if self.row.sign == "negative" else None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One row of the vocabulary.
+
+    Attributes
+    ----------
+    name : str
+        Name in expressions and in generated code.
+    exact : callable
+        Builds the exact meaning from the arguments, without vocabulary functions.
+    derivative : tuple of callables
+        Partial derivative by each argument, in the vocabulary.
+    domain : tuple of str
+        Where each argument may lie: ``real``, ``positive``, ``nonnegative``, ``negative`` (a <= 0), ``unit``, ``above_minus_one``.
+    sign : str
+        What is known of the value: ``any``, ``positive``, ``nonnegative``, ``negative``.
+    latex : str
+        Format string with ``{0}``, ``{1}`` for the arguments.
+    fold : callable, optional
+        Automatic evaluation at special arguments; returns None where nothing applies.
+    """
+
+    name: str
+    exact: Build
+    derivative: tuple[Build, ...]
+    domain: tuple[str, ...]
+    sign: str
+    latex: str
+    fold: Callable[..., sp.Expr | None] | None = None
+
+
+OPERATORS: dict[str, Operator] = {}
+
+
+def _row(
+    name: str,
+    exact: Build,
+    derivative: tuple[Build, ...],
+    domain: tuple[str, ...],
+    sign: str,
+    latex: str,
+    fold: Callable[..., sp.Expr | None] | None = None,
+) -> Any:
+    row = Operator(name, exact, derivative, domain, sign, latex, fold)
+    OPERATORS[name] = row
+    return type(name, (StableFunction,), {"row": row, "nargs": (len(domain),)})
+
+
+def _zero_at(argument: int = 0) -> Callable[..., sp.Expr | None]:
+    return lambda *args: sp.S.Zero if args[argument].is_zero else None
+
+
+
+
+log1p = _row(
+    "log1p", lambda a: sp.log(1 + a), (lambda a: 1 / (1 + a),), ("above_minus_one",), "any", r"\operatorname{log1p}\left({0}\right)", _zero_at()
+)
+expm1 = _row("expm1", lambda a: sp.exp(a) - 1, (lambda a: sp.exp(a),), ("real",), "any", r"\operatorname{expm1}\left({0}\right)", _zero_at())
+sigmoid = _row(
+    "sigmoid",
+    lambda a: 1 / (1 + sp.exp(-a)),
+    (lambda a: sigmoid(a) * sigmoid(-a),),
+    ("real",),
+    "positive",
+    r"\sigma\left({0}\right)",
+    lambda a: sp.Rational(1, 2) if a.is_zero else None,
+)
+softplus = _row(
+    "softplus", lambda a: sp.log(1 + sp.exp(a)), (lambda a: sigmoid(a),), ("real",), "positive", r"\operatorname{softplus}\left({0}\right)"
+)
+# 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after factoring.
+omexp = _row("omexp", lambda a: 1 - sp.exp(a), (lambda a: -sp.exp(a),), ("negative",), "nonnegative", r"\left(1 - e^{{{0}}}\right)", _zero_at())
+log1mexp = _row(
+    "log1mexp",
+    lambda a: sp.log(1 - sp.exp(a)),
+    (lambda a: -sp.exp(a - log1mexp(a)),),
+    ("negative",),
+    "negative",
+    r"\log\left(1 - e^{{{0}}}\right)",
+)
+logaddexp = _row(
+    "logaddexp",
+    lambda a, b: sp.log(sp.exp(a) + sp.exp(b)),
+    (lambda a, b: sigmoid(a - b), lambda a, b: sigmoid(b - a)),
+    ("real", "real"),
+    "any",
+    r"\operatorname{{logaddexp}}\left({0}, {1}\right)",
+)
+logcosh = _row(
+    "logcosh", lambda a: sp.log(sp.cosh(a)), (lambda a: sp.tanh(a),), ("real",), "nonnegative", r"\log\cosh\left({0}\right)", _zero_at()
+)
+sech2 = _row(
+    "sech2",
+    lambda a: 1 / sp.cosh(a) ** 2,
+    (lambda a: -2 * sp.tanh(a) * sech2(a),),
+    ("real",),
+    "positive",
+    r"\operatorname{{sech}}^2\left({0}\right)",
+)
+xlogy = _row(
+    "xlogy",
+    lambda a, b: Where(sp.Eq(a, 0), 0, a * sp.log(b)),
+    (lambda a, b: sp.log(b), lambda a, b: Where(sp.Eq(a, 0), 0, a / b)),
+    ("real", "nonnegative"),
+    "any",
+    r"{0} \log {1}",
+    lambda a, b: sp.S.Zero if a.is_zero or b == 1 else None,
+)
+xlog1py = _row(
+    "xlog1py",
+    lambda a, b: Where(sp.Eq(a, 0), 0, a * sp.log(1 + b)),
+    (lambda a, b: log1p(b), lambda a, b: Where(sp.Eq(a, 0), 0, a / (1 + b))),
+    ("real", "above_minus_one"),
+    "any",
+    r"{0} \operatorname{{log1p}}\left({1}\right)",
+    lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else None,
+)
+hypot = _row(
+    "hypot",
+    lambda a, b: sp.sqrt(a**2 + b**2),
+    (
+        lambda a, b: Where(sp.Eq(hypot(a, b), 0), 0, a / hypot(a, b)),
+        lambda a, b: Where(sp.Eq(hypot(a, b), 0), 0, b / hypot(a, b)),
+    ),
+    ("real", "real"),
+    "nonnegative",
+    r"\operatorname{{hypot}}\left({0}, {1}\right)",
+)
+xmlog1p = _row(
+    "xmlog1p",
+    lambda a: a - sp.log(1 + a),
+    (lambda a: a / (1 + a),),
+    ("above_minus_one",),
+    "nonnegative",
+    r"\left({0} - \operatorname{{log1p}}\left({0}\right)\right)",
+    _zero_at(),
+)
+expm1mx = _row(
+    "expm1mx",
+    lambda a: sp.exp(a) - 1 - a,
+    (lambda a: expm1(a),),
+    ("real",),
+    "nonnegative",
+    r"\left(e^{{{0}}} - 1 - {0}\right)",
+    _zero_at(),
+)
+log1psq = _row(
+    "log1psq",
+    lambda a: sp.log(1 + a**2),
+    (lambda a: 2 * a / (1 + a**2),),
+    ("real",),
+    "nonnegative",
+    r"\operatorname{{log1p}}\left({0}^2\right)",
+    _zero_at(),
+)
+
+
+class logshare(sp.Function):  # type: ignore[misc]  # noqa: N801 - a function in formulas
+    """``logshare(a, L)`` = a - L with L a ``lse`` reduction that has exp(a) among its terms: the log of a softmax entry, never positive.
+
+    An atom, because SymPy would distribute factors over a difference and L must stay a (maximum, rest) pair to keep every digit.
+    """
+
+    nargs = (2,)
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_is_extended_real(self) -> bool:
+        return True
+
+    def _eval_is_nonpositive(self) -> bool:
+        return True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.One if argindex == 1 else sp.S.NegativeOne
+
+
+def exact(expr: sp.Expr) -> sp.Expr:
+    """Return `expr` with every vocabulary function replaced by its exact meaning."""
+    mapping: dict[sp.Expr, sp.Expr] = {}
+    for node in sp.postorder_traversal(expr):
+        if isinstance(node, StableFunction):
+            mapping[node] = node.row.exact(*(arg.xreplace(mapping) for arg in node.args))
+        elif isinstance(node, logshare):
+            mapping[node] = node.args[0].xreplace(mapping) - node.args[1].xreplace(mapping)
+    return expr.xreplace(mapping)

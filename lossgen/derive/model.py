@@ -1,0 +1,57 @@
+"""What derivation hands on: routines, each the straight mathematics of one kernel over one sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from lossgen.algebra.axes import Axis
+from lossgen.algebra.tensors import Element, Tensor
+from lossgen.spec.model import Stage
+
+KINDS = ("values", "value", "gradient", "gradient_all", "hessian", "hvp")
+
+
+@dataclass(frozen=True)
+class Routine:
+    """The mathematics of one kernel over one sample.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    inputs : tuple of Tensor
+        What it may read, in the order of the kernel's arguments: tensors, parameters, tangents (role ``tangent``), ``weight`` (role ``weight``,
+        over the item axes), then ``scale0``, ``scale1`` ... (role ``scale``, one number per term; absent in ``values`` and ``hessian``).
+    outputs : tuple of Tensor
+        What it writes (role ``output``), in the order of the kernel's arguments. Every entry is written; an output assigned with ``add`` starts at 0.
+    steps : tuple of Stage
+        Sweeps and sorts in order; they assign local tensors (role ``local``) and outputs. A local assigned with ``add`` starts at 0.
+    results : tuple of Expr
+        One number per term: the sum over its items of weight * value. Empty for ``values``, ``hessian`` and ``hvp``.
+    keep : Boolean
+        Where false, results and outputs are 0 and nothing but what the condition itself names is read.
+    extents : tuple
+        Axis -> element of the length tensor that bounds it in this sample.
+    """
+
+    kind: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    steps: tuple[Stage, ...]
+    results: tuple[sp.Expr, ...]
+    keep: Boolean = sp.true
+    extents: tuple[tuple[Axis, Element], ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepass:
+    """What depends on targets and parameters alone: divisor of the mean, factor of its numerator, validity of labels and lengths."""
+
+    inputs: tuple[Tensor, ...]
+    divisor: sp.Expr
+    mean_scale: sp.Expr
+    keep: Boolean = sp.true
+    extents: tuple[tuple[Axis, Element], ...] = ()
