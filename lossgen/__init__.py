@@ -1,0 +1,18 @@
+"""Loss functions and their derivatives, generated from exact mathematics.
+
+``import lossgen.losses as L`` gives the losses. Importing this package loads neither NumPy nor Numba.
+"""
+
+from lossgen.errors import LossError, LossIndexError, LossTypeError, LossValueError, SpecError
+from lossgen.runtime.threads import threads
+from lossgen.version import __version__
+
+__all__ = [
+    "LossError",
+    "LossIndexError",
+    "LossTypeError",
+    "LossValueError",
+    "SpecError",
+    "__version__",
+    "threads",
+]

@@ -1,0 +1,69 @@
+"""Every error that lossgen raises on purpose, each also a builtin exception of the same meaning."""
+
+from __future__ import annotations
+
+__all__ = ["LossError", "LossIndexError", "LossTypeError", "LossValueError", "SpecError"]
+
+
+class LossError(Exception):
+    """Base of all errors of lossgen. Messages name the argument, its value and the fix."""
+
+
+class LossValueError(LossError, ValueError):
+    """A value, shape or name that is not allowed."""
+
+
+class LossTypeError(LossError, TypeError):
+    """A type or dtype that is not allowed, or an operation that a loss does not have."""
+
+
+class LossIndexError(LossError, IndexError):
+    """A class index, label or length outside its range."""
+
+
+class SpecError(LossValueError):
+    """A mistake in a loss declaration, with the place where it was made and the way to fix it.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, in one sentence.
+    file, line : str, int, optional
+        Where the declaration is.
+    loss, argument : str, optional
+        The loss and the argument of its declaration that are concerned.
+    fix : str, optional
+        What to write instead.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        loss: str | None = None,
+        argument: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.loss = loss
+        self.argument = argument
+        self.fix = fix
+
+    def __str__(self) -> str:
+        place = "" if self.file is None else self.file if self.line is None else f"{self.file}:{self.line}"
+        subject = ", ".join(
+            f"{kind} {name!r}"
+            for kind, name in (("loss", self.loss), ("argument", self.argument))
+            if name is not None
+        )
+        text = ": ".join(part for part in (place, subject, self.message) if part)
+        return text if self.fix is None else f"{text}\n  fix: {self.fix}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only fields are state, not constructor arguments, for pickle (worker processes of a build).
+        return (SpecError, (self.message,), self.__dict__)

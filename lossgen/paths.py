@@ -1,0 +1,31 @@
+"""Where the data that belongs to lossgen lies: beside the package in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["generated_folder", "specs_folder", "templates_folder"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _data_folder(name: str) -> Path:
+    # A wheel carries the folders as package data. A checkout (also an editable install) has no such copy
+    # and uses the folders at its root, so that a rebuild is seen at once.
+    packaged = _PACKAGE / "_data" / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / name
+
+
+def generated_folder() -> Path:
+    """Folder of the generated kernels and their manifest."""
+    return _data_folder("generated")
+
+
+def specs_folder() -> Path:
+    """Folder of the loss declarations."""
+    return _data_folder("specs")
+
+
+def templates_folder() -> Path:
+    """Folder of the templates of generated files."""
+    return _data_folder("templates")
