@@ -73,7 +73,7 @@ def check_tree(
     out: Path,
     owned: Callable[[str, bytes], bool] = is_generated,
 ) -> tuple[list[Path], list[Path]]:
-    """Compare without writing: return files that are missing or differ, and generated ones that nobody makes."""
+    """Compare, writing nothing: return files that are missing or differ, and generated ones nobody makes."""
     out = out.resolve()
     contents = _encoded(files)
     stale = [out / name for name, data in sorted(contents.items()) if _read(out / name) != data]
