@@ -12,7 +12,8 @@ from types import ModuleType
 
 from lossgen.console import Console, Progress
 from lossgen.errors import LossError
-from lossgen.runtime.manifest import load_manifest
+from lossgen.paths import generated_folder
+from lossgen.runtime.package import LossPackage
 from lossgen.version import __version__
 
 __all__ = ["main"]
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         code: int = arguments.run(arguments, console)
+        sys.stdout.flush()
     except LossError as error:
         console.error(str(error))
         return 1
@@ -124,7 +126,7 @@ def _build(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _list(arguments: argparse.Namespace, console: Console) -> int:
-    losses = load_manifest()["losses"]
+    losses = LossPackage("lossgen.losses", generated_folder()).manifest["losses"]
     console.table(
         ("loss", "family", "structure", "variants", "summary"),
         [

@@ -1,7 +1,9 @@
 """Settings for the whole suite."""
 
 import os
+from collections.abc import Generator
 
+import pytest
 from hypothesis import settings
 
 # Under pytest-xdist several processes share the cores: every one of them spinning on all cores helps nobody.
@@ -11,3 +13,29 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # The same examples on every run and machine: a failure in continuous integration must be found again at home.
 settings.register_profile("lossgen", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("lossgen")
+
+# Where all peers are installed (see .ci/run) a skipped test is a test that was lost.
+NO_SKIPS = os.environ.get("LOSSGEN_NO_SKIPS") == "1"
+
+
+def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure that says so."""
+    report.outcome = "failed"
+    report.longrepr = f"skipped although LOSSGEN_NO_SKIPS is set: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    expected = hasattr(report, "wasxfail") or item.get_closest_marker("gpu") is not None
+    if NO_SKIPS and report.skipped and not expected:
+        refuse(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if NO_SKIPS and report.skipped:
+        refuse(report)
+    return report

@@ -35,12 +35,14 @@ while True:
 
 
 def tree(version: int, names: tuple[str, ...] = ("a.py", "kernels/b.py", "kernels/c.py")) -> dict[str, str]:
-    return {"__init__.py": "", **{name: f"{HEADER}version = {version}\n" for name in names}}
+    return {"__init__.py": "", **dict.fromkeys(names, f"{HEADER}version = {version}\n")}
 
 
 def contents(out: Path) -> dict[str, str]:
     return {
-        path.relative_to(out).as_posix(): path.read_text() for path in sorted(out.rglob("*")) if path.is_file()
+        path.relative_to(out).as_posix(): path.read_text()
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
     }
 
 
@@ -103,7 +105,10 @@ def test_check_reports_and_leaves_alone(tmp_path: Path) -> None:
     before = contents(out)
     assert check_tree(tree(1), out) == ([], [])
     changed = {"a.py": f"{HEADER}version = 2\n", "new.py": HEADER, "__init__.py": ""}
-    assert check_tree(changed, out) == ([out / "a.py", out / "new.py"], [out / "kernels/b.py", out / "kernels/c.py"])
+    assert check_tree(changed, out) == (
+        [out / "a.py", out / "new.py"],
+        [out / "kernels/b.py", out / "kernels/c.py"],
+    )
     assert contents(out) == before
 
 
@@ -234,7 +239,7 @@ def test_two_at_once_and_a_reader(tmp_path: Path) -> None:
         while not out.exists():
             time.sleep(0.002)
         while time.monotonic() < deadline:
-            # One descriptor is one tree: a reader that enters the folder never meets files of another version.
+            # One descriptor is one tree: who has entered the folder never meets files of another version.
             handle = os.open(out, os.O_RDONLY)
             texts = set()
             try:

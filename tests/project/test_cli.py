@@ -1,0 +1,197 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import lossgen
+from lossgen import cli, console
+from lossgen.errors import LossError, SpecError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Pipeline:
+    """Stands in for the build side: records what it was asked and answers with a report."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        row = SimpleNamespace(
+            name="first", structure="row", variants=2, kernels=14, lines=321, status="built"
+        )
+        report = {"rows": [row], "written": [], "orphans": [], "stale": [], "out": Path.cwd(), "seconds": 1.5}
+        self.report = SimpleNamespace(**(report | changes))
+
+    def build(
+        self, specs: Any, out: Any, targets: Any, check: Any, jobs: Any, progress: Any
+    ) -> SimpleNamespace:
+        self.calls.append((specs, out, targets, check, jobs))
+        progress("first", 1, 1)
+        return self.report
+
+
+def use(monkeypatch: pytest.MonkeyPatch, stand_in: Any) -> None:
+    monkeypatch.setattr(cli, "build_side", lambda module: stand_in)
+
+
+def test_build_passes_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline()
+    use(monkeypatch, pipeline)
+    assert cli.main(["build"]) == 0
+    assert cli.main(["build", "mine", "--out", "there", "--target", "a, b", "--check", "--jobs", "3"]) == 0
+    assert pipeline.calls == [
+        (None, None, None, False, None),
+        (Path("mine"), Path("there"), ("a", "b"), True, 3),
+    ]
+
+
+def test_build_prints_a_plain_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, Pipeline(written=[Path("a")]))
+    assert cli.main(["build"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["loss", "structure", "variants", "kernels", "lines", "status"]
+    assert lines[1].split() == ["first", "row", "2", "14", "321", "built"]
+    assert lines[2] == "1 losses in .: 1 files written (1.5 s)"
+
+
+@pytest.mark.parametrize("fault", ["stale", "orphans"])
+def test_check_fails_and_names_the_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    use(monkeypatch, Pipeline(**{fault: [Path("generated/odd.py")]}))
+    assert cli.main(["build", "--check"]) == 1
+    captured = capsys.readouterr()
+    assert "generated/odd.py" in captured.err
+    assert "run `lossgen build`" in captured.out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (LossError("x must be positive"), "lossgen: x must be positive\n"),
+        (
+            SpecError("unknown", file="a.py", line=3, fix="say Pred"),
+            "lossgen: a.py:3: unknown\n  fix: say Pred\n",
+        ),
+        (KeyboardInterrupt(), "lossgen: interrupted; nothing was changed\n"),
+    ],
+)
+def test_errors_are_short(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise error
+
+    use(monkeypatch, SimpleNamespace(build=fail))
+    assert cli.main(["build"]) == (130 if isinstance(error, KeyboardInterrupt) else 1)
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["paint"], ["build", "--jobs", "0"], ["build", "--target", ","], ["list", "extra"]]
+)
+def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: lossgen")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"lossgen {lossgen.__version__}\n"
+
+
+def test_missing_build_extra_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(module: str) -> None:
+        raise ModuleNotFoundError("No module named 'sympy'", name="sympy")
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(LossError, match=r"pip install 'lossgen\[build\]'"):
+        cli.build_side("lossgen.pipeline")
+
+
+def test_own_missing_module_is_a_bug_not_advice() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        cli.build_side("lossgen.no_such_module")
+
+
+def test_verify_exit_code_follows_the_points(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def verify(names: tuple[str, ...]) -> list[SimpleNamespace]:
+        asked.append(names)
+        measured = {"points": 4096, "worst_ulp": 1.234, "failed": len(names), "uncertified": 0}
+        return [SimpleNamespace(loss="first", variant="", output="value", dtype="float32", **measured)]
+
+    use(monkeypatch, SimpleNamespace(verify=verify))
+    assert cli.main(["verify"]) == 0
+    assert cli.main(["verify", "first"]) == 1
+    assert asked == [(), ("first",)]
+    assert "1.23" in capsys.readouterr().out
+
+
+def test_list_shows_the_manifest() -> None:
+    losses = json.loads((ROOT / "generated" / "manifest.json").read_text())["losses"]
+    code = "import sys; from lossgen.cli import main; main(['list']); print('sympy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    *table, loaded = done.stdout.splitlines()
+    assert loaded == "False"
+    assert [line.split()[0] for line in table[1:]] == sorted(losses)
+    for line in table[1:]:
+        loss = losses[line.split()[0]]
+        assert line.endswith(loss["summary"])
+        assert loss["structure"] in line.split()
+        assert loss["family"] in line
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -m lossgen.cli list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1)
+    assert done.stderr == ""
+
+
+def test_plain_table_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "RichConsole", None)
+    out = io.StringIO()
+    console.Console(out=out, err=out).table(("name", "n"), [("a", 5), ("long", 12)])
+    assert out.getvalue() == "name   n\na      5\nlong  12\n"
+
+
+def test_terminal_gets_colour_and_progress(tmp_path: Path) -> None:
+    """On a terminal the table is drawn by rich and the progress line appears and goes away again."""
+    code = (
+        "from lossgen.console import Console, Progress\n"
+        "console = Console()\n"
+        "with Progress(console) as progress:\n"
+        "    progress('first', 1, 2)\n"
+        "console.table(('name', 'status'), [('first', 'failed')])\n"
+    )
+    leader, follower = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80"}
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        environment.pop(name, None)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=follower, stderr=follower, check=True
+    )
+    os.close(follower)
+    text = os.read(leader, 65536).decode()
+    os.close(leader)
+    assert "1/2 first" in text
+    assert "\x1b[2K" in text
+    assert "\x1b[31m" in text
