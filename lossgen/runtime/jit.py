@@ -37,7 +37,7 @@ def njit(function: Callable[..., Any] | None = None, *, parallel: bool = False, 
 
 
 def _compile(function: Callable[..., Any], parallel: bool, inline: str) -> Any:
-    options = {"parallel": parallel, "inline": inline, "error_model": "numpy", "nogil": True}
+    options: dict[str, Any] = {"parallel": parallel, "inline": inline, "error_model": "numpy", "nogil": True}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

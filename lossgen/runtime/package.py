@@ -43,7 +43,9 @@ class LossPackage:
             try:
                 manifest = json.loads(path.read_text(encoding="utf-8"))
             except FileNotFoundError:
-                raise LossError(f"{self.name} has no kernels yet ({path} is missing): run lossgen build") from None
+                raise LossError(
+                    f"{self.name} has no kernels yet ({path} is missing): run lossgen build"
+                ) from None
             check_abi(manifest["abi"], self.name)
             self._manifest = manifest
         return self._manifest

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from lossgen.errors import LossTypeError, LossValueError
 
-__all__ = ["requested_threads", "threads"]
+__all__ = ["in_forked_child", "requested_threads", "threads"]
 
 ENVIRONMENT = "LOSSGEN_THREADS"
 _CHOICES = 'use "all", "serial" or a positive integer'
@@ -17,8 +17,24 @@ _CHOICES = 'use "all", "serial" or a positive integer'
 # Innermost last. Process-wide, as thread counts are; an entry stays until its `with` block ends.
 _active: list[threads] = []
 
+_forked = False
 
-class threads:  # noqa: N801 - used as a function and as a context manager
+
+def _mark_forked() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
+
+
+def in_forked_child() -> bool:
+    """Whether this process was forked after lossgen was imported, so that thread pools may be dead here."""
+    return _forked
+
+
+class threads:
     """Set the number of threads of large calls, for the process or for a ``with`` block.
 
     Results have the same bits for any number of threads. Small calls never use more than one. Without a

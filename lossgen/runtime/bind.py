@@ -1,0 +1,187 @@
+"""Sort the arguments of a call into tensors, parameters, static choices and options."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossgen.errors import LossError, LossTypeError, LossValueError
+from lossgen.runtime.manifest import Entry, Static, Variant
+
+__all__ = ["OPTIONS", "Binder", "Request", "choose_variant", "did_you_mean"]
+
+# Keyword options of each operation with their defaults; `axis` is added for losses with a class axis.
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "value": {"weight": None, "where": None, "reduction": "mean", "out": None},
+    "value_and_grad": {
+        "weight": None,
+        "where": None,
+        "reduction": "mean",
+        "upstream": None,
+        "wrt": None,
+        "out": None,
+    },
+    "grad": {"weight": None, "where": None, "reduction": "mean", "upstream": None, "wrt": None, "out": None},
+    "grad_and_hess": {"weight": None, "where": None, "curvature": "exact", "out": None},
+    "hvp": {"weight": None, "where": None, "reduction": "mean", "upstream": None, "out": None},
+}
+
+_ELSEWHERE = {
+    "upstream": "value_and_grad, grad and hvp take it",
+    "wrt": "value_and_grad and grad take it",
+    "curvature": "grad_and_hess takes it",
+    "reduction": "it works element by element, without a reduction",
+    "axis": "this loss has no class axis",
+}
+
+
+class Request:
+    """The sorted arguments of one call; arguments that were left out are not in it, options are."""
+
+    __slots__ = ("options", "params", "static", "tensors")
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.tensors: dict[str, Any] = {}
+        self.params: dict[str, Any] = {}
+        self.static: dict[str, Any] = {}
+        self.options = options
+
+
+class Binder:
+    """Sorts the arguments of one operation of one loss.
+
+    Parameters
+    ----------
+    call : str
+        How the operation is written, for messages.
+    entry : Entry
+        What the manifest says about the loss.
+    operation : str
+        Key of `OPTIONS`.
+    """
+
+    def __init__(self, call: str, entry: Entry, operation: str) -> None:
+        self.call = call
+        self.has_tangent = operation == "hvp"
+        self.tensors = [tensor.name for tensor in entry.tensors]
+        self.required = [tensor.name for tensor in entry.tensors if not tensor.optional]
+        self.options: dict[str, Any] = dict(OPTIONS[operation])
+        if entry.class_axis is not None:
+            self.options["axis"] = 1
+        self._home: dict[str, str] = dict.fromkeys(self.tensors, "tensors")
+        self._home.update({param.name: "params" for param in entry.params})
+        self._home.update({static.name: "static" for static in entry.statics})
+        # A loss may name a parameter like an option: the declaration wins.
+        self._home.update({name: "options" for name in self.options if name not in self._home})
+        self._must = [param.name for param in entry.params if param.required]
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
+        """Sort the arguments; raise LossTypeError for unknown, repeated or missing ones."""
+        request = Request(dict(self.options))
+        if self.has_tangent:
+            args = self._take_tangent(args, kwargs, request)
+        if len(args) > len(self.tensors):
+            raise LossTypeError(self._too_many(len(args)))
+        tensors = request.tensors
+        for name, value in zip(self.tensors, args, strict=False):
+            tensors[name] = value
+        for name, value in kwargs.items():
+            home = self._home.get(name)
+            if home == "params":
+                request.params[name] = value
+            elif home == "options":
+                request.options[name] = value
+            elif home == "static":
+                request.static[name] = value
+            elif home == "tensors":
+                if name in tensors:
+                    raise LossTypeError(f"{self.call} got {name} twice: by position and by keyword")
+                tensors[name] = value
+            elif not (self.has_tangent and name == "v"):
+                raise LossTypeError(self._unknown(name))
+        for name in self.required:
+            if name not in tensors:
+                known = ", ".join(self.tensors)
+                raise LossTypeError(f"{self.call} misses the argument {name}: it takes {known}")
+        for name in self._must:
+            if request.params.get(name) is None:
+                raise LossTypeError(f"{self.call} misses {name}, which has no default: pass {name}=")
+        return request
+
+    def _take_tangent(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], request: Request
+    ) -> tuple[Any, ...]:
+        if "v" in kwargs:
+            request.options["v"] = kwargs["v"]
+            return args
+        by_position = sum(name not in kwargs for name in self.required)
+        if len(args) <= by_position:
+            raise LossTypeError(
+                f"{self.call} misses the direction v: pass it after {self.required[-1]} or as v=, an array "
+                "(or a tuple of arrays) shaped like the predictions"
+            )
+        request.options["v"] = args[-1]
+        return args[:-1]
+
+    def _too_many(self, count: int) -> str:
+        parameters = [name for name, home in self._home.items() if home in ("params", "static")]
+        keyword = f"; pass parameters by keyword, for example {parameters[0]}=" if parameters else ""
+        known = ", ".join(self.tensors)
+        return f"{self.call} takes {len(self.tensors)} array(s) by position ({known}), got {count}{keyword}"
+
+    def _unknown(self, name: str) -> str:
+        if name in _ELSEWHERE:
+            return f"{self.call} takes no {name}: {_ELSEWHERE[name]}"
+        return f"{self.call} has no argument {name!r}{did_you_mean(name, list(self._home))}"
+
+
+def did_you_mean(name: object, names: list[str]) -> str:
+    """Return a hint at the closest allowed name, or at all of them."""
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; allowed: {', '.join(names)}"
+
+
+def choose_variant(loss: str, entry: Entry, request: Request) -> Variant:
+    """Return the variant for the static choices and optional parameters of a call."""
+    optional = [param for param in entry.params if param.optional]
+    if not entry.statics and not optional:
+        return entry.variants[0]
+    wanted: dict[str, Any] = {}
+    for static in entry.statics:
+        given = request.static.get(static.name, static.default)
+        wanted[static.name] = _checked_choice(static, given)
+    for param in optional:
+        wanted[param.name] = request.params.get(param.name, param.default) is not None
+    for variant in entry.variants:
+        if all(variant.static.get(name, _default(entry, name)) == value for name, value in wanted.items()):
+            return variant
+    shipped = "; ".join(_written(variant.static) for variant in entry.variants)
+    raise LossError(f"{loss} has no kernels for {_written(wanted)}. Combinations that exist: {shipped}")
+
+
+def _default(entry: Entry, name: str) -> Any:
+    for static in entry.statics:
+        if static.name == name:
+            return static.default
+    return any(param.name == name and param.default is not None for param in entry.params)
+
+
+def _checked_choice(static: Static, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    for choice in static.choices:
+        # True == 1 in Python, but p=True is a mistake where p is 1 or 2.
+        if isinstance(choice, bool) == isinstance(value, bool) and isinstance(value, (bool, int, float, str)):
+            if choice == value:
+                return choice
+    allowed = " or ".join(repr(choice) for choice in static.choices)
+    same_kind = any(type(choice) is type(value) for choice in static.choices)
+    error = LossValueError if same_kind else LossTypeError
+    raise error(f"{static.name}={value!r} is not a choice: use {allowed}")
+
+
+def _written(static: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in static.items()) or "defaults"

@@ -1,0 +1,225 @@
+"""One call of a loss, prepared: everything that kernels get but their outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lossgen.errors import LossTypeError, LossValueError
+from lossgen.runtime.arrays import Array, as_array, require_numbers
+from lossgen.runtime.bind import Request
+from lossgen.runtime.manifest import Entry, Variant
+from lossgen.runtime.outputs import divide
+from lossgen.runtime.params import prepare_params
+from lossgen.runtime.prepass import check_indices, run_prepass
+from lossgen.runtime.reduction import check_reduction, counted_denominators
+from lossgen.runtime.tensors import axis_dims, prepare_tensors
+from lossgen.runtime.weights import ALL_KEPT, one, read_mask, read_per_item, values_layout
+
+__all__ = ["Call"]
+
+# Samples per block are chosen by shapes alone, so that sums have the same bits for any number of threads.
+BLOCK_ELEMENTS = 4096
+
+
+class Call:
+    """The checked arguments of one call in the form of kernels.
+
+    Parameters
+    ----------
+    loss : str
+        Name of the loss, for messages.
+    entry, variant
+        What the manifest says.
+    request : Request
+        The user's arguments.
+    kernels : Kernels
+        The compiled functions.
+    """
+
+    def __init__(self, loss: str, entry: Entry, variant: Variant, request: Request, kernels: Any) -> None:
+        options = request.options
+        self.loss = loss
+        self.entry = entry
+        self.variant = variant
+        self.kernels = kernels
+        self.reduction = check_reduction(options.get("reduction", "none"))
+        dims = axis_dims(entry, variant.static, options.get("axis"))
+        self.tensors = prepare_tensors(entry, request.tensors, dims)
+        self.params = prepare_params(entry, variant, request.params, self.tensors)
+        self.values_layout = values_layout(entry, variant, self.tensors)
+        self.coefficients = variant.coefficients
+        self.samples = self.tensors.samples
+        per_sample = self.tensors.per_sample
+        self.elements = self.samples * per_sample
+        self.block = max(1, BLOCK_ELEMENTS // per_sample)
+        self.blocks = -(-self.samples // self.block)
+        self.upstream = 1.0
+        self.upstream_items: Array | None = None
+        self._read_upstream(options.get("upstream"))
+        self._read_weights(options["weight"], options["where"])
+        self.denominators = self._prepare_reduction()
+
+    def _read_upstream(self, upstream: Any) -> None:
+        if upstream is None:
+            return
+        if self.reduction == "none":
+            self.upstream_items = read_per_item(
+                upstream, "upstream", self.values_layout, self.tensors.compute
+            )
+            return
+        array = as_array(upstream, "upstream")
+        require_numbers(array, "upstream")
+        if array.size != 1:
+            raise LossValueError(
+                f"upstream has shape {array.shape}, but reduction={self.reduction!r} gives one number: "
+                "pass one number, or reduction='none' for an array"
+            )
+        self.upstream = float(array.reshape(1)[0])
+
+    def _read_weights(self, weight: Any, where: Any) -> None:
+        variant, layout, compute = self.variant, self.values_layout, self.tensors.compute
+        per_sample = not variant.item_axes and variant.terms == 1
+        if where is not None and not per_sample:
+            raise LossValueError(f"{self.loss} takes no where: it has no samples that could be left out")
+        if weight is not None and variant.terms > 1:
+            raise LossValueError(f"{self.loss} takes no weight: its terms count different items")
+        self.mask = ALL_KEPT if where is None else read_mask(where, layout)
+        self.weight = one(compute) if weight is None else read_per_item(weight, "weight", layout, compute)
+        upstream = self.upstream_items
+        if variant.item_axes:
+            self.weight = _filled(self.weight, layout.kernel_shape)
+            if not self.params.uniform:
+                self.params.spread(self.samples)
+            return
+        general = (
+            not self.params.uniform
+            or where is not None
+            or self.weight.size != 1
+            or (upstream is not None and upstream.size != 1)
+            or (variant.mean_scale and self.reduction == "mean")
+        )
+        if general:
+            self.params.spread(self.samples)
+            if per_sample:
+                self.weight = _filled(self.weight, (self.samples,))
+                self.mask = _filled(self.mask, (self.samples,))
+
+    def _prepare_reduction(self) -> list[float]:
+        """Check indices, finish the weights and return what each term is divided by."""
+        variant, tensors, terms = self.variant, self.tensors, self.variant.terms
+        if tensors.empty:
+            self._refuse_empty_classes()
+            return [0.0 if self.reduction in ("mean", "weighted_mean") else 1.0] * terms
+        by_weight = self.reduction == "weighted_mean" or (self.reduction == "mean" and variant.weight_divides)
+        denominators: list[float] | None = None
+        if variant.prepass_args is None:
+            check_indices(self.entry, tensors, self.mask)
+        else:
+            scaled = variant.mean_scale
+            mean_scale = np.empty(self.samples if scaled else 0, tensors.compute)
+            divisor = self.weight if by_weight else np.ones_like(self.weight)
+            total = run_prepass(
+                self.kernels.serial("prepass", variant.suffix),
+                self.entry,
+                tensors,
+                [*self._named(variant.prepass_args), divisor, self.mask],
+                mean_scale,
+            )
+            if scaled and self.reduction == "mean":
+                self.weight = self.weight * mean_scale
+            if terms == 1:
+                denominators = [total]
+        if self.reduction in ("none", "sum"):
+            return [1.0] * terms
+        if self.reduction == "batchmean":
+            shape = tensors.layouts[tensors.first].shape
+            return [float(shape[0]) if shape else 1.0] * terms
+        if denominators is not None:
+            return denominators
+        return counted_denominators(
+            variant, tensors, self.weight if by_weight and terms == 1 else None, self.mask
+        )
+
+    def _named(self, names: Sequence[str]) -> list[Array]:
+        params = dict(zip(self.variant.params, self.params.kernel, strict=True))
+        return [params[name] if name in params else self.tensors.kernel[name] for name in names]
+
+    def _refuse_empty_classes(self) -> None:
+        for tensor in self.entry.tensors:
+            if tensor.role == "class" and self.tensors.kernel[tensor.name].size:
+                first = self.tensors.first
+                raise LossValueError(
+                    f"{first} has shape {self.tensors.layouts[first].shape}: its axis {tensor.over} is empty, "
+                    f"so no value of {tensor.name} is valid"
+                )
+
+    @property
+    def inputs(self) -> list[Array]:
+        """Arrays that kernels read, to which no output may be written directly."""
+        return [*self.tensors.kernel.values(), *self.params.kernel, self.weight, self.mask]
+
+    def scales(self) -> Array:
+        """Return the cotangent factor of each term."""
+        return np.array(
+            [divide(c * self.upstream, d) for c, d in zip(self.coefficients, self.denominators, strict=True)]
+        )
+
+    def run(
+        self,
+        kind: str,
+        outputs: Sequence[Array],
+        *,
+        scales: Array,
+        weight: Array | None = None,
+        tangents: Sequence[Array] = (),
+        partials: Array | None = None,
+    ) -> None:
+        """Run one kind of kernel on this call."""
+        if kind not in self.variant.kinds:
+            raise LossTypeError(f"{self.loss} has no {kind} kernel for these options")
+        arguments: list[Any] = [
+            *self.tensors.kernel.values(),
+            *self.params.kernel,
+            *tangents,
+            self.weight if weight is None else weight,
+            self.mask,
+            scales,
+            *outputs,
+        ]
+        if partials is not None:
+            arguments.append(partials)
+        arguments.append(self.block)
+        self.kernels.run(kind, self.variant.suffix, arguments, self.elements, self.blocks)
+
+    def new_partials(self) -> Array:
+        """Return an array for the sums of each block."""
+        return np.empty((self.blocks, self.variant.terms))
+
+    def reduced(self, partials: Array) -> float:
+        """Combine block sums, always in the same order, into the reduced value."""
+        sums = np.add.reduce(partials, axis=0).tolist()
+        terms = zip(self.coefficients, sums, self.denominators, strict=True)
+        return float(sum(divide(coefficient * total, divisor) for coefficient, total, divisor in terms))
+
+    def item_weight(self) -> Array:
+        """Return the weight of gradients: each sample's weight times its upstream gradient."""
+        if self.upstream_items is None:
+            return self.weight
+        upstream = self.upstream_items
+        if upstream.size == 1:
+            upstream = upstream.reshape((1,) * self.weight.ndim)
+        return self.weight * upstream
+
+    def unreduced_weight(self) -> Array:
+        """Return the weight of unreduced values, which carries the coefficient of a single term."""
+        coefficient = self.coefficients[0]
+        if self.variant.terms > 1 or coefficient == 1.0:
+            return self.weight
+        return self.weight * self.weight.dtype.type(coefficient)
+
+
+def _filled(array: Array, shape: tuple[int, ...]) -> Array:
+    return array if array.shape == shape else np.full(shape, array.flat[0], array.dtype)

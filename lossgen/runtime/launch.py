@@ -1,0 +1,102 @@
+"""Run kernels serially or in threads, safely under fork, Python threads and every threading layer.
+
+Measured on Linux: OpenMP (`omp`) kills a forked child at its first parallel kernel, and `workqueue` aborts the
+process when two Python threads run parallel kernels at once. Neither may happen to a user.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from typing import Any
+
+import numba
+from numba.core import config
+from numba.np.ufunc.parallel import threading_layer
+
+from lossgen.runtime.threads import in_forked_child, requested_threads
+
+__all__ = ["Kernels"]
+
+# Below this many elements a serial kernel (7 us) is done before threads have started.
+PARALLEL_FROM = 2**15
+
+_entry = threading.Lock()
+_layer: str | None = None
+
+
+class Kernels:
+    """The kernels of one generated module, looked up by kind and variant.
+
+    Parameters
+    ----------
+    module : str
+        Import name of the generated module.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = importlib.import_module(module)
+        self._found: dict[tuple[str, str, bool], Any] = {}
+
+    def serial(self, kind: str, suffix: str) -> Any:
+        """Return a serial kernel."""
+        return self._find(kind, suffix, False)
+
+    def run(self, kind: str, suffix: str, arguments: list[Any], elements: int, blocks: int) -> None:
+        """Run a kernel of `elements` elements in `blocks` blocks; the result has the same bits in any way."""
+        count = 1
+        if elements >= PARALLEL_FROM and blocks > 1:
+            count = min(blocks, requested_threads(config.NUMBA_NUM_THREADS))
+        if count > 1:
+            layer = _threading_layer()
+            if layer == "workqueue":
+                # A second thread does not wait: it runs serially beside the first.
+                if _entry.acquire(blocking=False):
+                    try:
+                        self._run_threads(kind, suffix, arguments, count)
+                    finally:
+                        _entry.release()
+                    return
+            elif layer != "none":
+                self._run_threads(kind, suffix, arguments, count)
+                return
+        self._find(kind, suffix, False)(*arguments)
+
+    def _run_threads(self, kind: str, suffix: str, arguments: list[Any], count: int) -> None:
+        kernel = self._find(kind, suffix, True)
+        before = numba.get_num_threads()
+        if before == count:
+            kernel(*arguments)
+            return
+        numba.set_num_threads(count)
+        try:
+            kernel(*arguments)
+        finally:
+            numba.set_num_threads(before)
+
+    def _find(self, kind: str, suffix: str, parallel: bool) -> Any:
+        key = (kind, suffix, parallel)
+        kernel = self._found.get(key)
+        if kernel is None:
+            name = f"{kind}_parallel" if parallel else kind
+            kernel = getattr(self._module, f"{name}__{suffix}" if suffix else name)
+            self._found[key] = kernel
+        return kernel
+
+
+def _threading_layer() -> str:
+    """Return the layer that parallel kernels would run on here, "none" if they must not."""
+    global _layer
+    if in_forked_child():
+        # The parent's OpenMP or TBB threads do not exist here; only workqueue starts anew.
+        explicit = config.THREADING_LAYER == "workqueue"
+        if _layer not in (None, "workqueue") or (_layer is None and not explicit):
+            return "none"
+    if _layer is None:
+        with _entry:
+            try:
+                numba.get_num_threads()  # starts the pool, which is what chooses the layer
+                _layer = threading_layer()
+            except ValueError:
+                _layer = "none"
+    return _layer

@@ -1,0 +1,168 @@
+"""The object that users hold: a loss, called for its value, with its derivatives as methods."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from inspect import Signature
+from types import MappingProxyType
+from typing import Any
+
+from lossgen.runtime.bind import Binder, choose_variant
+from lossgen.runtime.build_side import load_spec
+from lossgen.runtime.call import Call
+from lossgen.runtime.display import documentation, html_card, one_line
+from lossgen.runtime.evaluate import OPERATIONS
+from lossgen.runtime.manifest import Entry, Param, Static, parse_entry
+from lossgen.runtime.package import load_loss
+from lossgen.runtime.signature import operation_signature
+
+__all__ = ["Loss", "Operation"]
+
+# Brings Numba, so it is imported with the first kernel.
+_LAUNCH_MODULE = "lossgen.runtime.launch"
+
+
+class Operation:
+    """One derivative of a loss, as a function with a real signature.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    name : str
+        Which operation.
+    """
+
+    def __init__(self, loss: Loss, name: str) -> None:
+        entry = loss.entry
+        self.__name__ = name
+        self.__qualname__ = f"{loss.name}.{name}"
+        self.__module__ = loss.package
+        self.__signature__ = operation_signature(entry, name)
+        self.__doc__ = documentation(entry, name, self.__signature__)
+        self._loss = loss
+        self._evaluate = OPERATIONS[name]
+        self._binder = Binder(loss.name if name == "value" else f"{loss.name}.{name}", entry, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        loss = self._loss
+        request = self._binder.bind(args, kwargs)
+        variant = choose_variant(loss.name, loss.entry, request)
+        return self._evaluate(Call(loss.name, loss.entry, variant, request, loss.kernels), request)
+
+    def __repr__(self) -> str:
+        return f"<{self.__qualname__}{self.__signature__}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return getattr, (self._loss, self.__name__)
+
+
+class Loss:
+    """A loss function with exact derivatives, compiled on first use.
+
+    Calling it gives the value; `value_and_grad`, `grad`, `grad_and_hess` and `hvp` give derivatives. It is
+    equal to, and pickles as, the loss of the same name in the same package.
+
+    Parameters
+    ----------
+    package : str
+        Import name of the generated package.
+    name : str
+        Name of the loss.
+    manifest : mapping
+        What the package's manifest says about it.
+    """
+
+    def __init__(self, package: str, name: str, manifest: Mapping[str, Any]) -> None:
+        self.package = package
+        self.name = name
+        self.entry: Entry = parse_entry(manifest)
+        self.__name__ = name
+        self.__qualname__ = name
+        self.__module__ = package
+        self._value = Operation(self, "value")
+        self.__signature__: Signature = self._value.__signature__
+        self.__doc__ = self._value.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._value(*args, **kwargs)
+
+    @cached_property
+    def value_and_grad(self) -> Operation:
+        """The value and its gradient, from one pass over the data."""
+        return Operation(self, "value_and_grad")
+
+    @cached_property
+    def grad(self) -> Operation:
+        """The gradient alone."""
+        return Operation(self, "grad")
+
+    @cached_property
+    def grad_and_hess(self) -> Operation:
+        """Gradient and Hessian diagonal, not reduced: for boosting and Newton's method."""
+        return Operation(self, "grad_and_hess")
+
+    @cached_property
+    def hvp(self) -> Operation:
+        """The Hessian times a direction."""
+        return Operation(self, "hvp")
+
+    @cached_property
+    def kernels(self) -> Any:
+        """The compiled functions, imported with Numba on first use."""
+        module = f"{self.package}.{self.entry.module}"
+        return importlib.import_module(_LAUNCH_MODULE).Kernels(module)
+
+    @property
+    def latex(self) -> str:
+        """The formula of one sample's loss."""
+        return self.entry.default_variant.formula
+
+    @cached_property
+    def params(self) -> Mapping[str, Param | Static]:
+        """Parameters and static choices by name, each with its default, domain or choices, and meaning."""
+        named: dict[str, Param | Static] = {param.name: param for param in self.entry.params}
+        named.update({static.name: static for static in self.entry.statics})
+        return MappingProxyType(named)
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Derived mathematical properties."""
+        return MappingProxyType(dict(self.entry.properties))
+
+    @property
+    def accuracy(self) -> Mapping[str, Any] | None:
+        """Measured accuracy of the kernels, or None if it was not measured."""
+        return self.entry.accuracy
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the expression and the kernel text: says what runs."""
+        return self.entry.default_variant.fingerprint
+
+    @property
+    def spec(self) -> Any:
+        """The declaration, for the generator; needs SymPy."""
+        return load_spec(self.package, self.name)
+
+    def __repr__(self) -> str:
+        return one_line(self.package, self.name, self.entry, self.__signature__)
+
+    def _repr_html_(self) -> str:
+        return html_card(self.name, self.entry, self.__signature__)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Loss):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, str, str]:
+        return self.package, self.name, self.fingerprint
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return load_loss, (self.package, self.name)

@@ -1,0 +1,206 @@
+"""What the manifest says about one loss, as read-only records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Axis", "Entry", "Param", "Static", "Tensor", "Variant", "parse_entry"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An array argument: prediction, target, class indices, labels or lengths."""
+
+    name: str
+    role: str
+    axes: tuple[str, ...]
+    is_float: bool
+    over: str | None
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Param:
+    """A run-time parameter: a number, or one number for each entry of an axis."""
+
+    name: str
+    kind: str
+    is_float: bool
+    axes: tuple[str, ...]
+    over: str | None
+    default: Any
+    domain: str
+    optional: bool
+    required: bool
+    doc: str
+
+
+@dataclass(frozen=True)
+class Static:
+    """A static choice: each combination is a kernel of its own."""
+
+    name: str
+    choices: tuple[Any, ...]
+    default: Any
+    doc: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of the sample and the array dimensions that it spans."""
+
+    name: str
+    dims: str
+    when: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One combination of static choices that has kernels."""
+
+    static: Mapping[str, Any]
+    suffix: str
+    kinds: frozenset[str]
+    terms: int
+    item_axes: tuple[str, ...]
+    term_items: tuple[tuple[str, ...], ...]
+    weight_divides: bool
+    prepass_args: tuple[str, ...] | None
+    mean_scale: bool
+    params: tuple[str, ...]
+    wrt_all: tuple[str, ...]
+    no_hessian: str | None
+    coefficients: tuple[float, ...]
+    formula: str
+    gradient_latex: Mapping[str, str]
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Everything the runtime knows about one loss."""
+
+    family: str
+    structure: str
+    summary: str
+    doc: str
+    source: str
+    peers: Mapping[str, str]
+    module: str
+    axes: Mapping[str, Axis]
+    tensors: tuple[Tensor, ...]
+    params: tuple[Param, ...]
+    statics: tuple[Static, ...]
+    variants: tuple[Variant, ...]
+    properties: Mapping[str, Any]
+    accuracy: Mapping[str, Any] | None
+
+    @property
+    def predictions(self) -> tuple[Tensor, ...]:
+        """The tensors that are differentiated by default."""
+        return tuple(tensor for tensor in self.tensors if tensor.role == "pred")
+
+    @property
+    def class_axis(self) -> str | None:
+        """The axis that ``axis=`` moves: the only axis of the loss, where it is declared as dimension 1."""
+        names = list(self.axes)
+        return names[0] if len(names) == 1 and self.axes[names[0]].dims == "1" else None
+
+    @property
+    def default_variant(self) -> Variant:
+        """The variant with every static choice at its default."""
+        return self.variants[0]
+
+
+def parse_entry(raw: Mapping[str, Any]) -> Entry:
+    """Read one loss of the manifest."""
+    params = tuple(_param(item) for item in raw.get("params", ()))
+    names = {param.name for param in params}
+    # An optional parameter is static in being given or not; its name belongs to the parameter.
+    statics = tuple(
+        Static(item["name"], tuple(item["choices"]), item["default"], item.get("doc") or "")
+        for item in raw.get("static", ())
+    )
+    axes = {
+        name: Axis(name, item["dims"].replace(" ", ""), dict(item.get("when") or {}))
+        for name, item in raw.get("axes", {}).items()
+    }
+    defaults = {param.name: param.default is not None for param in params if param.optional}
+    defaults.update({static.name: static.default for static in statics})
+    variants = [_variant(item, params) for item in raw["variants"]]
+    # The variant of all defaults first, whatever order the manifest has.
+    variants.sort(key=lambda variant: {**defaults, **variant.static} != defaults)
+    return Entry(
+        family=raw.get("family", ""),
+        structure=raw.get("structure", ""),
+        summary=raw.get("summary", ""),
+        doc=raw.get("doc", ""),
+        source=raw.get("source", ""),
+        peers=dict(raw.get("peers") or {}),
+        module=raw["module"],
+        axes=axes,
+        tensors=tuple(_tensor(item) for item in raw["tensors"]),
+        params=params,
+        statics=tuple(static for static in statics if static.name not in names),
+        variants=tuple(variants),
+        properties=dict(raw.get("properties") or {}),
+        accuracy=raw.get("accuracy"),
+    )
+
+
+def _tensor(item: Mapping[str, Any]) -> Tensor:
+    return Tensor(
+        name=item["name"],
+        role=item["role"],
+        axes=tuple(item.get("axes") or ()),
+        is_float=item["dtype"] == "float",
+        over=item.get("over"),
+        optional=bool(item.get("optional", False)),
+    )
+
+
+def _param(item: Mapping[str, Any]) -> Param:
+    kind = item["kind"]
+    return Param(
+        name=item["name"],
+        kind=kind,
+        is_float=item.get("dtype", "float") == "float",
+        axes=tuple(item.get("axes") or ()),
+        over=item.get("over"),
+        default=item.get("default"),
+        domain=item.get("domain") or kind,
+        optional=bool(item.get("optional", False)),
+        required="default" not in item or (item["default"] is None and not item.get("optional", False)),
+        doc=item.get("doc") or "",
+    )
+
+
+def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
+    terms = item.get("terms", 1)
+    item_axes = tuple(item.get("item_axes") or ())
+    prepass = item.get("prepass")
+    wrt_all = tuple(item.get("wrt_all") or ())
+    static = dict(item.get("static") or {})
+    in_variant = item.get("params")
+    if in_variant is None:
+        in_variant = [param.name for param in params if not param.optional or static.get(param.name, False)]
+    return Variant(
+        static=static,
+        suffix=item.get("suffix", "").lstrip("_"),
+        kinds=frozenset(item["kinds"]),
+        terms=terms,
+        item_axes=item_axes,
+        term_items=tuple(tuple(axes) for axes in item.get("term_items") or [item_axes] * terms),
+        weight_divides=item.get("mean_divisor") == "weight",
+        prepass_args=None if prepass is None else tuple(prepass["args"]),
+        mean_scale=prepass is not None and bool(prepass.get("mean_scale", False)),
+        params=tuple(in_variant),
+        wrt_all=wrt_all,
+        no_hessian=item.get("no_hessian"),
+        coefficients=tuple(float(number) for number in item.get("coefficients") or [1.0] * terms),
+        formula=item.get("formula", ""),
+        gradient_latex=dict(item.get("gradient_latex") or {}),
+        fingerprint=item.get("fingerprint", ""),
+    )
