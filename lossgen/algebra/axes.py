@@ -38,7 +38,7 @@ class Axis(sp.Symbol):  # type: ignore[misc]
     def __new__(
         cls, name: str, dims: str = "-1", when: Mapping[str, str] | None = None, extent: sp.Expr | None = None
     ) -> Axis:
-        axis: Axis = sp.Symbol.__xnew__(cls, name, integer=True, positive=True)
+        axis: Axis = sp.Symbol.__xnew__(cls, name, integer=True, nonnegative=True)
         axis.dims = dims
         axis.when = tuple(sorted((when or {}).items()))
         axis.extent = extent

@@ -17,10 +17,21 @@ from lossgen.algebra.axes import Axis, Index, fresh
 REDUCTIONS = ("sum", "max", "min", "argmax", "argmin", "lse", "norm")
 
 
-class Where(sp.Expr):  # type: ignore[misc]
-    """``Where(condition, a, b)``: `a` where the condition holds, else `b`; the branch not taken is never looked at."""
+class OwnNode(sp.Expr):  # type: ignore[misc]
+    """Base of the nodes that SymPy must not look into."""
 
     is_commutative = True
+
+    # SymPy's sign analysis must not take a node for a constant coefficient of a polynomial in an extent or index.
+    def _eval_is_polynomial(self, symbols: Any) -> bool:
+        return False
+
+    def _eval_derivative(self, symbol: Any) -> sp.Expr:
+        raise TypeError(f"{type(self).__name__} is differentiated by lossgen.derive, not by SymPy")
+
+
+class Where(OwnNode):
+    """``Where(condition, a, b)``: `a` where the condition holds, else `b`; the branch not taken is never looked at."""
 
     def __new__(cls, condition: Any, a: Any, b: Any) -> sp.Expr:
         condition, a, b = sp.sympify(condition), sp.sympify(a), sp.sympify(b)
@@ -46,10 +57,9 @@ class Where(sp.Expr):  # type: ignore[misc]
         return True if self.args[1].is_integer and self.args[2].is_integer else None
 
 
-class Delta(sp.Expr):  # type: ignore[misc]
+class Delta(OwnNode):
     """Kronecker delta of two integer expressions, in canonical order."""
 
-    is_commutative = True
     is_integer = True
     is_real = True
     is_nonnegative = True
@@ -64,10 +74,9 @@ class Delta(sp.Expr):  # type: ignore[misc]
         return sp.Expr.__new__(cls, *sorted((i, j), key=sp.default_sort_key))
 
 
-class Detach(sp.Expr):  # type: ignore[misc]
+class Detach(OwnNode):
     """The value of its argument, a constant to every derivative."""
 
-    is_commutative = True
     is_real = True
 
     def __new__(cls, expr: Any) -> sp.Expr:
@@ -83,7 +92,7 @@ class Detach(sp.Expr):  # type: ignore[misc]
         return nonnegative
 
 
-class Reduction(sp.Expr):  # type: ignore[misc]
+class Reduction(OwnNode):
     """``Reduction(op, body, index)`` over the whole axis of `index`, which is bound and canonically renamed.
 
     The bound index is named by the height of its binder, so alpha-equal reductions are equal objects. No free index ever bears such a
@@ -91,8 +100,6 @@ class Reduction(sp.Expr):  # type: ignore[misc]
 
     `op` is one of `REDUCTIONS`: ``lse`` is log(sum(exp)), ``norm`` is sqrt(sum of squares), ``argmax`` the first position of the maximum.
     """
-
-    is_commutative = True
 
     def __new__(cls, op: Any, body: Any, index: Index) -> sp.Expr:
         name, body = str(op), sp.sympify(body)
@@ -148,7 +155,11 @@ class Reduction(sp.Expr):  # type: ignore[misc]
         return True if self.op in ("sum", "max", "min") and self.body.is_positive else None
 
     def _eval_is_nonnegative(self) -> bool | None:
-        return True if self.op == "norm" or (self.op in ("sum", "max", "min") and self.body.is_nonnegative) else None
+        return (
+            True
+            if self.op == "norm" or (self.op in ("sum", "max", "min") and self.body.is_nonnegative)
+            else None
+        )
 
     def _sympystr(self, printer: Any) -> str:
         return f"{self.op}[{self.index}]({printer._print(self.body)})"

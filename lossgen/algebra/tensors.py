@@ -9,12 +9,13 @@ from sympy.core.basic import Atom
 
 from lossgen.algebra.axes import Axis
 
-# What membership of a domain tells SymPy's assumption system; bounds that it cannot hold (unit, sign) live in `stabilize`.
+# What membership of a domain tells SymPy's assumption system; bounds that it cannot hold (unit, binary, sign) live in `stabilize`.
 DOMAINS: dict[str, dict[str, bool]] = {
     "real": {},
     "positive": {"positive": True},
     "nonnegative": {"nonnegative": True},
     "unit": {"nonnegative": True},
+    "binary": {"nonnegative": True},
     "sign": {"zero": False},
 }
 
@@ -51,7 +52,13 @@ class Tensor(Atom):  # type: ignore[misc]
         domain: str = "real",
     ) -> Tensor:
         tensor: Tensor = Atom.__new__(cls)
-        tensor.name, tensor.axes, tensor.dtype, tensor.role, tensor.domain = name, tuple(axes), dtype, role, domain
+        tensor.name, tensor.axes, tensor.dtype, tensor.role, tensor.domain = (
+            name,
+            tuple(axes),
+            dtype,
+            role,
+            domain,
+        )
         return tensor
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -67,7 +74,9 @@ class Tensor(Atom):  # type: ignore[misc]
         positions = position if isinstance(position, tuple) else (position,)
         if len(positions) != len(self.axes):
             names = ", ".join(axis.name for axis in self.axes)
-            raise IndexError(f"`{self.name}` has {len(self.axes)} axes ({names}) but got {len(positions)} indices")
+            raise IndexError(
+                f"`{self.name}` has {len(self.axes)} axes ({names}) but got {len(positions)} indices"
+            )
         return Element(self, *positions)
 
 
@@ -91,6 +100,13 @@ class Element(sp.Expr):  # type: ignore[misc]
     def positions(self) -> tuple[sp.Expr, ...]:
         positions: tuple[sp.Expr, ...] = self.args[1:]
         return positions
+
+    # SymPy's sign analysis must not take an entry for a constant coefficient of a polynomial in an extent or index.
+    def _eval_is_polynomial(self, symbols: Any) -> bool:
+        return False
+
+    def _eval_derivative(self, symbol: Any) -> sp.Expr:
+        return sp.S.Zero
 
     def _eval_is_real(self) -> bool:
         return True

@@ -97,12 +97,24 @@ def _zero_at(argument: int = 0) -> Callable[..., sp.Expr | None]:
     return lambda *args: sp.S.Zero if args[argument].is_zero else None
 
 
-
-
 log1p = _row(
-    "log1p", lambda a: sp.log(1 + a), (lambda a: 1 / (1 + a),), ("above_minus_one",), "any", r"\operatorname{log1p}\left({0}\right)", _zero_at()
+    "log1p",
+    lambda a: sp.log(1 + a),
+    (lambda a: 1 / (1 + a),),
+    ("above_minus_one",),
+    "any",
+    r"\operatorname{{log1p}}\left({0}\right)",
+    _zero_at(),
 )
-expm1 = _row("expm1", lambda a: sp.exp(a) - 1, (lambda a: sp.exp(a),), ("real",), "any", r"\operatorname{expm1}\left({0}\right)", _zero_at())
+expm1 = _row(
+    "expm1",
+    lambda a: sp.exp(a) - 1,
+    (lambda a: sp.exp(a),),
+    ("real",),
+    "any",
+    r"\operatorname{{expm1}}\left({0}\right)",
+    _zero_at(),
+)
 sigmoid = _row(
     "sigmoid",
     lambda a: 1 / (1 + sp.exp(-a)),
@@ -113,10 +125,23 @@ sigmoid = _row(
     lambda a: sp.Rational(1, 2) if a.is_zero else None,
 )
 softplus = _row(
-    "softplus", lambda a: sp.log(1 + sp.exp(a)), (lambda a: sigmoid(a),), ("real",), "positive", r"\operatorname{softplus}\left({0}\right)"
+    "softplus",
+    lambda a: sp.log(1 + sp.exp(a)),
+    (lambda a: sigmoid(a),),
+    ("real",),
+    "positive",
+    r"\operatorname{{softplus}}\left({0}\right)",
 )
 # 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after factoring.
-omexp = _row("omexp", lambda a: 1 - sp.exp(a), (lambda a: -sp.exp(a),), ("negative",), "nonnegative", r"\left(1 - e^{{{0}}}\right)", _zero_at())
+omexp = _row(
+    "omexp",
+    lambda a: 1 - sp.exp(a),
+    (lambda a: -sp.exp(a),),
+    ("negative",),
+    "nonnegative",
+    r"\left(1 - e^{{{0}}}\right)",
+    _zero_at(),
+)
 log1mexp = _row(
     "log1mexp",
     lambda a: sp.log(1 - sp.exp(a)),
@@ -128,13 +153,19 @@ log1mexp = _row(
 logaddexp = _row(
     "logaddexp",
     lambda a, b: sp.log(sp.exp(a) + sp.exp(b)),
-    (lambda a, b: sigmoid(a - b), lambda a, b: sigmoid(b - a)),
+    (lambda a, b: firstshare(a, b), lambda a, b: firstshare(b, a)),
     ("real", "real"),
     "any",
     r"\operatorname{{logaddexp}}\left({0}, {1}\right)",
 )
 logcosh = _row(
-    "logcosh", lambda a: sp.log(sp.cosh(a)), (lambda a: sp.tanh(a),), ("real",), "nonnegative", r"\log\cosh\left({0}\right)", _zero_at()
+    "logcosh",
+    lambda a: sp.log(sp.cosh(a)),
+    (lambda a: sp.tanh(a),),
+    ("real",),
+    "nonnegative",
+    r"\log\cosh\left({0}\right)",
+    _zero_at(),
 )
 sech2 = _row(
     "sech2",
@@ -198,6 +229,45 @@ log1psq = _row(
     ("real",),
     "nonnegative",
     r"\operatorname{{log1p}}\left({0}^2\right)",
+    _zero_at(),
+)
+
+# exp(a) / (exp(a) + exp(b)): the derivative of logaddexp, which gives 0 (not NaN) where both are minus infinity.
+firstshare = _row(
+    "firstshare",
+    lambda a, b: 1 / (1 + sp.exp(b - a)),
+    (lambda a, b: firstshare(a, b) * firstshare(b, a), lambda a, b: -firstshare(a, b) * firstshare(b, a)),
+    ("real", "real"),
+    "nonnegative",
+    r"\sigma\left({0} - {1}\right)",
+)
+# A product whose first factor switches the second one off: 0 where it is 0, also if the second is infinite.
+gated = _row(
+    "gated",
+    lambda a, b: a * b,
+    (lambda a, b: b, lambda a, b: a),
+    ("real", "real"),
+    "any",
+    r"{0} \cdot {1}",
+    lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else a * b if a.is_number else None,
+)
+# 1, but 0 where a logarithm is minus infinity: asks whether a quantity kept as its logarithm is positive.
+alive = _row(
+    "alive",
+    lambda a: sp.S.One,
+    (lambda a: sp.S.Zero,),
+    ("real",),
+    "nonnegative",
+    r"\left[{0} > -\infty\right]",
+)
+# a**2 / b as a * (a / b), which neither overflows nor vanishes before the result does.
+sqdiv = _row(
+    "sqdiv",
+    lambda a, b: a**2 / b,
+    (lambda a, b: 2 * a / b, lambda a, b: -((a / b) ** 2)),
+    ("real", "positive"),
+    "nonnegative",
+    r"\frac{{{0}^2}}{{{1}}}",
     _zero_at(),
 )
 

@@ -1,106 +1,32 @@
-"""What a declaration becomes: the exact mathematics of one sample, as a short program of stages.
+"""What a declaration is: the `Loss`, its parameters and variants, and weighted sums of losses.
 
-``Program`` is what every later layer works on. Its stages run in order; each assigns local tensors. Its terms say how samples become a value.
+The mathematics of one variant is a `Program` (see `lossgen.spec.program`, whose names are found here too).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
-from sympy.logic.boolalg import Boolean
 
-from lossgen.algebra.axes import Axis, Index
-from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.axes import Axis
+from lossgen.errors import SpecError
+from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term, renamed
 
-
-@dataclass(frozen=True)
-class Assign:
-    """``target = expr`` or ``target += expr``, where `guard` holds; positions outside the guard are never evaluated."""
-
-    target: Element
-    expr: sp.Expr
-    add: bool = False
-    guard: Boolean = sp.true
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A nest of loops over `indices` (first outermost), running `body` at each point; `reverse` runs every loop downwards.
-
-    A map has assignments that read only earlier tensors; a recurrence reads entries of its own target that the loop order has already
-    written. With ``positive`` the recurrence is known to stay positive and may be kept as a logarithm.
-    """
-
-    indices: tuple[Index, ...]
-    body: tuple[Assign, ...]
-    reverse: bool = False
-    positive: bool = False
-
-
-@dataclass(frozen=True)
-class Sort:
-    """``order[i]`` = position of the i-th entry of `key` in sorted order; stable, constant to every derivative."""
-
-    order: Tensor
-    index: Index
-    key: sp.Expr
-    descending: bool = False
-
-
-Stage = Sweep | Sort
-
-
-@dataclass(frozen=True)
-class Term:
-    """A weighted family of items: ``coefficient * sum(weight * value) / divisor``.
-
-    Attributes
-    ----------
-    items : tuple of Index
-        Item axes inside the sample (a loss that couples samples has one value per anchor); empty for one value per sample.
-    value : Expr
-        Loss of one item.
-    keep : Boolean
-        Where false the sample gives 0, takes no part in the mean and is not read.
-    mean_by : Expr
-        What one item adds to the divisor of the mean, the sample weight left out; reads targets and parameters only.
-    mean_weighted : bool
-        Whether ``reduction="mean"`` divides by the sum of ``weight * mean_by`` instead of the sum of ``mean_by``.
-    mean_scale : Expr
-        Extra factor of the numerator in a mean (1 / target length); reads targets and parameters only.
-    """
-
-    value: sp.Expr
-    items: tuple[Index, ...] = ()
-    coefficient: sp.Expr = sp.S.One
-    keep: Boolean = sp.true
-    mean_by: sp.Expr = sp.S.One
-    mean_weighted: bool = False
-    mean_scale: sp.Expr = sp.S.One
-
-
-@dataclass(frozen=True)
-class Program:
-    """One static variant of a loss over one sample.
-
-    ``inputs`` holds the tensors of the call and then the run-time parameters, in signature order. ``extents`` maps an axis to the length
-    tensor's element that bounds it in this sample.
-    """
-
-    inputs: tuple[Tensor, ...]
-    terms: tuple[Term, ...]
-    stages: tuple[Stage, ...] = ()
-    extents: tuple[tuple[Axis, Element], ...] = ()
-
-    @property
-    def predictions(self) -> tuple[Tensor, ...]:
-        return tuple(tensor for tensor in self.inputs if tensor.role == "pred")
-
-    @property
-    def differentiable(self) -> tuple[Tensor, ...]:
-        return tuple(tensor for tensor in self.inputs if tensor.dtype == "float")
+__all__ = [
+    "Assign",
+    "Composition",
+    "Loss",
+    "Parameter",
+    "Part",
+    "Program",
+    "Sort",
+    "Stage",
+    "Sweep",
+    "Term",
+    "Variant",
+]
 
 
 @dataclass(frozen=True)
@@ -116,10 +42,17 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     optional: bool = False
     doc: str = ""
+    domain: str = "real"
+    relaxed_by: str = ""
 
     @property
     def static(self) -> bool:
         return bool(self.choices)
+
+    @property
+    def default_choice(self) -> Any:
+        """The static choice that the default stands for: for an optional parameter, whether it is given."""
+        return self.default is not None if self.optional else self.default
 
 
 @dataclass(frozen=True)
@@ -146,7 +79,6 @@ class Loss:
     axes: tuple[Axis, ...] = ()
     file: str = ""
     line: int = 0
-    identities: tuple[Any, ...] = field(default=())
 
     @property
     def summary(self) -> str:
@@ -154,9 +86,86 @@ class Loss:
 
     def variant(self, **static: Any) -> Variant:
         """Return the shipped variant with these static choices (defaults for the rest)."""
-        wanted = {p.name: p.default for p in self.parameters if p.static} | static
+        wanted = {p.name: p.default_choice for p in self.parameters if p.static} | static
         for variant in self.variants:
             if dict(variant.static) == wanted:
                 return variant
         shipped = "; ".join(str(dict(v.static)) for v in self.variants)
-        raise KeyError(f"{self.name}: no shipped variant {wanted}; shipped: {shipped}")
+        raise SpecError(
+            f"no variant {wanted}",
+            loss=self.name,
+            fix=f"add it to `variants` of the declaration; declared: {shipped}",
+        )
+
+    def with_(self, **static: Any) -> Loss:
+        """Return the loss with static choices fixed; what is fixed is no parameter any more."""
+        variant = self.variant(**static)
+        axes = tuple(_resolved(axis, dict(variant.static)) for axis in self.axes)
+        kept = tuple(p for p in self.parameters if p.name not in static)
+        remaining = tuple((k, v) for k, v in variant.static if k not in static)
+        return replace(
+            self, parameters=kept, axes=axes, variants=(replace(variant, static=remaining, suffix=""),)
+        )
+
+    def rename(self, **names: str) -> Loss:
+        """Return the loss with run-time parameters renamed: ``soft_dice.rename(smooth="dice_smooth")``."""
+        by_name = {p.name: p for p in self.parameters}
+        for old in names:
+            if old not in by_name or by_name[old].static:
+                raise SpecError(
+                    f"`{old}` is no run-time argument",
+                    loss=self.name,
+                    argument=old,
+                    fix=f"choose among {sorted(by_name)}",
+                )
+        parameters = tuple(replace(p, name=names.get(p.name, p.name)) for p in self.parameters)
+        variants = tuple(replace(v, program=renamed(v.program, names)) for v in self.variants)
+        return replace(self, parameters=parameters, variants=variants)
+
+    def __mul__(self, factor: Any) -> Composition:
+        return as_composition(self) * factor
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Composition:
+        return as_composition(self) + other
+
+
+@dataclass(frozen=True)
+class Part:
+    """One loss inside a composition; its first variant is the one meant."""
+
+    coefficient: sp.Rational
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class Composition:
+    """``0.5 * a + 0.5 * b``: each part reduces by its own rule, then the values add."""
+
+    parts: tuple[Part, ...]
+
+    def __add__(self, other: Any) -> Composition:
+        return Composition(self.parts + as_composition(other).parts)
+
+    def __mul__(self, factor: Any) -> Composition:
+        number = sp.Rational(str(factor))
+        return Composition(tuple(replace(part, coefficient=part.coefficient * number) for part in self.parts))
+
+    __rmul__ = __mul__
+
+
+def as_composition(value: Any) -> Composition:
+    """Return a loss or composition as a composition."""
+    if isinstance(value, Composition):
+        return value
+    if isinstance(value, Loss):
+        return Composition((Part(sp.S.One, value),))
+    raise TypeError(f"only losses add up to a loss, got {value!r}")
+
+
+def _resolved(axis: Axis, static: dict[str, Any]) -> Axis:
+    for flag, dims in axis.when:
+        if static.get(flag):
+            return Axis(axis.name, dims, None, axis.extent)
+    return axis

@@ -1,0 +1,302 @@
+"""``@loss``: from a Python function over symbols to a `Loss`.
+
+Names, roles, axes and domains are in the signature, the formula is the body, the documentation is the docstring.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from lossgen.algebra.axes import Axis, Index
+from lossgen.algebra.nodes import Reduction
+from lossgen.algebra.tensors import Element, Tensor, elements
+from lossgen.errors import SpecError
+from lossgen.spec.language import Body, Sample, running
+from lossgen.spec.model import Assign, Loss, Parameter, Program, Sort, Sweep, Term, Variant
+from lossgen.spec.roles import Role
+from lossgen.spec.structure import classify
+
+
+def loss(
+    *,
+    family: str,
+    source: str = "",
+    peers: Mapping[str, str] | None = None,
+    variants: Sequence[Mapping[str, Any]] = (),
+    structure: str | None = None,
+) -> Callable[[Callable[..., Any]], Loss]:
+    """Declare a loss; the decorated name becomes a `Loss`.
+
+    Parameters
+    ----------
+    family : str
+        Heading under which the loss is listed.
+    source : str
+        Where the formula comes from.
+    peers : mapping
+        Name of the same loss in other libraries: ``{"torch": "huber_loss"}``.
+    variants : sequence of mapping
+        Combinations of static choices to ship besides the default and each single change from it.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Loss:
+        code = function.__code__
+        context = {"file": code.co_filename, "line": code.co_firstlineno, "loss": function.__name__}
+        parameters = tuple(
+            _parameter(name, argument, context)
+            for name, argument in inspect.signature(function).parameters.items()
+        )
+        built = tuple(
+            Variant(
+                choice, _suffix(parameters, choice), _program(function, parameters, dict(choice), context)
+            )
+            for choice in _combinations(parameters, variants, context)
+        )
+        axes = _axes(parameters)
+        return Loss(
+            name=function.__name__,
+            family=family,
+            doc=inspect.getdoc(function) or "",
+            source=source,
+            structure=structure or classify(built[0].program),
+            parameters=parameters,
+            variants=built,
+            peers=tuple(sorted((peers or {}).items())),
+            axes=axes,
+            file=context["file"],
+            line=context["line"],
+        )
+
+    return decorate
+
+
+def _parameter(name: str, argument: inspect.Parameter, context: Mapping[str, Any]) -> Parameter:
+    role = argument.annotation
+    if not isinstance(role, Role):
+        raise SpecError(
+            f"`{name}` has annotation {role!r}",
+            argument=name,
+            fix="annotate it with Pred, Target, Class[C], Positive, Unit, Int, Flag, Choice(...) or another role of lossgen.spec",
+            **context,
+        )
+    default = None if argument.default is inspect.Parameter.empty else argument.default
+    choices = (False, True) if role.optional and role.is_parameter else role.choices
+    return Parameter(
+        name=name,
+        kind=role.kind,
+        default=default,
+        axes=role.axes,
+        dtype=role.dtype,
+        over=role.over,
+        choices=choices,
+        optional=role.optional,
+        domain=role.domain,
+        relaxed_by=role.relaxed_by,
+    )
+
+
+def _axes(parameters: Sequence[Parameter]) -> tuple[Axis, ...]:
+    found: dict[str, Axis] = {}
+    for parameter in parameters:
+        for one in (*parameter.axes, *((parameter.over,) if parameter.over is not None else ())):
+            found.setdefault(one.name, one)
+    return tuple(found.values())
+
+
+def _combinations(
+    parameters: Sequence[Parameter], extra: Sequence[Mapping[str, Any]], context: Mapping[str, Any]
+) -> list[tuple[tuple[str, Any], ...]]:
+    static = [p for p in parameters if p.static]
+    default = {p.name: p.default_choice for p in static}
+    wanted = [default]
+    wanted += [default | {p.name: value} for p in static for value in p.choices if value != default[p.name]]
+    for one in extra:
+        if unknown := set(one) - set(default):
+            raise SpecError(
+                f"variants names {sorted(unknown)}",
+                argument="variants",
+                fix=f"static parameters are {sorted(default)}",
+                **context,
+            )
+        wanted.append(default | dict(one))
+    unique: list[tuple[tuple[str, Any], ...]] = []
+    for one in wanted:
+        if (item := tuple(one.items())) not in unique:
+            unique.append(item)
+    return unique
+
+
+def _suffix(parameters: Sequence[Parameter], choice: Sequence[tuple[str, Any]]) -> str:
+    defaults = {p.name: p.default_choice for p in parameters if p.static}
+    parts = []
+    for name, value in choice:
+        if value != defaults[name]:
+            text = name if value is True else f"no_{name}" if value is False else f"{name}_{value}"
+            parts.append("".join(c if c.isalnum() else "_" for c in text))
+    return "__".join(parts)
+
+
+def _tensor(parameter: Parameter, relaxed: bool) -> Tensor:
+    tensor_roles = ("pred", "target", "class", "labels", "length", "per_class")
+    role = parameter.kind if parameter.kind in tensor_roles else "param"
+    return Tensor(
+        parameter.name, parameter.axes, parameter.dtype, role, "real" if relaxed else parameter.domain
+    )
+
+
+def _program(
+    function: Callable[..., Any],
+    parameters: Sequence[Parameter],
+    static: Mapping[str, Any],
+    context: Mapping[str, Any],
+) -> Program:
+    arguments: dict[str, Any] = {}
+    inputs: list[Tensor] = []
+    extents: list[tuple[Axis, Element]] = []
+    for parameter in parameters:
+        absent = parameter.optional and parameter.static and not static[parameter.name]
+        if parameter.static and not parameter.optional:
+            arguments[parameter.name] = static[parameter.name]
+        elif absent:
+            arguments[parameter.name] = None
+        else:
+            tensor = _tensor(parameter, bool(static.get(parameter.relaxed_by)))
+            inputs.append(tensor)
+            arguments[parameter.name] = tensor if tensor.axes else Element(tensor)
+            if parameter.kind == "length" and parameter.over is not None:
+                extents.append((parameter.over, Element(tensor)))
+    body = Body(names={tensor.name for tensor in inputs})
+    token = running.set(body)
+    try:
+        returned = function(**arguments)
+    except SpecError:
+        raise
+    except (
+        Exception
+    ) as error:  # the body is the author's code: whatever it raises is reported as a mistake of the spec
+        raise SpecError(
+            f"the body raised {type(error).__name__}: {error}", fix="correct the formula", **context
+        ) from error
+    finally:
+        running.reset(token)
+    given = returned if isinstance(returned, Sample) else Sample(sp.sympify(returned))
+    # Tensors of the call come first, then run-time parameters: the order of a kernel's arguments.
+    inputs.sort(key=lambda tensor: tensor.role in ("param", "per_class"))
+    program = Program(tuple(inputs), (_term(given),), tuple(map(_stage, body.stages)), tuple(extents))
+    _validate(program, context)
+    return program
+
+
+def _stable_names(indices: Sequence[Index]) -> dict[sp.Basic, sp.Basic]:
+    """Give free indices names that depend on the formula alone (fresh ones count calls)."""
+    seen: dict[str, int] = {}
+    names: dict[sp.Basic, sp.Basic] = {}
+    for one in indices:
+        stem = one.axis.name.lower()
+        seen[stem] = seen.get(stem, 0) + 1
+        names[one] = Index(stem if seen[stem] == 1 else f"{stem}{seen[stem]}", one.axis)
+    return names
+
+
+def _term(given: Sample) -> Term:
+    names = _stable_names(given.items)
+    exact = {**names}
+    return Term(
+        value=_rational(given.value.xreplace(exact)),
+        items=tuple(names[i] for i in given.items),
+        keep=given.keep.xreplace(exact),
+        mean_by=_rational(given.mean_by.xreplace(exact)),
+        mean_weighted=given.mean_weighted,
+        mean_scale=_rational(given.mean_scale.xreplace(exact)),
+    )
+
+
+def _stage(stage: Sweep | Sort) -> Sweep | Sort:
+    if isinstance(stage, Sort):
+        names = _stable_names((stage.index,))
+        return Sort(stage.order, names[stage.index], _rational(stage.key.xreplace(names)), stage.descending)
+    names = _stable_names(stage.indices)
+    body = tuple(Assign(a.target.xreplace(names), _rational(a.expr.xreplace(names))) for a in stage.body)
+    return Sweep(tuple(names[i] for i in stage.indices), body, stage.reverse, stage.positive)
+
+
+def _rational(expr: sp.Expr) -> sp.Expr:
+    """Constants are exact: the 0.1 of a formula is 1/10."""
+    return expr.xreplace({number: sp.Rational(str(number)) for number in expr.atoms(sp.Float)})
+
+
+def _validate(program: Program, context: Mapping[str, Any]) -> None:
+    known = set(program.inputs)
+    for stage in program.stages:
+        if isinstance(stage, Sort):
+            _check(stage.key, {stage.index}, known, context)
+            known.add(stage.order)
+            continue
+        known |= {assign.target.tensor for assign in stage.body}
+        for assign in stage.body:
+            _check(assign.expr, set(stage.indices), known, context)
+    for term in program.terms:
+        for expr in (term.value, term.keep, term.mean_by, term.mean_scale):
+            _check(expr, set(term.items), known, context)
+        for expr, name in ((term.keep, "keep"), (term.mean_by, "mean_by"), (term.mean_scale, "mean_scale")):
+            reads = {
+                element.tensor.name for element in elements(expr) if element.tensor.role in ("pred", "local")
+            }
+            if reads:
+                raise SpecError(
+                    f"`{name}` reads {sorted(reads)}",
+                    argument=name,
+                    fix="let it depend on targets and parameters only",
+                    **context,
+                )
+
+
+def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Mapping[str, Any]) -> None:
+    foreign = expr.atoms(sp.Sum, sp.Product, sp.Integral, sp.Piecewise, sp.Indexed)
+    if foreign:
+        raise SpecError(
+            f"the formula contains SymPy's {type(next(iter(foreign))).__name__}",
+            fix="use Sum, Max and where of lossgen.spec with index(AXIS)",
+            **context,
+        )
+    for symbol in sorted(expr.free_symbols, key=str):
+        if isinstance(symbol, Index) and symbol not in bound:
+            raise SpecError(
+                f"index over {symbol.axis.name} is free in the formula",
+                fix="sum over it, or name it in sample(..., per=...)",
+                **context,
+            )
+        if not isinstance(symbol, Index | Axis):
+            raise SpecError(
+                f"unknown symbol `{symbol}`",
+                argument=str(symbol),
+                fix="take it as an argument of the loss",
+                **context,
+            )
+    for element in sorted(elements(expr), key=str):
+        if element.tensor not in known:
+            raise SpecError(
+                f"`{element.tensor.name}` is read before it is defined", fix="define it earlier", **context
+            )
+        for position, one in zip(element.positions, element.tensor.axes, strict=True):
+            if not position.is_integer:
+                raise SpecError(
+                    f"`{element}` has a position on {one.name} that is not an integer",
+                    fix="index with index(AXIS) or a class",
+                    **context,
+                )
+            if isinstance(position, Index) and position.axis not in (one, one.extent):
+                raise SpecError(
+                    f"`{element}` is indexed over {position.axis.name} where its axis is {one.name}",
+                    argument=element.tensor.name,
+                    fix=f"use index({one.name})",
+                    **context,
+                )
+    for node in expr.atoms(Reduction):
+        if not isinstance(node.index, Index):
+            raise SpecError(f"`{node}` has no index", fix="reduce over index(AXIS)", **context)

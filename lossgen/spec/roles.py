@@ -1,0 +1,117 @@
+"""The annotations of a signature: what each argument is, along which axes, and where its values lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lossgen.algebra.axes import Axis
+
+
+@dataclass(frozen=True)
+class Role:
+    """One annotation; ``Role[axes]`` gives the axes, ``Role.unit`` and the like the domain.
+
+    Attributes
+    ----------
+    kind : str
+        Role of the tensor or kind of the parameter.
+    axes : tuple of Axis
+        Axes of the argument inside one sample.
+    domain : str
+        Where its values lie: ``real``, ``positive``, ``nonnegative``, ``unit`` ([0, 1]), ``binary`` (0 or 1) or ``sign`` (-1 or 1).
+    over : Axis, optional
+        The axis whose positions the values are (classes, labels), or whose extent they give (lengths).
+    choices : tuple
+        Values of a static parameter; the body runs once for each.
+    """
+
+    kind: str
+    axes: tuple[Axis, ...] = ()
+    domain: str = "real"
+    dtype: str = "float"
+    over: Axis | None = None
+    choices: tuple[Any, ...] = ()
+    optional: bool = False
+    # How a subscript is read: its last axis may be the one that the values point into.
+    points: bool = False
+    relaxed_by: str = ""
+
+    # A class with __getitem__ is an endless sequence to Python.
+    __iter__ = None
+
+    def __getitem__(self, axes: Axis | tuple[Axis, ...] | Role) -> Role:
+        if isinstance(axes, Role):
+            return replace(axes, optional=True)
+        given = axes if isinstance(axes, tuple) else (axes,)
+        if not all(isinstance(axis, Axis) for axis in given):
+            raise TypeError(f"{self.kind}[...] takes axes made by axis('NAME'), got {given!r}")
+        if self.points:
+            return replace(self, axes=given[:-1], over=given[-1])
+        return replace(self, axes=given)
+
+    @property
+    def is_parameter(self) -> bool:
+        return self.kind in PARAMETER_KINDS
+
+    @property
+    def positive(self) -> Role:
+        return replace(self, domain="positive")
+
+    @property
+    def nonnegative(self) -> Role:
+        return replace(self, domain="nonnegative")
+
+    @property
+    def unit(self) -> Role:
+        return replace(self, domain="unit")
+
+    @property
+    def sign(self) -> Role:
+        return replace(self, domain="sign")
+
+    @property
+    def binary(self) -> Role:
+        return replace(self, domain="binary")
+
+    def real_if(self, flag: str) -> Role:
+        """Return the role whose values are any real number where the static `flag` is true (logits instead of probabilities)."""
+        return replace(self, relaxed_by=flag)
+
+
+PARAMETER_KINDS = (
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "int",
+    "position",
+    "per_class",
+    "flag",
+    "choice",
+)
+
+Pred = Role("pred")
+Target = Role("target")
+Class = Role("class", dtype="int", points=True)
+Labels = Role("labels", dtype="int", points=True)
+Length = Role("length", dtype="int", points=True)
+
+Real = Role("real")
+Positive = Role("positive", domain="positive")
+NonNegative = Role("nonnegative", domain="nonnegative")
+Unit = Role("unit", domain="unit")
+Int = Role("int", dtype="int")
+Position = Role("position", dtype="int", points=True)
+PerClass = Role("per_class", domain="nonnegative")
+Optional = Role("optional")
+Flag = Role("flag", choices=(False, True))
+
+
+def Choice(*values: Any) -> Role:  # noqa: N802 - an annotation, written like the others
+    """Return the annotation of a static parameter that takes one of `values`."""
+    if len(values) < 2:
+        raise TypeError(
+            f"Choice needs at least two values, got {values!r}; use a plain constant in the body instead"
+        )
+    return Role("choice", choices=values)

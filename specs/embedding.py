@@ -1,0 +1,92 @@
+"""Embeddings: losses of distances and similarities between vectors."""
+
+from lossgen.spec import (
+    Abs,
+    Choice,
+    Flag,
+    Max,
+    Min,
+    NonNegative,
+    Positive,
+    Pred,
+    Sum,
+    axis,
+    define,
+    exp,
+    index,
+    log,
+    loss,
+    sample,
+    size,
+    sqrt,
+    where,
+)
+
+D = axis("D", dims="-1")
+N = axis("N", dims="0")
+M = axis("M", dims="1", extent=size(N))
+
+
+@loss(
+    family="embedding",
+    source="Balntas et al. 2016, doi:10.5244/C.30.119; torch.nn.functional.triplet_margin_loss",
+    peers={"torch": "triplet_margin_loss"},
+)
+def triplet_margin(
+    anchor: Pred[D],
+    positive: Pred[D],
+    negative: Pred[D],
+    p: Choice(2, 1, "inf") = 2,
+    swap: Flag = False,
+    margin: Positive = 1.0,
+    eps: NonNegative = 1e-6,
+):
+    """Hinge of the distance to the positive minus the distance to the negative, plus `margin`.
+
+    `eps` is added to every signed difference, as in torch. With `swap` the smaller of anchor-negative and positive-negative distance counts.
+    At the hinge the active side owns the derivative.
+    """
+
+    def distance(u, v):
+        d = index(D)
+        difference = u[d] - v[d] + eps
+        if p == 1:
+            return Sum(Abs(difference), d)
+        return Max(Abs(difference), d) if p == "inf" else sqrt(Sum(difference**2, d))
+
+    far = distance(anchor, negative)
+    if swap:
+        far = Min(far, distance(positive, negative))
+    gap = distance(anchor, positive) - far + margin
+    return where(gap >= 0, gap, 0)
+
+
+@loss(family="embedding", source="van den Oord et al. 2018, arXiv:1807.03748")
+def info_nce_scores(s: Pred[N, M], temperature: Positive = 0.07, symmetric: Flag = False):
+    """Cross-entropy of a square matrix of scores whose diagonal holds the positive pairs.
+
+    `symmetric` averages over rows and columns (CLIP).
+    """
+    i, j = index(N), index(M)
+    loss_of_row = -log(exp(s[i, i] / temperature) / Sum(exp(s[i, j] / temperature), j))
+    if symmetric:
+        k = index(N)
+        loss_of_column = -log(exp(s[i, i] / temperature) / Sum(exp(s[k, i] / temperature), k))
+        return sample((loss_of_row + loss_of_column) / 2, per=i)
+    return sample(loss_of_row, per=i)
+
+
+@loss(family="embedding", source="van den Oord et al. 2018, arXiv:1807.03748")
+def info_nce(a: Pred[N, D], b: Pred[N, D], temperature: Positive = 0.07, symmetric: Flag = False):
+    """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own other view.
+
+    Rows are expected to be normalised by the caller. `symmetric` averages over both directions (CLIP).
+    """
+    i, j, d = index(N), index(N), index(D)
+    s = define("s", (i, j), Sum(a[i, d] * b[j, d], d) / temperature)
+    i, j = index(N), index(N)
+    loss_of_row = -log(exp(s[i, i]) / Sum(exp(s[i, j]), j))
+    if symmetric:
+        loss_of_column = -log(exp(s[i, i]) / Sum(exp(s[j, i]), j))
+        return sample((loss_of_row + loss_of_column) / 2, per=i)
+    return sample(loss_of_row, per=i)
