@@ -11,6 +11,7 @@ from lossgen.spec import (
     Ne,
     Position,
     Pred,
+    Sum,
     axis,
     detach,
     exp,
@@ -41,13 +42,15 @@ def ctc(
     target_lengths: Length[U],
     blank: Position[C] = 0,
     zero_infinity: Flag = False,
+    convention: Choice("exact", "torch") = "exact",
 ):
     """Connectionist temporal classification: minus the log-probability of all alignments with the labels.
 
-    `x` are log-probabilities (T, N, C), `y` labels (N, U) or concatenated. The mean is over samples, each divided by its number of labels.
-    `zero_infinity` gives 0 where no alignment exists.
+    `x` are log-probabilities (T, N, C), `y` labels (N, U) or concatenated. The mean is over samples, each divided
+    by its number of labels. `zero_infinity` gives 0 where no alignment exists. The gradient is the derivative of the
+    value; with ``convention="torch"`` it is that of torch, which takes `x` to come out of a log-softmax and adds exp(`x`).
     """
-    t, s = index(T), index(S)
+    t, s, c = index(T), index(S), index(C)
     odd = Eq(s % 2, 1)
     label = where(odd, y[s // 2], blank)
 
@@ -62,6 +65,9 @@ def ctc(
     before = where(size(U) > 0, alpha[size(T) - 1, last - 1], 0)
     likelihood = alpha[size(T) - 1, last] + before
     value = -log(likelihood)
+    if convention == "torch":
+        probability = Sum(exp(x[t, c]), t, c)
+        value = value + probability - detach(probability)
     if zero_infinity:
         value = where(Eq(likelihood, 0), 0, value)
     return sample(value, mean_scale=1 / Max(size(U), 1))

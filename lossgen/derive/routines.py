@@ -1,0 +1,257 @@
+"""From a program to the routines of its kernels: value, gradients, Hessian diagonal, Hessian-vector product, prepass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy as sp
+
+
+from lossgen.algebra.nodes import Detach, Reduction
+from lossgen.algebra.tensors import Element, Tensor, tensors
+from lossgen.derive.adjoint import Adjoints, free_indices
+from lossgen.derive.differentiate import derivative
+from lossgen.derive.model import Prepass, Routine
+from lossgen.derive.tangent import tangent
+from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term
+
+
+def routines(program: Program) -> dict[str, Routine]:
+    """Return every routine that the program has, by kind.
+
+    ``hessian`` is missing where `no_hessian` gives a reason, ``values`` where the loss is a sum of several terms.
+    """
+    found = {
+        "value": _value(program),
+        "gradient": _gradient(program, "gradient", program.predictions),
+        "gradient_all": _gradient(program, "gradient_all", program.differentiable),
+        "hvp": _hvp(program),
+    }
+    if len(program.terms) == 1:
+        found["values"] = _values(program)
+    if no_hessian(program) is None:
+        found["hessian"] = _hessian(program)
+    return found
+
+
+def no_hessian(program: Program) -> str | None:
+    """Return why the Hessian diagonal is not offered, or None where it costs about as much as the gradient."""
+    if len(program.terms) > 1:
+        return "the terms of a composition are reduced differently"
+    if any(_depends(stage, program) for stage in program.stages):
+        return "samples or sites are coupled through intermediate stages, so that the diagonal costs far more than the gradient"
+    gradients = _gradients(program, program.predictions)
+    slope = max((_depth(assign.expr) for _, assign in gradients), default=0)
+    curvature = max((_depth(derivative(assign.expr, _source(assign, x))) for x, assign in gradients), default=0)
+    if curvature > slope:
+        return "the diagonal needs deeper sums than the gradient"
+    return None
+
+
+def prepass(program: Program) -> Prepass | None:
+    """Return what depends on targets and parameters alone, or None where there is nothing to compute or check."""
+    if len(program.terms) > 1:
+        if any(t.keep != sp.true or t.mean_by != 1 or t.mean_scale != 1 for t in program.terms) or _checked(program):
+            raise NotImplementedError("a composition of losses with class labels, ignored samples or declared means")
+        return None
+    term = program.terms[0]
+    checked = _checked(program)
+    if not checked and term.keep == sp.true and term.mean_by == 1 and term.mean_scale == 1:
+        return None
+    read = tensors(term.keep) | tensors(term.mean_by) | tensors(term.mean_scale) | set(checked)
+    inputs = tuple(tensor for tensor in program.inputs if tensor in read)
+    return Prepass(inputs, term.mean_by, term.mean_scale, term.keep, program.extents)
+
+
+def _checked(program: Program) -> list[Tensor]:
+    return [tensor for tensor in program.inputs if tensor.role in ("class", "labels", "length")]
+
+
+def _weight(program: Program) -> Tensor:
+    items = program.terms[0].items if len(program.terms) == 1 else ()
+    return Tensor("weight", tuple(index.axis for index in items), role="weight")
+
+
+def _scales(program: Program) -> tuple[Tensor, ...]:
+    return tuple(Tensor(f"scale{position}", role="scale") for position in range(len(program.terms)))
+
+
+def _numerator(term: Term, weight: Tensor) -> sp.Expr:
+    """Sum over the items of a term of weight * value."""
+    total = Element(weight, *(term.items if weight.axes else ())) * term.value
+    for index in term.items:
+        total = Reduction("sum", total, index)
+    return total
+
+
+def _attached(expr: sp.Expr) -> sp.Expr:
+    """The value of an expression: what is detached counts in full."""
+    return expr.replace(lambda node: isinstance(node, Detach), lambda node: node.args[0])
+
+
+def _results(program: Program) -> tuple[sp.Expr, ...]:
+    weight = _weight(program)
+    return tuple(_attached(_numerator(term, weight)) for term in program.terms)
+
+
+def _routine(
+    program: Program,
+    kind: str,
+    outputs: Sequence[Tensor],
+    steps: Sequence[Stage],
+    results: Sequence[sp.Expr],
+    extra: Sequence[Tensor] = (),
+    scaled: bool = True,
+) -> Routine:
+    inputs = (*program.inputs, *extra, _weight(program), *(_scales(program) if scaled else ()))
+    return Routine(kind, inputs, tuple(outputs), tuple(steps), tuple(results), program.terms[0].keep, program.extents)
+
+
+def _primal(program: Program) -> list[Stage]:
+    stages: list[Stage] = []
+    for stage in program.stages:
+        if isinstance(stage, Sort):
+            stages.append(Sort(stage.order, stage.index, _attached(stage.key), stage.descending))
+        else:
+            body = tuple(Assign(a.target, _attached(a.expr), a.add, a.guard) for a in stage.body)
+            stages.append(Sweep(stage.indices, body, stage.reverse, stage.positive))
+    return stages
+
+
+def _value(program: Program) -> Routine:
+    return _routine(program, "value", (), _primal(program), _results(program), scaled=False)
+
+
+def _values(program: Program) -> Routine:
+    term, weight = program.terms[0], _weight(program)
+    out = Tensor("out", weight.axes, role="output")
+    value = Element(weight, *term.items) * _attached(term.value)
+    store = Sweep(term.items, (Assign(Element(out, *term.items), value),))
+    return _routine(program, "values", (out,), [*_primal(program), store], (), scaled=False)
+
+
+def _total(program: Program) -> sp.Expr:
+    weight = _weight(program)
+    pairs = zip(program.terms, _scales(program), strict=True)
+    return sp.Add(*(Element(scale) * _numerator(term, weight) for term, scale in pairs))
+
+
+def _output(tensor: Tensor, prefix: str) -> Tensor:
+    return Tensor(f"{prefix}_{tensor.name}", tensor.axes, role="output")
+
+
+def _depends(stage: Stage, program: Program) -> bool:
+    return not isinstance(stage, Sort) and any(
+        tensor.role in ("pred", "local") and tensor.dtype == "float"
+        for assign in stage.body
+        for tensor in tensors(assign.expr)
+        if tensor != assign.target.tensor
+    )
+
+
+def _gradient_steps(program: Program, wanted: Sequence[Tensor]) -> list[Stage]:
+    """Sweeps that write ``grad_<name>`` for each wanted input, after the program's own stages."""
+    outputs = {tensor: _output(tensor, "grad") for tensor in wanted}
+    adjoints = Adjoints(outputs)
+    locals_ = [a.target.tensor for s in program.stages if isinstance(s, Sweep) for a in s.body]
+    adjoints.seed(_total(program), [*locals_, *wanted])
+    adjoints.through(program.stages)
+    return _single_writes(adjoints.steps, list(outputs.values()))
+
+
+def _single_writes(steps: Sequence[Stage], outputs: Sequence[Tensor]) -> list[Stage]:
+    """Turn additions to a tensor that is added to once, at every one of its positions, into plain assignments."""
+    counts: dict[Tensor, int] = {}
+    for step in steps:
+        if isinstance(step, Sweep):
+            for assign in step.body:
+                counts[assign.target.tensor] = counts.get(assign.target.tensor, 0) + 1
+    found: list[Stage] = []
+    for step in steps:
+        if isinstance(step, Sort):
+            found.append(step)
+            continue
+        body = tuple(
+            Assign(a.target, a.expr, False, a.guard)
+            if counts[a.target.tensor] == 1 and a.target.positions == step.indices and a.guard == sp.true
+            else a
+            for a in step.body
+        )
+        found.append(Sweep(step.indices, body, step.reverse, step.positive))
+    # An output that nothing adds to is constant: its derivative is 0 everywhere.
+    for output in outputs:
+        if output not in counts:
+            indices = free_indices(output.axes)
+            found.append(Sweep(indices, (Assign(Element(output, *indices), sp.S.Zero),)))
+    return found
+
+
+def _gradient(program: Program, kind: str, wanted: Sequence[Tensor]) -> Routine:
+    outputs = [_output(tensor, "grad") for tensor in wanted]
+    steps = [*_primal(program), *_gradient_steps(program, wanted)]
+    return _routine(program, kind, outputs, steps, _results(program))
+
+
+def _gradients(program: Program, wanted: Sequence[Tensor]) -> list[tuple[Tensor, Assign]]:
+    """Unscaled closed-form gradient assignments of a program whose stages do not depend on predictions."""
+    total = _numerator(program.terms[0], _weight(program))
+    found = []
+    for tensor in wanted:
+        indices = free_indices(tensor.axes)
+        expr = derivative(total, Element(tensor, *indices))
+        found.append((tensor, Assign(Element(_output(tensor, "grad"), *indices), expr)))
+    return found
+
+
+def _source(assign: Assign, tensor: Tensor) -> Element:
+    return Element(tensor, *assign.target.positions)
+
+
+def _hessian(program: Program) -> Routine:
+    gradients = _gradients(program, program.predictions)
+    steps: list[Stage] = []
+    for tensor, assign in gradients:
+        hess = Element(_output(tensor, "hess"), *assign.target.positions)
+        curvature = derivative(assign.expr, _source(assign, tensor))
+        steps.append(Sweep(assign.target.positions, (Assign(assign.target, _attached(assign.expr)), Assign(hess, _attached(curvature)))))
+    outputs = [_output(x, prefix) for prefix in ("grad", "hess") for x in program.predictions]
+    return _routine(program, "hessian", outputs, [*_primal(program), *steps], (), scaled=False)
+
+
+def _hvp(program: Program) -> Routine:
+    """Forward over reverse: every step of the gradient is moved along the tangents of the predictions."""
+    along: dict[Tensor, Tensor] = {
+        x: Tensor(f"tangent_{x.name}", x.axes, role="tangent") for x in program.predictions
+    }
+    given = tuple(along.values())
+    outputs = [_output(x, "hv") for x in program.predictions]
+    renamed = {_output(x, "grad"): out for x, out in zip(program.predictions, outputs, strict=True)}
+    steps: list[Stage] = []
+    for stage in [*program.stages, *_gradient_steps(program, program.predictions)]:
+        if isinstance(stage, Sort):
+            steps.append(stage)
+            continue
+        body: list[Assign] = []
+        for assign in stage.body:
+            tensor = assign.target.tensor
+            if tensor in renamed:
+                target = Element(renamed[tensor], *assign.target.positions)
+            else:
+                body.append(Assign(assign.target, _attached(assign.expr), assign.add, assign.guard))
+                along.setdefault(tensor, Tensor(f"tangent_{tensor.name}", tensor.axes))
+                target = Element(along[tensor], *assign.target.positions)
+            moved = _attached(tangent(assign.expr, along))
+            if moved != 0 or tensor in renamed:
+                body.append(Assign(target, moved, assign.add, assign.guard))
+            elif assign.target.tensor not in tensors(assign.expr) and not assign.add:
+                del along[tensor]
+        steps.append(Sweep(stage.indices, tuple(body), stage.reverse, stage.positive))
+    return _routine(program, "hvp", outputs, steps, (), extra=given)
+
+
+def _depth(expr: sp.Expr) -> int:
+    """Deepest nesting of reductions."""
+    inner = max((_depth(arg) for arg in expr.args), default=0)
+    return inner + 1 if isinstance(expr, Reduction) else inner
+
+

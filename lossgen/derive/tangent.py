@@ -1,0 +1,63 @@
+"""Forward derivatives: the change of an expression along given changes of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
+from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.vocabulary import logshare
+from lossgen.derive.differentiate import partials
+
+
+def tangent(expr: sp.Expr, along: Mapping[Tensor, Tensor]) -> sp.Expr:
+    """Return the derivative of `expr` as each tensor in `along` moves by its tangent tensor."""
+    return _Tangent(along)(expr)
+
+
+class _Tangent:
+    def __init__(self, along: Mapping[Tensor, Tensor]) -> None:
+        self.along = along
+        self.memo: dict[sp.Expr, sp.Expr] = {}
+
+    def __call__(self, expr: sp.Expr) -> sp.Expr:
+        if expr not in self.memo:
+            moves = any(tensor in self.along for tensor in expr.atoms(Tensor))
+            self.memo[expr] = self._rule(expr) if moves else sp.S.Zero
+        return self.memo[expr]
+
+    def _rule(self, expr: sp.Expr) -> sp.Expr:
+        if isinstance(expr, Element):
+            moved = self.along.get(expr.tensor)
+            return sp.S.Zero if moved is None else Element(moved, *expr.positions)
+        if isinstance(expr, sp.Add):
+            return sp.Add(*map(self, expr.args))
+        if isinstance(expr, sp.Mul):
+            return sp.Add(
+                *(sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :]) for i, arg in enumerate(expr.args) if self(arg) != 0)
+            )
+        if isinstance(expr, Detach | Delta):
+            return sp.S.Zero
+        if isinstance(expr, Where):
+            test, a, b = expr.args
+            return Where(test, self(a), self(b))
+        if isinstance(expr, Reduction):
+            return self._reduction(expr)
+        return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
+
+    def _reduction(self, expr: Reduction) -> sp.Expr:
+        index, body = expr.open()
+        moved = self(body)
+        if moved == 0:
+            return sp.S.Zero
+        if expr.op == "sum":
+            return Reduction("sum", moved, index)
+        if expr.op == "lse":
+            return Reduction("sum", sp.exp(logshare(body, expr)) * moved, index)
+        if expr.op == "norm":
+            return Where(sp.Eq(expr, 0), 0, Reduction("sum", body / expr * moved, index))
+        if expr.op in ("max", "min"):
+            return moved.xreplace({index: Reduction(f"arg{expr.op}", body, index)})
+        return sp.S.Zero
