@@ -1,0 +1,1 @@
+"""Measurements of lossgen beside other libraries: ``python -m benchmarks cpu``."""

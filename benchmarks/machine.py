@@ -1,0 +1,36 @@
+"""Describe the machine and the versions, so that figures can be compared."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+import lossgen
+
+
+def describe() -> dict[str, str]:
+    """Name what figures depend on."""
+    facts = {
+        "processor": _processor(),
+        "cores": f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}",
+        "load before": f"{os.getloadavg()[0]:.2f}",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "lossgen": lossgen.__version__,
+    }
+    for package in ("numpy", "numba", "torch", "jax"):
+        try:
+            facts[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            facts[package] = "not installed"
+    return facts
+
+
+def _processor() -> str:
+    """Model name from the kernel, where it tells."""
+    table = Path("/proc/cpuinfo")
+    if table.is_file():
+        for line in table.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
