@@ -1,0 +1,287 @@
+"""The exact value and derivatives of a program at one sample, certified.
+
+Derivatives are coefficients of power series along directions of the inputs, so they owe nothing to lossgen's own differentiator. Inputs are
+exact dyadic numbers; the precision is doubled until every comparison is decided and the result is known far below one ulp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_series, ctx
+
+from lossgen.oracle import series
+from lossgen.oracle.fractions import joined
+from lossgen.oracle.series import Ball, SingularError, UndecidedError
+from lossgen.oracle.source import program_code
+from lossgen.spec.model import Program
+
+FIRST_BITS = 128
+LAST_BITS = 4096
+# From here on the joined form of the program is tried as well: the same mathematics over common denominators.
+_JOINED_BITS = 1024
+
+Array = np.ndarray[Any, Any]
+Place = tuple[str, tuple[int, ...]]
+Direction = tuple[tuple[Place, Any], ...]
+
+
+@dataclass
+class Case:
+    """The inputs of one sample: for each tensor and parameter an array over its axes."""
+
+    inputs: dict[str, Array]
+
+    def moved(self, place: Place, value: Any) -> Case:
+        """Return a copy with one entry replaced."""
+        name, position = place
+        array = np.array(self.inputs[name])
+        array[position] = value
+        return Case({**self.inputs, name: array})
+
+
+@dataclass(frozen=True)
+class Request:
+    """One number asked of the oracle: ``value``, ``gradient``, ``hessian`` (its diagonal) or ``hvp``.
+
+    Attributes
+    ----------
+    place : Place, optional
+        The entry by which is differentiated.
+    item : tuple of int, optional
+        For a value, the item; None is the sum over all terms and items.
+    tangent : Direction
+        For ``hvp`` the vector.
+    """
+
+    kind: str
+    place: Place | None = None
+    item: tuple[int, ...] | None = None
+    tangent: Direction = ()
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A certified number, or why there is none.
+
+    Attributes
+    ----------
+    ball : arb or None
+        Encloses the exact result far below an ulp; may be an exact infinity.
+    status : str
+        ``ok``, ``undefined`` (no finite exact derivative exists) or ``uncertified``.
+    """
+
+    ball: Ball | None
+    status: str = "ok"
+
+    def __float__(self) -> float:
+        return float("nan") if self.ball is None else float(self.ball.mid())
+
+
+@dataclass
+class Moves:
+    """Terms of sums moved by a share of their size, and the sums of their absolute values."""
+
+    shares: Mapping[int, Ball] = field(default_factory=dict)
+    totals: dict[int, Ball] = field(default_factory=dict)
+
+    def term(self, node: int, body: Any) -> Any:
+        """Return one term of sum `node`, moved."""
+        self.totals[node] = self.totals.get(node, arb(0)) + abs(body[0])
+        share = self.shares.get(node)
+        return body if share is None else body + series.absolute(body) * share
+
+
+class Oracle:
+    """Judge of one program: compiles its exact expression once, evaluates it at any sample."""
+
+    def __init__(self, program: Program, last_bits: int = LAST_BITS) -> None:
+        self.program = program
+        self.last_bits = last_bits
+        self._plain = _compiled(program)
+        simpler = joined(program)
+        self._joined = None if simpler == program else _compiled(simpler)
+        self.sums = self._plain["sums"]
+        self._bits = FIRST_BITS
+
+    def truth(self, case: Case, request: Request, dtype: Any = np.float64, moves: Mapping[int, Any] | None = None) -> Truth:
+        """Return the certified result of a request at a sample.
+
+        Parameters
+        ----------
+        dtype : numpy dtype
+            The result must be known far below one ulp of this type.
+        moves : mapping of int to number, optional
+            Share by which the terms of a sum (its number in ``sums``) are moved.
+        """
+        run = Run(self, case, moves or {})
+        bits = self._bits
+        while bits <= self.last_bits:
+            for code in (self._plain, self._joined if bits >= _JOINED_BITS else None):
+                if code is None:
+                    continue
+                with _precision(bits):
+                    series.infinities.met = 0
+                    try:
+                        ball = run.number(code, request)
+                    except UndecidedError:
+                        continue
+                    except SingularError:
+                        return Truth(None, "undefined")
+                    if ball.is_nan() and series.infinities.met:
+                        return Truth(None, "undefined")
+                    if _certified(ball, dtype):
+                        self._bits = max(FIRST_BITS, bits // 2)
+                        return Truth(ball)
+            bits *= 2
+        return Truth(None, "uncertified")
+
+    def divisor(self, case: Case) -> list[dict[tuple[int, ...], tuple[float, float] | None]]:
+        """Return for each term and item what it adds to the divisor of the mean and its factor, None if not kept."""
+        with _precision(256), _order(1):
+            outputs = self._plain["divisor"](_numbers(case, ()), _sizes(self.program, case), None)
+        return [
+            {item: None if parts is None else (float(parts[0][0].mid()), float(parts[1][0].mid())) for item, parts in out.items()}
+            for out in outputs
+        ]
+
+    def absolute_sums(self, case: Case) -> dict[int, float]:
+        """Return for each sum of the program the sum of its absolute terms (the total over all its evaluations)."""
+        moves = Moves()
+        with _precision(512), _order(1):
+            try:
+                self._plain["loss"](_numbers(case, ()), _sizes(self.program, case), moves)
+            except (UndecidedError, SingularError):
+                return {}
+        return {node: float(total.mid()) for node, total in moves.totals.items()}
+
+    def kept(self, case: Case) -> bool:
+        """Whether any item of the sample takes part."""
+        return any(parts is not None for out in self.divisor(case) for parts in out.values())
+
+
+class Run:
+    """Evaluations at one sample; series along equal directions at equal precision are computed once."""
+
+    def __init__(self, oracle: Oracle, case: Case, shares: Mapping[int, Any]) -> None:
+        self.oracle, self.case, self.shares = oracle, case, shares
+        self.sizes = _sizes(oracle.program, case)
+        self._done: dict[Any, Any] = {}
+
+    def number(self, code: Mapping[str, Any], request: Request) -> Ball:
+        """Return the ball of a request at the current precision."""
+        if request.kind == "value":
+            return self._value(code, request.item)
+        assert request.place is not None
+        unit: Direction = ((request.place, 1),)
+        if request.kind == "gradient":
+            return self.total(code, unit, 2)[1]
+        bend = self.total(code, unit, 3)[2]
+        if request.kind == "hessian":
+            return 2 * bend
+        # Polarisation: the mixed second derivative from three pure ones.
+        both = _plus(unit, request.tangent)
+        return self.total(code, both, 3)[2] - bend - self.total(code, request.tangent, 3)[2]
+
+    def _value(self, code: Mapping[str, Any], item: tuple[int, ...] | None) -> Ball:
+        if item is None:
+            return self.total(code, (), 1)[0]
+        parts = self._outputs(code, (), 1)[0][item]
+        return arb(0) if parts is None else parts[0][0]
+
+    def total(self, code: Mapping[str, Any], direction: Direction, cap: int) -> Any:
+        """Return the series of ``sum(coefficient * value)`` over terms and items."""
+        with _order(cap):
+            result = series.constant(0)
+            for term, out in zip(self.oracle.program.terms, self._outputs(code, direction, cap), strict=True):
+                coefficient = arb(term.coefficient.p) / term.coefficient.q
+                for parts in out.values():
+                    if parts is not None:
+                        result = result + parts[0] * coefficient
+            return result
+
+    def _outputs(self, code: Mapping[str, Any], direction: Direction, cap: int) -> Any:
+        key = (id(code), direction, cap, ctx.prec)
+        if key not in self._done:
+            moves = Moves({node: arb(share) for node, share in self.shares.items()}) if self.shares else None
+            with _order(cap):
+                self._done[key] = code["loss"](_numbers(self.case, direction), self.sizes, moves)
+        return self._done[key]
+
+
+def _compiled(program: Program) -> dict[str, Any]:
+    source, sums = program_code(program)
+    names: dict[str, Any] = {f"{name}_": function for name, function in series.FUNCTIONS.items()}
+    for helper in ("compare", "order", "constant", "maximum", "minimum", "divide", "integer_power", "power"):
+        names[helper] = getattr(series, helper)
+    names["arb"] = arb
+    exec(compile(source, "<oracle>", "exec"), names)  # the source is our own print of a checked expression
+    return {"loss": names["loss"], "divisor": names["divisor"], "sums": sums, "source": source}
+
+
+@contextmanager
+def _precision(bits: int) -> Iterator[None]:
+    before = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+@contextmanager
+def _order(cap: int) -> Iterator[None]:
+    before = ctx.cap
+    ctx.cap = cap
+    try:
+        yield
+    finally:
+        ctx.cap = before
+
+
+def _numbers(case: Case, direction: Direction) -> dict[str, dict[tuple[int, ...], Any]]:
+    slopes = dict(direction)
+    inputs: dict[str, dict[tuple[int, ...], Any]] = {}
+    for name, array in case.inputs.items():
+        integer = array.dtype.kind in "iu"
+        entries: dict[tuple[int, ...], Any] = {}
+        for position in np.ndindex(array.shape):
+            number = array[position]
+            slope = slopes.get((name, position))
+            entries[position] = (
+                int(number) if integer else arb_series([arb(float(number)), *([] if slope is None else [arb(slope)])])
+            )
+        inputs[name] = entries
+    return inputs
+
+
+def _sizes(program: Program, case: Case) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for tensor in program.inputs:
+        for axis, size in zip(tensor.axes, case.inputs[tensor.name].shape, strict=True):
+            sizes[axis.name] = size
+    return sizes
+
+
+def _plus(first: Direction, second: Direction) -> Direction:
+    total: dict[Place, Any] = dict(first)
+    for place, slope in second:
+        total[place] = arb(slope) + arb(total.get(place, 0)) if place in total else slope
+    return tuple(total.items())
+
+
+def _certified(ball: Ball, dtype: Any) -> bool:
+    if ball.is_exact() and (ball.is_finite() or ball == arb("inf") or ball == arb("-inf")):
+        return True
+    if not ball.is_finite():
+        return False
+    info = np.finfo(dtype)
+    margin = arb(2) ** (-info.nmant - 12)
+    if ball.rad() <= abs(ball.mid()) * margin:
+        return True
+    return bool(ball.rad() <= arb(float(info.smallest_subnormal)) / 1024)

@@ -1,0 +1,34 @@
+"""The same program with the sums of fractions inside it brought over common denominators.
+
+``1 - 1/(1 + exp(-x))`` at x = 1e10 needs 1e10 bits as it stands and none as ``exp(-x)/(1 + exp(-x))``. This is plain algebra of SymPy on
+the exact expression; tests check that both forms agree wherever both can be certified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from lossgen.spec.model import Program, Sort, Stage, Sweep
+
+
+def _together(expr: sp.Basic) -> sp.Basic:
+    if not expr.args or isinstance(expr, sp.Symbol):
+        return expr
+    args = [_together(arg) if isinstance(arg, sp.Basic) else arg for arg in expr.args]
+    rebuilt = expr.func(*args) if any(a is not b for a, b in zip(args, expr.args, strict=True)) else expr
+    return sp.together(rebuilt) if isinstance(rebuilt, sp.Add) else rebuilt
+
+
+def _stage(stage: Stage) -> Stage:
+    if isinstance(stage, Sort):
+        return replace(stage, key=_together(stage.key))
+    body = tuple(replace(assign, expr=_together(assign.expr), guard=_together(assign.guard)) for assign in stage.body)
+    return Sweep(stage.indices, body, stage.reverse, stage.positive)
+
+
+def joined(program: Program) -> Program:
+    """Return the program with every sum of fractions as one fraction."""
+    terms = tuple(replace(term, value=_together(term.value)) for term in program.terms)
+    return replace(program, terms=terms, stages=tuple(map(_stage, program.stages)))

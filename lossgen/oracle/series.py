@@ -1,0 +1,228 @@
+"""Truncated power series over real balls, with the conventions that losses have at kinks.
+
+A number is a `flint.arb_series` whose variable runs along one direction of the inputs: coefficient 0 is the value, coefficient 1 the
+directional derivative, twice coefficient 2 the second one. Every choice (comparison, sign, sort) is made on coefficient 0.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flint import arb, arb_series, ctx
+
+Series = Any
+Ball = Any
+
+# Balls that come out identical at this precision belong to equal numbers: they are the same computation on the same inputs.
+_TIE_BITS = 512
+
+
+class UndecidedError(Exception):
+    """The balls are too wide to decide a comparison or to stay inside a domain: more precision is needed."""
+
+
+@dataclass
+class Infinities:
+    """How many exact infinities an evaluation has met: a NaN is then the truth (0 * inf), else it is lack of precision."""
+
+    met: int = 0
+
+
+infinities = Infinities()
+
+
+class SingularError(Exception):
+    """The exact derivative does not exist or is infinite at this point."""
+
+
+def compare(a: Series, b: Series) -> int:
+    """Return -1, 0 or 1 for the order of the values."""
+    left, right = a[0], b[0]
+    if left < right:
+        return -1
+    if left > right:
+        return 1
+    if left.is_exact() and right.is_exact() and left == right:
+        return 0
+    difference = left - right
+    if difference.is_zero():
+        return 0
+    if ctx.prec >= _TIE_BITS and left.is_finite() and left.mid() == right.mid() and left.rad() == right.rad():
+        return 0
+    raise UndecidedError("comparison")
+
+
+def order(keys: Sequence[Series], descending: bool) -> list[int]:
+    """Return the positions of the keys in sorted order; equal keys stay in their order."""
+    sign = -1 if descending else 1
+    return sorted(
+        range(len(keys)), key=functools.cmp_to_key(lambda i, j: sign * compare(keys[i], keys[j]))
+    )
+
+
+def constant(ball: Any) -> Series:
+    """Return the series without higher terms."""
+    return arb_series([ball])
+
+
+ZERO = arb_series([0])
+
+
+def _sign(a: Series) -> int:
+    return compare(a, ZERO)
+
+
+def absolute(a: Series) -> Series:
+    """|a|, flat at 0."""
+    sign = _sign(a)
+    return a if sign > 0 else -a if sign < 0 else constant(0)
+
+
+def sign(a: Series) -> Series:
+    """The sign, a constant to every derivative."""
+    return constant(_sign(a))
+
+
+def maximum(a: Series, b: Series) -> Series:
+    """The larger one; at a tie a constant, so that ``Max(a, 0)`` has derivative 0 there."""
+    order_ = compare(a, b)
+    return a if order_ > 0 else b if order_ < 0 else constant(a[0])
+
+
+def minimum(a: Series, b: Series) -> Series:
+    """The smaller one; at a tie a constant."""
+    order_ = compare(a, b)
+    return a if order_ < 0 else b if order_ > 0 else constant(a[0])
+
+
+def divide(a: Series, b: Series) -> Series:
+    """a / b; a division by an exact zero gives an infinity of the sign of `a`."""
+    below = b[0]
+    if not below.contains(0):
+        return a / b
+    if not below.is_zero():
+        raise UndecidedError("division")
+    if ctx.cap > 1:
+        raise SingularError("division by zero")
+    if not _sign(a):
+        raise SingularError("zero divided by zero")
+    infinities.met += 1
+    return constant(arb("inf") * _sign(a))
+
+
+def logarithm(a: Series) -> Series:
+    """log(a), -inf at an exact zero."""
+    value = a[0]
+    if value > 0:
+        return a.log()
+    if value < 0:
+        raise SingularError("logarithm of a negative number")
+    if not value.is_zero():
+        raise UndecidedError("logarithm")
+    if ctx.cap > 1:
+        raise SingularError("logarithm of zero")
+    infinities.met += 1
+    return constant(arb("-inf"))
+
+
+def root(a: Series) -> Series:
+    """sqrt(a); flat where the argument is 0 to first order, which is the norm at 0."""
+    value = a[0]
+    if value > 0:
+        return a.sqrt()
+    if value < 0:
+        raise SingularError("square root of a negative number")
+    if not value.is_zero():
+        raise UndecidedError("square root")
+    if ctx.cap > 1 and not a[1].is_zero():
+        raise SingularError("square root at zero")
+    return constant(0)
+
+
+def integer_power(a: Series, exponent: int) -> Series:
+    """a ** exponent for a positive integer."""
+    result, square = None, a
+    while exponent:
+        if exponent & 1:
+            result = square if result is None else result * square
+        exponent >>= 1
+        if exponent:
+            square = square * square
+    return result
+
+
+def power(a: Series, exponent: Series) -> Series:
+    """a ** exponent for a base that is never negative."""
+    value = a[0]
+    if value > 0:
+        return (exponent * a.log()).exp()
+    number = exponent[0]
+    fixed = all(exponent[k].is_zero() for k in range(1, ctx.cap))
+    whole = number.unique_fmpz() if fixed and number.is_exact() and number.is_integer() else None
+    if whole is not None and 0 <= int(whole) < 64:
+        return integer_power(a, int(whole)) if int(whole) else constant(1)
+    if value < 0:
+        raise SingularError("power of a negative number")
+    if not (number > 0 and fixed):
+        if value.is_zero():
+            raise SingularError("power at zero")
+        raise UndecidedError("power")
+    return _power_near_zero(a, number)
+
+
+def _power_near_zero(a: Series, exponent: Ball) -> Series:
+    # The base is a ball around 0 whose true value is not negative: bound every coefficient over [0, upper].
+    upper = a[0].abs_upper()
+    exact = a[0].is_zero()
+
+    def scale(e: Ball) -> Ball:
+        if e > 0:
+            return arb(0) if exact else arb(0).union(arb(upper) ** e)
+        if e.is_zero():
+            return arb(1)
+        raise SingularError("power at zero") if exact else UndecidedError("power")
+
+    coefficients = [scale(exponent)]
+    if ctx.cap > 1:
+        first, second = a[1], a[2]
+        slope = arb(0) if first.is_zero() else exponent * scale(exponent - 1)
+        coefficients.append(slope * first)
+        if ctx.cap > 2:
+            bend = arb(0) if first.is_zero() else exponent * (exponent - 1) / 2 * scale(exponent - 2) * first * first
+            linear = arb(0) if second.is_zero() else exponent * scale(exponent - 1) * second
+            coefficients.append(linear + bend)
+    return arb_series(coefficients)
+
+
+def hyperbolic_tangent(a: Series) -> Series:
+    """tanh by its definition."""
+    grown = (2 * a).exp()
+    return (grown - 1) / (grown + 1)
+
+
+FUNCTIONS: dict[str, Callable[..., Series]] = {
+    "Abs": absolute,
+    "sign": sign,
+    "log": logarithm,
+    "exp": lambda a: a.exp(),
+    "sqrt": root,
+    "tanh": hyperbolic_tangent,
+    "sinh": lambda a: (a.exp() - (-a).exp()) / 2,
+    "cosh": lambda a: (a.exp() + (-a).exp()) / 2,
+    "sech": lambda a: 2 / (a.exp() + (-a).exp()),
+    "asinh": lambda a: (a + (a * a + 1).sqrt()).log(),
+    "atanh": lambda a: logarithm((1 + a) / (1 - a)) / 2,
+    "sin": lambda a: a.sin(),
+    "cos": lambda a: a.cos(),
+    "tan": lambda a: a.tan(),
+    "atan": lambda a: a.atan(),
+    "asin": lambda a: a.asin(),
+    "acos": lambda a: a.acos(),
+    "erf": lambda a: a.erf(),
+    "erfc": lambda a: a.erfc(),
+    "gamma": lambda a: a.gamma(),
+    "loggamma": lambda a: a.lgamma(),
+}
