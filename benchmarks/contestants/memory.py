@@ -8,13 +8,13 @@ from benchmarks.cases import Case
 from benchmarks.timing import Run
 
 
-@numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True)
 def _add(x: NDArray[np.float32], y: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     for i in numba.prange(x.size):
         out[i] = x[i] + y[i]
 
 
-@numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True)
 def _increase(x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     for i in numba.prange(x.size):
         out[i] = x[i] + np.float32(1)
