@@ -174,9 +174,11 @@ def _checked_choice(static: Static, value: Any) -> Any:
         value = value.item()
     for choice in static.choices:
         # True == 1 in Python, but p=True is a mistake where p is 1 or 2.
-        if isinstance(choice, bool) == isinstance(value, bool) and isinstance(value, (bool, int, float, str)):
-            if choice == value:
-                return choice
+        comparable = isinstance(value, (int, float, str)) and isinstance(choice, bool) == isinstance(
+            value, bool
+        )
+        if comparable and choice == value:
+            return choice
     allowed = " or ".join(repr(choice) for choice in static.choices)
     same_kind = any(type(choice) is type(value) for choice in static.choices)
     error = LossValueError if same_kind else LossTypeError

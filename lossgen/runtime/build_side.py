@@ -32,6 +32,6 @@ def load_spec(package: str, name: str) -> Any:
         entry = importlib.import_module(ENTRY_POINT)
     except ModuleNotFoundError as error:
         raise LossError(
-            f"the declaration of {name} needs {error.name}, which is not installed: pip install 'lossgen[build]'"
+            f"the declaration of {name} needs {error.name}, which is missing: pip install 'lossgen[build]'"
         ) from error
     return entry.load_spec(package, name)

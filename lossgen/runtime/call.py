@@ -152,8 +152,8 @@ class Call:
             if tensor.role == "class" and self.tensors.kernel[tensor.name].size:
                 first = self.tensors.first
                 raise LossValueError(
-                    f"{first} has shape {self.tensors.layouts[first].shape}: its axis {tensor.over} is empty, "
-                    f"so no value of {tensor.name} is valid"
+                    f"{first} has shape {self.tensors.layouts[first].shape}: its axis {tensor.over} is "
+                    f"empty, so no value of {tensor.name} is valid"
                 )
 
     @property

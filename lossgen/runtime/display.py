@@ -45,7 +45,7 @@ def html_card(name: str, entry: Entry, signature: Signature) -> str:
 _OPTION_TEXT = {
     "axis": "axis : int\n    Dimension of the classes.",
     "weight": "weight : array_like, optional\n    Weight of each sample, broadcast over the batch.",
-    "where": "where : array_like of bool, optional\n    Samples to keep; others are not read and do not count.",
+    "where": "where : array_like of bool, optional\n    Samples to keep; others are not read.",
     "reduction": 'reduction : {"mean", "none", "sum", "weighted_mean", "batchmean"}\n    '
     "How samples become a value.",
     "upstream": "upstream : float or array_like, optional\n    Derivative of what follows by this value; an "

@@ -32,7 +32,7 @@ def pad_concatenated(
     counts = np.broadcast_to(lengths, batch_shape).ravel() if lengths.ndim == 0 else lengths.ravel()
     if counts.size != math.prod(batch_shape):
         raise LossValueError(
-            f"{lengths_name} has {counts.size} entries for {math.prod(batch_shape)} samples: give one per sample"
+            f"{lengths_name} has {counts.size} entries for {math.prod(batch_shape)} samples: give one each"
         )
     if counts.size and counts.min() < 0:
         place = int(np.argmin(counts))

@@ -1,7 +1,7 @@
 """Run kernels serially or in threads, safely under fork, Python threads and every threading layer.
 
-Measured on Linux: OpenMP (`omp`) kills a forked child at its first parallel kernel, and `workqueue` aborts the
-process when two Python threads run parallel kernels at once. Neither may happen to a user.
+Measured on Linux: OpenMP (`omp`) kills a forked child at its first parallel kernel, and `workqueue` aborts
+the process when two Python threads run parallel kernels at once. Neither may happen to a user.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Kernels:
         """Run a kernel of `elements` elements in `blocks` blocks; the result has the same bits in any way."""
         count = 1
         if elements >= PARALLEL_FROM and blocks > 1:
-            count = min(blocks, requested_threads(config.NUMBA_NUM_THREADS))
+            count = min(blocks, requested_threads(int(vars(config)["NUMBA_NUM_THREADS"])))
         if count > 1:
             layer = _threading_layer()
             if layer == "workqueue":
@@ -89,7 +89,7 @@ def _threading_layer() -> str:
     global _layer
     if in_forked_child():
         # The parent's OpenMP or TBB threads do not exist here; only workqueue starts anew.
-        explicit = config.THREADING_LAYER == "workqueue"
+        explicit = vars(config)["THREADING_LAYER"] == "workqueue"
         if _layer not in (None, "workqueue") or (_layer is None and not explicit):
             return "none"
     if _layer is None:

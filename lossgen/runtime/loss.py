@@ -47,6 +47,7 @@ class Operation:
         self._binder = Binder(loss.name if name == "value" else f"{loss.name}.{name}", entry, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Check the arguments and run the kernels."""
         loss = self._loss
         request = self._binder.bind(args, kwargs)
         variant = choose_variant(loss.name, loss.entry, request)
@@ -87,6 +88,7 @@ class Loss:
         self.__doc__ = self._value.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the value."""
         return self._value(*args, **kwargs)
 
     @cached_property

@@ -64,7 +64,7 @@ class Output:
 
 
 def convert(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the array C-contiguous in the dtype of the result; beyond its range is inf, without a warning."""
+    """Return the array C-contiguous in a dtype; beyond its range is inf, without a warning."""
     if array.dtype == dtype:
         return array if array.flags.c_contiguous else np.array(array, order="C")
     with np.errstate(over="ignore"):
