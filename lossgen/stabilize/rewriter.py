@@ -1,0 +1,68 @@
+"""Applies rules bottom-up until none fires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+
+from lossgen.algebra.axes import Index
+from lossgen.algebra.nodes import Reduction
+from lossgen.algebra.tensors import Element
+from lossgen.stabilize.rule import Rewrite, Rule
+
+# More firings than any sane formula needs: two rules undo each other.
+LIMIT = 20_000
+
+
+class Rewriter:
+    """Rewrites expressions by `rules`; keeps every firing in `record`.
+
+    Equal subexpressions are rewritten once, so a tree that shares much costs as much as its distinct nodes.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.record: list[Rewrite] = []
+        self._memo: dict[sp.Basic, sp.Basic] = {}
+        self._depth = 0
+
+    def __call__(self, expr: sp.Basic) -> sp.Basic:
+        """Return `expr` rewritten."""
+        if expr in self._memo:
+            return self._memo[expr]
+        if isinstance(expr, Element) or not expr.args:
+            return expr
+        result = self._apply(self._rebuild(expr))
+        self._memo[expr] = result
+        self._memo[result] = result
+        return result
+
+    def _rebuild(self, expr: sp.Basic) -> sp.Basic:
+        if isinstance(expr, Reduction):
+            return self._rebuild_reduction(expr)
+        args = [self(arg) for arg in expr.args]
+        return expr if all(new is old for new, old in zip(args, expr.args, strict=True)) else expr.func(*args)
+
+    def _rebuild_reduction(self, expr: Reduction) -> sp.Basic:
+        # The depth makes the name unique among the enclosing binders, whose heights may change meanwhile.
+        self._depth += 1
+        index = Index(f"{expr.index.axis.name.lower()}@{self._depth}", expr.index.axis)
+        body = expr.at(index)
+        rewritten = self(body)
+        self._depth -= 1
+        return expr if rewritten == body else Reduction(expr.op, rewritten, index)
+
+    def _apply(self, expr: sp.Basic) -> sp.Basic:
+        for rule in self.rules:
+            if not isinstance(expr, rule.heads):
+                continue
+            result = rule.apply(expr)
+            if result is not None and result != expr:
+                self.record.append(Rewrite(rule.name, expr, result))
+                if len(self.record) > LIMIT:
+                    raise RuntimeError(
+                        f"rewriting does not end; last rules: {[r.rule for r in self.record[-6:]]}"
+                    )
+                return self(result)
+        return expr

@@ -1,0 +1,32 @@
+"""The table of rewrite rules, in the order in which they are tried.
+
+Adding an identity is adding a row to one of the modules here; its examples are its test.
+"""
+
+from lossgen.stabilize.rule import Rule
+from lossgen.stabilize.rules import (
+    choices,
+    differences,
+    exponentials,
+    guards,
+    logarithms,
+    powers,
+    roots,
+    shares,
+)
+
+RULES: tuple[Rule, ...] = (
+    *choices.RULES,
+    *powers.RULES,
+    *exponentials.RULES,
+    *logarithms.RULES,
+    *shares.RULES,
+    *differences.RULES,
+    *roots.RULES,
+    *guards.RULES,
+)
+
+
+def rules_of(*phases: str) -> tuple[Rule, ...]:
+    """Return the rules that run in any of `phases`."""
+    return tuple(rule for rule in RULES if any(phase in rule.phases for phase in phases))

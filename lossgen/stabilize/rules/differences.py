@@ -1,0 +1,222 @@
+"""Rules on sums that cancel: name the difference so that it is never computed by subtraction."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen.algebra import vocabulary as vo
+from lossgen.stabilize.facts import is_nonneg, is_nonpos
+from lossgen.stabilize.rule import N, P, Q, Rule, T, W, X, Z
+from lossgen.stabilize.terms import linear_part, take, terms_with
+
+BOTH = ("lift", "clean")
+
+
+def _exp_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*exp(u) - c - c*u is c*expm1mx(u)."""
+    for kind, constant in ((sp.exp, 1), (vo.expm1, 0)):
+        for node, c in terms_with(expr, kind):
+            u = node.args[0]
+            rest = take(expr, c * node - c * constant - sp.expand_mul(c * u))
+            rest = take(expr, c * node - c * constant - c * u) if rest is None else rest
+            if rest is not None:
+                return rest + c * vo.expm1mx(u)
+    return None
+
+
+def _log_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*u - c*log1p(u) is c*xmlog1p(u)."""
+    for node, c in terms_with(expr, vo.log1p):
+        rest = take(expr, c * node - c * node.args[0])
+        if rest is not None:
+            return rest - c * vo.xmlog1p(node.args[0])
+    return None
+
+
+def _expm1(expr: sp.Add) -> sp.Expr | None:
+    """c*exp(u) - c is c*expm1(u), or -c*omexp(u) where u is never positive."""
+    for node, c in terms_with(expr, sp.exp):
+        u = node.args[0]
+        rest = take(expr, c * node - c)
+        if rest is not None:
+            return rest - c * vo.omexp(u) if is_nonpos(u) else rest + c * vo.expm1(u)
+    return None
+
+
+def _power_minus_one(expr: sp.Add) -> sp.Expr | None:
+    """c*b**e - c is c*expm1(e*log(b)) for a symbolic exponent."""
+    for node, c in terms_with(expr, sp.Pow):
+        if node.exp.is_number or not is_nonneg(node.base):
+            continue
+        rest = take(expr, c * node - c)
+        if rest is not None:
+            return rest + c * vo.expm1(node.exp * sp.log(node.base))
+    return None
+
+
+def _sigmoid_complement(expr: sp.Add) -> sp.Expr | None:
+    """c*sigmoid(u) - c is -c*sigmoid(-u); also for a weighted mean of sigmoids taken from 1."""
+    for node, c in terms_with(expr, vo.sigmoid):
+        rest = take(expr, c * node - c)
+        if rest is not None:
+            return rest - c * vo.sigmoid(-node.args[0])
+    found = list(terms_with(expr, vo.sigmoid))
+    rest = expr - sp.Add(*(c * node for node, c in found))
+    if len(found) > 1 and sp.expand(rest + sp.Add(*(c for _, c in found))) == 0:
+        return sp.Add(*(-c * vo.sigmoid(-node.args[0]) for node, c in found))
+    return None
+
+
+def _sigmoid_to_tanh(expr: sp.Add) -> sp.Expr | None:
+    """2*c*sigmoid(u) - c is c*tanh(u/2); sigmoid(-u) - sigmoid(u) is -tanh(u/2)."""
+    for node, c in terms_with(expr, vo.sigmoid):
+        u = node.args[0]
+        rest = take(expr, c * node - c / 2)
+        if rest is not None:
+            return rest + c / 2 * sp.tanh(u / 2)
+        rest = take(expr, c * node - c * vo.sigmoid(-u))
+        if rest is not None:
+            return rest + c * sp.tanh(u / 2)
+    return None
+
+
+def _sech2(expr: sp.Add) -> sp.Expr | None:
+    """c - c*tanh(u)**2 is c*sech2(u)."""
+    for node, c in terms_with(expr, sp.Pow):
+        if isinstance(node.base, sp.tanh) and node.exp == 2:
+            rest = take(expr, c * node - c)
+            if rest is not None:
+                return rest - c * vo.sech2(node.base.args[0])
+    return None
+
+
+def _softplus_minus_argument(expr: sp.Add) -> sp.Expr | None:
+    """c*softplus(u) - c*u is c*softplus(-u)."""
+    for node, c in terms_with(expr, vo.softplus):
+        rest = take(expr, c * node - c * node.args[0])
+        if rest is not None:
+            return rest + c * vo.softplus(-node.args[0])
+    return None
+
+
+def _softplus_and_line(expr: sp.Add) -> sp.Expr | None:
+    """c*softplus(u) - k*u with 0 <= k <= c is (c - k)*softplus(u) + k*softplus(-u): no term cancels another."""
+    for node, c in terms_with(expr, vo.softplus):
+        u = node.args[0]
+        core = -u if u.could_extract_minus_sign() else u
+        slope, rest = linear_part(expr - c * node, core)
+        k = sp.expand(slope if core != u else -slope)
+        left = sp.expand(c - k)
+        if k.is_zero or left.is_zero or not (is_nonneg(k) and is_nonneg(left)):
+            continue
+        return rest + _short(left) * vo.softplus(u) + _short(k) * vo.softplus(-u)
+    return None
+
+
+def _short(expr: sp.Expr) -> sp.Expr:
+    return sp.factor_terms(expr)
+
+
+def _clipped_softplus(expr: sp.Add) -> sp.Expr | None:
+    """c*Max(u, 0) + c*softplus(-Abs(u)) is c*softplus(u)."""
+    for node, c in terms_with(expr, vo.softplus):
+        size = -node.args[0]
+        if not isinstance(size, sp.Abs):
+            continue
+        for u in (size.args[0], -size.args[0]):
+            rest = take(expr, c * node + c * sp.Max(u, 0))
+            if rest is not None:
+                return rest + c * vo.softplus(u)
+    return None
+
+
+RULES = (
+    Rule(
+        "exp-remainder",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _exp_remainder,
+        lambda: (sp.exp(X) - X - 1, W * sp.exp(Q * X) - W - W * Q * X + Z, vo.expm1(X) - X),
+    ),
+    Rule(
+        "log-remainder",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _log_remainder,
+        lambda: (P - vo.log1p(P), W * vo.log1p(P / Q) - W * P / Q + X),
+    ),
+    Rule(
+        "name-expm1",
+        BOTH,
+        "cancellation near u = 0",
+        (sp.Add,),
+        _expm1,
+        lambda: (sp.exp(X) - 1, 1 - sp.exp(N), W - W * sp.exp(-(X**2)) + Z, T * sp.exp(X) - T),
+    ),
+    Rule(
+        "power-minus-one",
+        BOTH,
+        "cancellation near b**e = 1",
+        (sp.Add,),
+        _power_minus_one,
+        lambda: (P**W - 1, Q - Q * P**X),
+    ),
+    Rule(
+        "sigmoid-complement",
+        BOTH,
+        "1 - p losing a small 1 - p",
+        (sp.Add,),
+        _sigmoid_complement,
+        lambda: (
+            1 - vo.sigmoid(X),
+            W * vo.sigmoid(X) - W + Z,
+            1 - T * vo.sigmoid(X) - (1 - T) * vo.sigmoid(-X),
+        ),
+    ),
+    Rule(
+        "sigmoid-to-tanh",
+        BOTH,
+        "cancellation near u = 0",
+        (sp.Add,),
+        _sigmoid_to_tanh,
+        lambda: (2 * vo.sigmoid(X) - 1, W * vo.sigmoid(-X) - W * vo.sigmoid(X)),
+    ),
+    Rule(
+        "name-sech2-difference",
+        BOTH,
+        "1 - tanh(u)**2 losing its last digits",
+        (sp.Add,),
+        _sech2,
+        lambda: (1 - sp.tanh(X) ** 2, W * sp.tanh(X) ** 2 - W),
+    ),
+    Rule(
+        "softplus-minus-argument",
+        BOTH,
+        "cancellation at large u",
+        (sp.Add,),
+        _softplus_minus_argument,
+        lambda: (vo.softplus(X) - X, T * vo.softplus(-X) + T * X, 2 * vo.softplus(X - Z) - 2 * X + 2 * Z),
+    ),
+    Rule(
+        "softplus-and-line",
+        BOTH,
+        "cancellation at large u",
+        (sp.Add,),
+        _softplus_and_line,
+        lambda: (
+            vo.softplus(X) - T * X,
+            vo.softplus(-X) + X - T * X,
+            (1 + (W - 1) * T) * vo.softplus(-X) + (1 - T) * X,
+        ),
+    ),
+    Rule(
+        "clipped-softplus",
+        BOTH,
+        "a branch that the function has already",
+        (sp.Add,),
+        _clipped_softplus,
+        lambda: (sp.Max(X, 0) + vo.softplus(-sp.Abs(X)), sp.Max(-X, 0) + vo.softplus(-sp.Abs(X)) - T),
+    ),
+)

@@ -1,0 +1,105 @@
+"""Rules on products: merge exponentials and powers of one base."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen.algebra import vocabulary as vo
+from lossgen.stabilize.facts import is_nonneg
+from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
+from lossgen.stabilize.terms import factors
+
+BOTH = ("lift", "clean")
+
+
+def _merge_exponentials(expr: sp.Mul) -> sp.Expr | None:
+    exponents = [part.args[0] for part in expr.args if isinstance(part, sp.exp)]
+    if len(exponents) < 2:
+        return None
+    rest = [part for part in expr.args if not isinstance(part, sp.exp)]
+    return sp.exp(sp.Add(*exponents)) * sp.Mul(*rest)
+
+
+def _merge_bases(expr: sp.Mul) -> sp.Expr | None:
+    exponents: dict[sp.Expr, list[sp.Expr]] = {}
+    for part in expr.args:
+        base, exponent = part.as_base_exp()
+        exponents.setdefault(base, []).append(exponent)
+    if all(len(group) == 1 for group in exponents.values()):
+        return None
+    # A base that may be negative has no power with a symbolic exponent to begin with.
+    return sp.Mul(*(base ** sp.Add(*group) for base, group in exponents.items()))
+
+
+def _opposite_exponentials(expr: sp.Mul) -> sp.Expr | None:
+    """exp(-s) * sigmoid(s)**n is sigmoid(-s) * sigmoid(s)**(n - 1)."""
+    for factor, rest in factors(expr, sp.exp):
+        for part in sp.Mul.make_args(rest):
+            base, power = part.as_base_exp()
+            if isinstance(base, vo.sigmoid) and factor.args[0] == -base.args[0] and is_nonneg(power - 1):
+                return rest / part * vo.sigmoid(-base.args[0]) * base ** (power - 1)
+    return None
+
+
+def _repeated_exponentials(expr: sp.Mul) -> sp.Expr | None:
+    """exp(-n*s) * sigmoid(s)**n is sigmoid(-s)**n."""
+    for factor, rest in factors(expr, sp.exp):
+        for part in sp.Mul.make_args(rest):
+            base, power = part.as_base_exp()
+            if isinstance(base, vo.sigmoid) and sp.expand(factor.args[0] + power * base.args[0]) == 0:
+                return rest / part * vo.sigmoid(-base.args[0]) ** power
+    return None
+
+
+def _tanh_of_sigmoid(expr: sp.Mul) -> sp.Expr | None:
+    """(exp(v) - 1) * sigmoid(-v) is tanh(v / 2)."""
+    for kind, sign in ((vo.expm1, 1), (vo.omexp, -1)):
+        for factor, rest in factors(expr, kind):
+            for other, remaining in factors(rest, vo.sigmoid):
+                if other.args[0] == -factor.args[0]:
+                    return sign * remaining * sp.tanh(factor.args[0] / 2)
+    return None
+
+
+RULES = (
+    Rule(
+        "merge-exponentials",
+        BOTH,
+        "overflow times underflow in a product of exponentials",
+        (sp.Mul,),
+        _merge_exponentials,
+        lambda: (X * sp.exp(Z) * sp.exp(X * T), sp.exp(X) * sp.exp(-Z)),
+    ),
+    Rule(
+        "merge-powers",
+        BOTH,
+        "0/0 where a power meets the inverse of its base",
+        (sp.Mul,),
+        _merge_bases,
+        lambda: (Q**W / Q, vo.omexp(-Q) ** W * vo.omexp(-Q) * X),
+    ),
+    Rule(
+        "exp-times-sigmoid",
+        BOTH,
+        "infinity times zero in exp(u) / (1 + exp(u))",
+        (sp.Mul,),
+        _opposite_exponentials,
+        lambda: (sp.exp(X) * vo.sigmoid(-X), T * sp.exp(-X) * vo.sigmoid(X) ** 2),
+    ),
+    Rule(
+        "exp-times-sigmoid-power",
+        BOTH,
+        "infinity times zero in (exp(u) / (1 + exp(u)))**n",
+        (sp.Mul,),
+        _repeated_exponentials,
+        lambda: (sp.exp(W * X) * vo.sigmoid(-X) ** W,),
+    ),
+    Rule(
+        "name-tanh",
+        BOTH,
+        "cancellation near 0 and infinity over infinity",
+        (sp.Mul,),
+        _tanh_of_sigmoid,
+        lambda: (vo.expm1(X) * vo.sigmoid(-X), Z * vo.omexp(-Q) * vo.sigmoid(Q)),
+    ),
+)

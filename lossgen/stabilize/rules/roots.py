@@ -1,0 +1,144 @@
+"""Rules on square roots and squares: scaled norms, and quotients that do not overflow on the way."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen.algebra import vocabulary as vo
+from lossgen.algebra.nodes import Reduction
+from lossgen.stabilize.facts import is_positive
+from lossgen.stabilize.rule import I, P, Q, Rule, T, U, V, W, X, Z
+from lossgen.stabilize.terms import open_body, square_root, take, terms_with
+
+BOTH = ("lift", "clean")
+
+
+def _is_half_odd(exponent: sp.Expr) -> bool:
+    return bool(exponent.is_Rational and exponent.q == 2)
+
+
+def _norm(expr: sp.Pow) -> sp.Expr | None:
+    if not _is_half_odd(expr.exp) or not isinstance(expr.base, Reduction) or expr.base.op != "sum":
+        return None
+    index, body = open_body(expr.base)
+    root = square_root(body)
+    return None if root is None else Reduction("norm", root, index) ** (2 * expr.exp)
+
+
+def _hypot(expr: sp.Pow) -> sp.Expr | None:
+    if not _is_half_odd(expr.exp) or not isinstance(expr.base, sp.Add):
+        return None
+    roots = [_root(term) for term in expr.base.args]
+    if any(root is None for root in roots) or not any(map(_is_square, expr.base.args)):
+        return None
+    result = roots[0]
+    for root in roots[1:]:
+        result = vo.hypot(result, root)
+    return result ** (2 * expr.exp)
+
+
+def _is_square(term: sp.Expr) -> bool:
+    return square_root(term) is not None or _root_of_sum(term) is not None
+
+
+def _root(term: sp.Expr) -> sp.Expr | None:
+    root = square_root(term)
+    if root is None:
+        root = _root_of_sum(term)
+    # A positive summand is the square of its root; parameters and constants are cheap to take the root of.
+    return sp.sqrt(term) if root is None and term.is_positive and not term.has(Reduction) else root
+
+
+def _root_of_sum(term: sp.Expr) -> sp.Expr | None:
+    return _norm(sp.Pow(term, sp.S.Half, evaluate=False)) if isinstance(term, Reduction) else None
+
+
+def _hypot_minus_side(expr: sp.Add) -> sp.Expr | None:
+    """c*hypot(a, b) - c*b is c*a**2/(hypot(a, b) + b) for b > 0."""
+    for node, c in terms_with(expr, vo.hypot):
+        for side, other in (node.args, node.args[::-1]):
+            rest = take(expr, c * node - c * side) if is_positive(side) else None
+            if rest is not None:
+                return rest + c * vo.sqdiv(other, node + side)
+    return None
+
+
+def _root_minus_constant(expr: sp.Add) -> sp.Expr | None:
+    """c*sqrt(d**2 + s) - c*d is c*s/(sqrt(d**2 + s) + d) for a number d > 0."""
+    for node, c in terms_with(expr, sp.Pow):
+        if node.exp != sp.S.Half or not isinstance(node.base, sp.Add):
+            continue
+        square, rest_of_base = node.base.as_coeff_Add()
+        side = sp.sqrt(square)
+        rest = take(expr, c * node - c * side) if square.is_positive else None
+        if rest is not None:
+            return rest + c * rest_of_base / (node + side)
+    return None
+
+
+def _square_over(expr: sp.Mul) -> sp.Expr | None:
+    """a**2 / b is a * (a / b): the square alone may overflow or vanish."""
+    above = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == 2]
+    below = [
+        part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -1 and is_positive(part.base)
+    ]
+    number = expr.args[0] if expr.args[0].is_Rational else sp.S.One
+    if len(above) != 1 or not (below or number.q > 1):
+        return None
+    rest = [part for part in expr.args if part not in (*above, *below, number)]
+    divisor = sp.Mul(number.q, *(1 / part for part in below))
+    return sp.Mul(number.p, *rest, vo.sqdiv(above[0].base, divisor))
+
+
+RULES = (
+    Rule(
+        "name-norm",
+        BOTH,
+        "overflow and vanishing of squares",
+        (sp.Pow,),
+        _norm,
+        lambda: (
+            sp.sqrt(Reduction("sum", (V[I] - U[I]) ** 2, I)),
+            1 / sp.sqrt(Reduction("sum", V[I] ** 2, I)),
+            Reduction("sum", Q * V[I] ** 2, I) ** sp.Rational(3, 2),
+        ),
+    ),
+    Rule(
+        "name-hypot",
+        BOTH,
+        "overflow and vanishing of squares",
+        (sp.Pow,),
+        _hypot,
+        lambda: (
+            sp.sqrt(X**2 + Z**2),
+            sp.sqrt((X - Z) ** 2 + Q),
+            1 / sp.sqrt(1 + X**2 / Q**2),
+            sp.sqrt(Q + Reduction("sum", V[I] ** 2, I)),
+            sp.sqrt(X**2 + Z**2 + T**2),
+        ),
+    ),
+    Rule(
+        "hypot-minus-side",
+        ("value",),
+        "cancellation where the other side is small",
+        (sp.Add,),
+        _hypot_minus_side,
+        lambda: (vo.hypot(X, Q) - Q, W * vo.hypot(1, X) - W + Z),
+    ),
+    Rule(
+        "root-minus-constant",
+        ("value",),
+        "cancellation near s = 0",
+        (sp.Add,),
+        _root_minus_constant,
+        lambda: (sp.sqrt(1 + P) - 1, Q - Q * sp.sqrt(1 + W)),
+    ),
+    Rule(
+        "square-over",
+        ("clean", "value"),
+        "overflow and vanishing of the square",
+        (sp.Mul,),
+        _square_over,
+        lambda: (X**2 / Q, (X - Z) ** 2 / (2 * Q), 3 * X**2 * T / (2 * Q), X**2 / 2),
+    ),
+)

@@ -1,0 +1,154 @@
+"""Rules about log-sum-exp: entries of a softmax stay together with their normaliser."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen.algebra import vocabulary as vo
+from lossgen.algebra.nodes import Reduction
+from lossgen.stabilize.logview import as_lse, grows, log_view
+from lossgen.stabilize.rule import I, J, K, M, Q, Rule, T, U, V, W, X, Z
+from lossgen.stabilize.terms import exp_term, instances, open_body, take, terms_with
+
+BOTH = ("lift", "clean")
+
+
+def _share(expr: sp.Add) -> sp.Expr | None:
+    """c*a - c*lse(g) is c*logshare(a, lse(g)) where a is a term of g."""
+    for lse, slope in terms_with(expr, Reduction):
+        if lse.op != "lse":
+            continue
+        for position in instances(lse, expr):
+            entry = lse.at(position)
+            rest = take(expr, slope * lse - slope * entry)
+            if rest is not None:
+                return rest - slope * vo.logshare(entry, lse)
+    return None
+
+
+def _share_undone(expr: sp.Add) -> sp.Expr | None:
+    """c*logshare(a, L) + c*L is c*a."""
+    for share, slope in terms_with(expr, vo.logshare):
+        entry, lse = share.args
+        rest = take(expr, slope * share + slope * lse)
+        if rest is not None:
+            return rest + slope * entry
+    return None
+
+
+def _log_quotient(expr: sp.Add) -> sp.Expr | None:
+    """c*a - c*logaddexp(a, b) is -c*softplus(b - a)."""
+    for name, slope in terms_with(expr, vo.logaddexp):
+        for first, second in (name.args, name.args[::-1]):
+            rest = take(expr, slope * name - slope * first)
+            if rest is not None:
+                return rest + slope * vo.softplus(second - first)
+    return None
+
+
+def _quotient(expr: sp.Mul) -> sp.Expr | None:
+    """exp(a) / (a sum of exponentials) goes to the log domain as a whole."""
+    coefficient, exponent = exp_term(expr)
+    if exponent.is_zero:
+        return None
+    views, rest = [], []
+    for part in sp.Mul.make_args(coefficient):
+        view = log_view(part) if _divides(part) else None
+        (rest if view is None else views).append(part if view is None else view)
+    return sp.exp(sp.Add(exponent, *views)) * sp.Mul(*rest) if views else None
+
+
+def _divides(part: sp.Expr) -> bool:
+    base, exponent = part.as_base_exp()
+    return exponent.could_extract_minus_sign() and isinstance(base, sp.Add | Reduction) and grows(base)
+
+
+def _normalise_inside(expr: sp.Mul) -> sp.Expr | None:
+    """Sum(f*exp(a)) / Sum(exp(g)) normalises every term: the sums may overflow although their quotient does not."""
+    for below in expr.args:
+        if not (isinstance(below, sp.Pow) and below.exp == -1 and isinstance(below.base, Reduction)):
+            continue
+        lse = as_lse(below.base)
+        if not isinstance(lse, Reduction):
+            continue
+        for above in expr.args:
+            if isinstance(above, Reduction) and above.op == "sum" and above.has(sp.exp):
+                index, body = open_body(above)
+                shared = _normalised_terms(body, lse)
+                if shared is not None:
+                    return expr / above / below * Reduction("sum", shared, index)
+    return None
+
+
+def _normalised_terms(body: sp.Expr, lse: Reduction) -> sp.Expr | None:
+    terms = []
+    for term in sp.Add.make_args(body):
+        coefficient, exponent = exp_term(term)
+        share = _share(exponent - lse)
+        if share is None:
+            return None
+        terms.append(coefficient * sp.exp(share))
+    return sp.Add(*terms)
+
+
+def _lse() -> Reduction:
+    return Reduction("lse", V[I], I)
+
+
+def _sum() -> sp.Expr:
+    return Reduction("sum", sp.exp(V[I]), I)
+
+
+RULES = (
+    Rule(
+        "softmax-entry",
+        BOTH,
+        "digits lost where the entry is close to the log-sum-exp",
+        (sp.Add,),
+        _share,
+        lambda: (
+            V[K] - _lse(),
+            T * _lse() - T * V[K] + X,
+            2 * _lse() - 2 * V[K],
+            V[K] + sp.log(M[K]) - Reduction("lse", V[I] + sp.log(M[I]), I),
+            V[K] * U[K] - Reduction("lse", V[K] * U[I], I),
+        ),
+    ),
+    Rule(
+        "softmax-entry-undone",
+        BOTH,
+        "a difference and a sum that undo each other",
+        (sp.Add,),
+        _share_undone,
+        lambda: (vo.logshare(V[K], _lse()) + _lse(), X - W * vo.logshare(V[K], _lse()) - W * _lse()),
+    ),
+    Rule(
+        "entry-of-two",
+        BOTH,
+        "digits lost where the entry is close to the logaddexp",
+        (sp.Add,),
+        _log_quotient,
+        lambda: (X - vo.logaddexp(X, Z), T * vo.logaddexp(X, Z) - T * Z + Q),
+    ),
+    Rule(
+        "quotient-of-exponentials",
+        BOTH,
+        "infinity over infinity",
+        (sp.Mul,),
+        _quotient,
+        lambda: (
+            sp.exp(V[K]) / _sum(),
+            T * sp.exp(V[K]) ** W / _sum() ** W,
+            sp.exp(X) / (sp.exp(X) + sp.exp(Z)),
+            sp.exp(V[K]) / (Q + _sum()),
+        ),
+    ),
+    Rule(
+        "normalise-inside",
+        BOTH,
+        "infinity over infinity",
+        (sp.Mul,),
+        _normalise_inside,
+        lambda: (X * Reduction("sum", U[J] * sp.exp(V[J]), J) / _sum(),),
+    ),
+)
