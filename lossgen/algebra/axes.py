@@ -14,6 +14,10 @@ import sympy as sp
 
 _fresh_numbers = itertools.count()
 
+# SymPy decides signs of expressions with one free symbol by calculus (polynomials, roots, derivatives), which our nodes have no part in and
+# which recurses without end on some of them. A second free symbol with every axis and index keeps it from trying.
+COMPANION = sp.Symbol("#")
+
 
 class Axis(sp.Symbol):  # type: ignore[misc]
     """A named axis of a tensor; as an expression, its extent.
@@ -44,6 +48,10 @@ class Axis(sp.Symbol):  # type: ignore[misc]
         axis.extent = extent
         return axis
 
+    @property
+    def free_symbols(self) -> set[sp.Symbol]:
+        return {self, COMPANION}
+
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.name, self.dims, dict(self.when), self.extent), {}
 
@@ -58,6 +66,10 @@ class Index(sp.Symbol):  # type: ignore[misc]
         index: Index = sp.Symbol.__xnew__(cls, name, integer=True, nonnegative=True)
         index.axis = axis
         return index
+
+    @property
+    def free_symbols(self) -> set[sp.Symbol]:
+        return {self, COMPANION}
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.name, self.axis), {}

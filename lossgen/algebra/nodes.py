@@ -22,13 +22,6 @@ class OwnNode(sp.Expr):  # type: ignore[misc]
 
     is_commutative = True
 
-    # SymPy's sign analysis must not take a node for a constant coefficient of a polynomial in an extent or index.
-    def _eval_is_polynomial(self, symbols: Any) -> bool:
-        return False
-
-    def _eval_derivative(self, symbol: Any) -> sp.Expr:
-        raise TypeError(f"{type(self).__name__} is differentiated by lossgen.derive, not by SymPy")
-
 
 class Where(OwnNode):
     """``Where(condition, a, b)``: `a` where the condition holds, else `b`; the branch not taken is never looked at."""
@@ -131,7 +124,7 @@ class Reduction(OwnNode):
 
     @property
     def free_symbols(self) -> set[sp.Symbol]:
-        return (self.body.free_symbols - {self.index}) | {self.index.axis}
+        return (self.body.free_symbols - {self.index}) | self.index.axis.free_symbols
 
     def open(self) -> tuple[Index, sp.Expr]:
         """Return a fresh index and the body written with it."""

@@ -101,13 +101,6 @@ class Element(sp.Expr):  # type: ignore[misc]
         positions: tuple[sp.Expr, ...] = self.args[1:]
         return positions
 
-    # SymPy's sign analysis must not take an entry for a constant coefficient of a polynomial in an extent or index.
-    def _eval_is_polynomial(self, symbols: Any) -> bool:
-        return False
-
-    def _eval_derivative(self, symbol: Any) -> sp.Expr:
-        return sp.S.Zero
-
     def _eval_is_real(self) -> bool:
         return True
 

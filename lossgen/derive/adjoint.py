@@ -37,7 +37,8 @@ class Adjoints:
             reads = [one for one in elements(total) if one.tensor == tensor]
             if not reads:
                 continue
-            if all(_plain(position) for one in reads for position in one.positions):
+            bound = {node.index for node in total.atoms(Reduction)}
+            if all(_plain(position, bound) for one in reads for position in one.positions):
                 indices = _indices(tensor)
                 bar = Element(self._bar(tensor), *indices)
                 self._add(indices, [(bar, derivative(total, Element(tensor, *indices)))])
@@ -96,8 +97,9 @@ class Adjoints:
         self.steps.append(Sweep(indices, tuple(Assign(target, expr, True) for target, expr in pairs)))
 
 
-def _plain(position: sp.Expr) -> bool:
-    return isinstance(position, Index | Element)
+def _plain(position: sp.Expr, bound: set[Index]) -> bool:
+    """Whether sums over `bound` collapse at this position: an index itself, or a position that does not move with them."""
+    return isinstance(position, Index) or (isinstance(position, Element) and not (position.free_symbols & bound))
 
 
 def _indices(tensor: Tensor) -> tuple[Index, ...]:
@@ -123,8 +125,8 @@ def _patterns(expr: sp.Expr, tensor: Tensor, taken: tuple[Index, ...]) -> list[t
     bound = {node.index for node in expr.atoms(Reduction)}
     found: dict[Element, tuple[Index, ...]] = {}
     for one in sorted((e for e in elements(expr) if e.tensor == tensor), key=sp.default_sort_key):
-        inner = [position for position in one.positions if position in bound]
-        extra = free_indices([position.axis for position in inner], taken)
+        inner = sorted({i for position in one.positions for i in position.free_symbols & bound}, key=str)
+        extra = free_indices([index.axis for index in inner], taken)
         found[one.xreplace(dict(zip(inner, extra, strict=True)))] = extra
     return list(found.items())
 

@@ -65,9 +65,19 @@ class _Differentiator:
         pairs = list(zip(expr.positions, self.target.positions, strict=True))
         if self.opaque is None:
             return sp.Mul(*(Delta(p, q) for p, q in pairs))
-        if all(p == q or (q in self.opaque and p in self.opened) for p, q in pairs):
-            return sp.Mul(*(Delta(p, q) for p, q in pairs if p != q))
-        return sp.S.Zero
+        matches = [self._match(p, q) for p, q in pairs]
+        found = [delta for delta in matches if delta is not None]
+        return sp.Mul(*set(found)) if len(found) == len(matches) else sp.S.Zero
+
+    def _match(self, position: sp.Expr, wanted: sp.Expr) -> sp.Expr | None:
+        """Return the delta under which an opened position is the wanted one, or None."""
+        if position == wanted:
+            return sp.S.One
+        for free in sorted(wanted.free_symbols & (self.opaque or frozenset()), key=str):
+            for bound in sorted(self.opened & position.free_symbols, key=str):
+                if position.xreplace({bound: free}) == wanted:
+                    return Delta(bound, free)
+        return None
 
     def _reduction(self, expr: Reduction) -> sp.Expr:
         index, body = expr.open()

@@ -220,33 +220,41 @@ def _hessian(program: Program) -> Routine:
 
 def _hvp(program: Program) -> Routine:
     """Forward over reverse: every step of the gradient is moved along the tangents of the predictions."""
-    along: dict[Tensor, Tensor] = {
-        x: Tensor(f"tangent_{x.name}", x.axes, role="tangent") for x in program.predictions
-    }
-    given = tuple(along.values())
+    given = tuple(Tensor(f"tangent_{x.name}", x.axes, role="tangent") for x in program.predictions)
     outputs = [_output(x, "hv") for x in program.predictions]
     renamed = {_output(x, "grad"): out for x, out in zip(program.predictions, outputs, strict=True)}
+    stages = [*program.stages, *_gradient_steps(program, program.predictions)]
+    along = dict(zip(program.predictions, given, strict=True)) | _moving(stages, program.predictions)
     steps: list[Stage] = []
-    for stage in [*program.stages, *_gradient_steps(program, program.predictions)]:
+    for stage in stages:
         if isinstance(stage, Sort):
             steps.append(stage)
             continue
         body: list[Assign] = []
         for assign in stage.body:
-            tensor = assign.target.tensor
+            tensor, positions = assign.target.tensor, assign.target.positions
             if tensor in renamed:
-                target = Element(renamed[tensor], *assign.target.positions)
+                target = Element(renamed[tensor], *positions)
             else:
                 body.append(Assign(assign.target, _attached(assign.expr), assign.add, assign.guard))
-                along.setdefault(tensor, Tensor(f"tangent_{tensor.name}", tensor.axes))
-                target = Element(along[tensor], *assign.target.positions)
-            moved = _attached(tangent(assign.expr, along))
-            if moved != 0 or tensor in renamed:
-                body.append(Assign(target, moved, assign.add, assign.guard))
-            elif assign.target.tensor not in tensors(assign.expr) and not assign.add:
-                del along[tensor]
+                if tensor not in along:
+                    continue
+                target = Element(along[tensor], *positions)
+            body.append(Assign(target, _attached(tangent(assign.expr, along)), assign.add, assign.guard))
         steps.append(Sweep(stage.indices, tuple(body), stage.reverse, stage.positive))
     return _routine(program, "hvp", outputs, steps, (), extra=given)
+
+
+def _moving(stages: Sequence[Stage], predictions: Sequence[Tensor]) -> dict[Tensor, Tensor]:
+    """Return a tangent tensor for each local that changes with the predictions."""
+    moving: dict[Tensor, Tensor] = {}
+    for stage in stages:
+        if isinstance(stage, Sweep):
+            for assign in stage.body:
+                if tensors(assign.expr) & {*predictions, *moving} and assign.target.tensor.role == "local":
+                    target = assign.target.tensor
+                    moving[target] = Tensor(f"tangent_{target.name}", target.axes)
+    return moving
 
 
 def _depth(expr: sp.Expr) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from lossgen.algebra.axes import Axis, Index
+from lossgen.algebra.axes import COMPANION, Axis, Index
 from lossgen.algebra.nodes import Reduction
 from lossgen.algebra.tensors import Element, Tensor, elements
 from lossgen.errors import SpecError
@@ -264,7 +264,7 @@ def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Mappi
             fix="use Sum, Max and where of lossgen.spec with index(AXIS)",
             **context,
         )
-    for symbol in sorted(expr.free_symbols, key=str):
+    for symbol in sorted(expr.free_symbols - {COMPANION}, key=str):
         if isinstance(symbol, Index) and symbol not in bound:
             raise SpecError(
                 f"index over {symbol.axis.name} is free in the formula",
