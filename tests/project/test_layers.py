@@ -36,6 +36,10 @@ USER_SIDE = {"runtime", "losses", "__init__", "threads", "console", "cli"} | SHA
 # Deferred imports, each with its reason. (file, enclosing function)
 DEFERRED = {
     ("lossgen/cli.py", "build_side"): "the build side needs SymPy, `lossgen list` must not",
+    ("lossgen/runtime/build_side.py", "load_spec"): "`L.<loss>.spec` is the one way up to the build side",
+    ("lossgen/runtime/loss.py", "kernels"): "Numba comes with the first call, not with the import",
+    ("lossgen/runtime/launch.py", "__init__"): "a generated module is named by the manifest",
+    ("lossgen/runtime/arrays.py", "_from_torch_bfloat16"): "ml_dtypes is optional",
     ("lossgen/runtime/package.py", "get"): "NumPy comes with the first loss, not with the import",
     ("lossgen/runtime/package.py", "_missing"): "10 ms, for one error message only",
     ("lossgen/runtime/package.py", "load_loss"): "unpickles by the name of the package",
@@ -171,9 +175,9 @@ def test_root_holds_only_what_it_should() -> None:
 
 def test_no_vague_module_names() -> None:
     vague = {"utils", "util", "helpers", "common", "misc", "tools"}
-    # Functions that a spec file offers beside its losses are called helpers in the generated package.
-    names = [name for name in tracked() if name.endswith(".py") and name != "generated/helpers.py"]
-    assert not [name for name in names if vague & set(Path(name).with_suffix("").parts)]
+    names = [name for name in tracked() if vague & set(Path(name).with_suffix("").parts)]
+    # Functions that a spec file offers beside its losses are called helpers in a generated package.
+    assert not [name for name in names if not (ROOT / name).with_name("manifest.json").is_file()]
 
 
 def test_nothing_is_left_to_do() -> None:
