@@ -1,0 +1,6 @@
+"""Mathematics to loops: a routine becomes a kernel over one sample, in an ordered and typed loop IR."""
+
+from lossgen.lower.passes import passes_over
+from lossgen.lower.routine import lower
+
+__all__ = ["lower", "passes_over"]

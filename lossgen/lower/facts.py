@@ -1,0 +1,105 @@
+"""What is known about a routine before its statements are placed: uses of shared terms, and loads that always happen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import sympy as sp
+
+from lossgen.algebra.axes import Axis, Index
+from lossgen.algebra.nodes import Reduction, Where
+from lossgen.algebra.tensors import Element, Tensor
+from lossgen.derive.model import Routine
+from lossgen.lower.indices import Indices
+from lossgen.spec.model import Sort
+
+
+def indices_of(expr: sp.Basic) -> set[Index]:
+    """Return the free loop variables."""
+    return {symbol for symbol in expr.free_symbols if isinstance(symbol, Index)}
+
+
+def is_gather(element: sp.Basic) -> bool:
+    """Tell a load at a computed position, which may be out of range where its result is not wanted."""
+    return isinstance(element, Element) and any(not isinstance(p, Index) and p != 0 for p in element.positions)
+
+
+def depends_on_axis(axis: Axis, bounded: frozenset[Axis]) -> bool:
+    """Tell whether the extent of `axis` is that of a bounded axis or computed from one."""
+    return axis in bounded or (axis.extent is not None and bool(axis.extent.free_symbols & bounded))
+
+
+class Facts:
+    """Counts and sets over all expressions of a routine whose indices have their final names."""
+
+    def __init__(self, routine: Routine, indices: Indices) -> None:
+        self.indices = indices
+        self.bounded = frozenset(axis for axis, _ in routine.extents)
+        self.uses: Counter[sp.Basic] = Counter()
+        self._seen: set[sp.Basic] = set()
+        for root in _roots(routine):
+            self.uses[root] += 1
+            self._count(root)
+        self.always = self._always(routine)
+
+    def children(self, expr: sp.Basic) -> tuple[sp.Basic, ...]:
+        """Return the parts of an expression, a reduction's body written with its loop variable."""
+        if isinstance(expr, Reduction):
+            return (self.indices.open(expr)[1],)
+        return tuple(arg for arg in expr.args if not isinstance(arg, Tensor))
+
+    def _count(self, expr: sp.Basic) -> None:
+        if expr in self._seen:
+            return
+        self._seen.add(expr)
+        for child in self.children(expr):
+            self.uses[child] += 1
+            self._count(child)
+
+    def gathers(self, expr: sp.Basic) -> set[sp.Basic]:
+        """Return the loads at computed positions inside `expr`."""
+        found = {expr} if is_gather(expr) else set()
+        for child in self.children(expr):
+            found |= self.gathers(child)
+        return found
+
+    def safe(self, expr: sp.Basic) -> bool:
+        """Tell whether `expr` may be evaluated outside the branch that asks for it."""
+        return self.gathers(expr) <= self.always
+
+    def _always(self, routine: Routine) -> frozenset[sp.Basic]:
+        """Loads at computed positions that happen for every kept sample, whatever its branches decide."""
+        found: set[sp.Basic] = set()
+        for expr in routine.results:
+            found |= self._unconditional(expr)
+        for stage in routine.steps:
+            if isinstance(stage, Sort):
+                found |= self._unconditional(stage.key)
+            elif not any(depends_on_axis(index.axis, self.bounded) for index in stage.indices):
+                for assign in stage.body:
+                    found |= self._unconditional(assign.guard)
+                    if assign.guard == sp.true:
+                        found |= self._unconditional(assign.expr)
+        return frozenset(found)
+
+    def _unconditional(self, expr: sp.Basic) -> set[sp.Basic]:
+        if isinstance(expr, Where):
+            condition, a, b = expr.args
+            return self._unconditional(condition) | (self._unconditional(a) & self._unconditional(b))
+        if isinstance(expr, Reduction) and depends_on_axis(expr.index.axis, self.bounded):
+            return set()
+        found = {expr} if is_gather(expr) else set()
+        for child in self.children(expr):
+            found |= self._unconditional(child)
+        return found
+
+
+def _roots(routine: Routine) -> Iterator[sp.Basic]:
+    for stage in routine.steps:
+        if isinstance(stage, Sort):
+            yield stage.key
+        else:
+            for assign in stage.body:
+                yield from (assign.expr, assign.guard)
+    yield from routine.results

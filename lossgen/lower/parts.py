@@ -1,0 +1,26 @@
+"""Pieces of a log-sum-exp that expressions refer to while they are lowered; they exist in no formula.
+
+With m the largest term and s the sum of exp(g - m) over all others, ``lse = m + log1p(s)``: both parts keep every digit.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+
+class shifted(sp.Function):  # type: ignore[misc]  # noqa: N801 - a function in formulas
+    """``shifted(a, L)`` = a - m, one rounding; an atom, because SymPy would merge the difference with the terms of `a`."""
+
+    nargs = (2,)
+
+
+class total(sp.Function):  # type: ignore[misc]  # noqa: N801
+    """``total(L)`` = 1 + s, the sum of exp(g - m)."""
+
+    nargs = (1,)
+
+
+class log_total(sp.Function):  # type: ignore[misc]  # noqa: N801
+    """``log_total(L)`` = log1p(s)."""
+
+    nargs = (1,)

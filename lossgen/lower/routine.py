@@ -1,0 +1,106 @@
+"""A routine to a kernel over one sample, in named passes with a check after each."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen.algebra.tensors import Tensor
+from lossgen.derive.model import Routine
+from lossgen.lower import ir
+from lossgen.lower.check import check
+from lossgen.lower.facts import depends_on_axis
+from lossgen.lower.fuse import fuse
+from lossgen.lower.indices import Indices
+from lossgen.lower.stages import changed_in_loops, lower_stage
+from lossgen.lower.values import Lowering, integer
+from lossgen.spec.model import Sort, Sweep
+
+
+def lower(routine: Routine, name: str | None = None) -> ir.Function:
+    """Return the kernel of `routine` over one sample.
+
+    Parameters
+    ----------
+    routine : Routine
+        Stable mathematics of one kernel.
+    name : str, optional
+        Name of the function; the routine's kind if left out.
+    """
+    tensors = (*routine.inputs, *routine.outputs, *_locals(routine))
+    indices = Indices(tensor.name for tensor in tensors)
+    renamed = indices.routine(routine)
+    placed = check(_place(renamed, indices, name or routine.kind))  # statements in their scopes, one loop per reduction
+    return check(fuse(placed))  # loops over the same extent without dependency run as one
+
+
+def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:
+    low = Lowering(routine, indices)
+    low.boxed = changed_in_loops(routine.steps)
+    if routine.keep != sp.true:
+        arrays = tuple(output.name for output in routine.outputs if output.axes)
+        low.scopes.top.add(ir.Skip(low.value(routine.keep), arrays))
+    _start_accumulated(low)
+    for stage in routine.steps:
+        lower_stage(low, stage)
+    results = [low.float(result) for result in routine.results]
+    scalars = [output for output in routine.outputs if not output.axes]
+    returns = [*results, *(low.float(output[()]) for output in scalars)]
+    return ir.Function(
+        name=name,
+        arguments=tuple(_argument(tensor) for tensor in (*routine.inputs, *(o for o in routine.outputs if o.axes))),
+        workspace=_workspace(low),
+        body=tuple(low.scopes.top.statements),
+        returns=tuple(returns),
+        numerators=len(results),
+        scalar_outputs=tuple(output.name for output in scalars),
+        array_outputs=tuple(output.name for output in routine.outputs if output.axes),
+    )
+
+
+def _locals(routine: Routine) -> list[Tensor]:
+    """Workspace tensors in order of first assignment."""
+    found: dict[Tensor, None] = {}
+    for stage in routine.steps:
+        for tensor in [stage.order] if isinstance(stage, Sort) else [assign.target.tensor for assign in stage.body]:
+            if tensor not in routine.outputs:
+                found.setdefault(tensor)
+    return list(found)
+
+
+def _argument(tensor: Tensor) -> ir.Argument:
+    return ir.Argument(tensor.name, "int" if tensor.dtype == "int" else "float", len(tensor.axes), tensor.role)
+
+
+def _start_accumulated(low: Lowering) -> None:
+    """Zero what is added to, and what may keep entries that no assignment reaches."""
+    for tensor in (*low.routine.outputs, *_locals(low.routine)):
+        assigns = [
+            (assign, stage)
+            for stage in low.routine.steps
+            if isinstance(stage, Sweep)
+            for assign in stage.body
+            if assign.target.tensor == tensor
+        ]
+        partial = any(assign.add for assign, _ in assigns) or all(assign.guard != sp.true for assign, _ in assigns)
+        short = tensor.role == "output" and any(depends_on_axis(axis, low.facts.bounded) for axis in tensor.axes)
+        if tensor.axes or tensor in low.boxed:
+            if (partial and assigns) or short:
+                low.scopes.top.add(ir.Fill(tensor.name))
+        elif partial:
+            low.running[tensor] = low.names.of(("running", tensor), f"{tensor.name}_sum")
+            low.scopes.top.add(ir.Accumulator(low.running[tensor], "sum", "float"))
+
+
+def _workspace(low: Lowering) -> tuple[ir.Array, ...]:
+    arrays = []
+    for tensor in _locals(low.routine):
+        kind: ir.Type = "int" if tensor.dtype == "int" else "float"
+        if tensor.axes:
+            arrays.append(ir.Array(tensor.name, kind, tuple(low.size(axis) for axis in tensor.axes)))
+        elif tensor in low.boxed:
+            arrays.append(ir.Array(tensor.name, kind, (integer(1),)))
+    for stage in low.routine.steps:
+        if isinstance(stage, Sort):
+            key = low.names.of(("key", stage.order), f"{stage.order.name}_key")
+            arrays.append(ir.Array(key, "float", (low.size(stage.index.axis),)))
+    return tuple(arrays)

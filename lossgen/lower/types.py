@@ -1,0 +1,45 @@
+"""Type of an expression in a kernel: float, int or bool."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from lossgen.algebra.axes import Axis, Index
+from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
+from lossgen.algebra.tensors import Element
+from lossgen.lower.ir import Type
+
+_KEEP_INTEGER = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.Abs, sp.Mod, Detach)
+
+
+@cache
+def type_of(expr: sp.Basic) -> Type:
+    """Return the type that the value of `expr` has in a kernel; integers stay integers as long as they can."""
+    if isinstance(expr, Boolean):
+        return "bool"
+    if isinstance(expr, sp.Integer | Index | Axis | Delta):
+        return "int"
+    if isinstance(expr, Element):
+        return "int" if expr.tensor.dtype == "int" else "float"
+    if isinstance(expr, Reduction):
+        return "int" if expr.op.startswith("arg") else ("float" if expr.op in ("lse", "norm") else type_of(expr.body))
+    if isinstance(expr, Where):
+        return "int" if type_of(expr.args[1]) == type_of(expr.args[2]) == "int" else "float"
+    if isinstance(expr, sp.floor | sp.ceiling):
+        return "int" if whole(expr.args[0]) else "float"
+    if isinstance(expr, sp.Pow):
+        return "int" if type_of(expr.base) == "int" and expr.exp.is_Integer and expr.exp >= 0 else "float"
+    if isinstance(expr, _KEEP_INTEGER) and all(type_of(arg) == "int" for arg in expr.args):
+        return "int"
+    return "float"
+
+
+def whole(expr: sp.Expr) -> bool:
+    """Tell whether `expr` is a rational combination of integers, so that its floor is an integer division."""
+    if isinstance(expr, sp.Add):
+        return all(map(whole, expr.args))
+    coefficient, rest = expr.as_coeff_Mul()
+    return bool(coefficient.is_Rational and type_of(rest) == "int")
