@@ -33,9 +33,8 @@ def bce_with_logits(x: Pred, y: Target.unit, pos_weight: NonNegative = 1.0):
 def binary_focal(x: Pred, y: Target.unit, gamma: NonNegative = 2.0, alpha: Optional[Unit] = None):
     """Binary cross-entropy with easy samples damped by (1 - p_t)^`gamma`.
 
-    `alpha` weighs the positive class, 1 - `alpha` the negative one; without it both weigh 1. For soft labels p_t is the mixture
-    y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy.
-    """
+    `alpha` weighs the positive class, 1 - `alpha` the negative one; without it both weigh 1. For soft labels
+    p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy."""
     p = _probability(x)
     miss = y * (1 - p) + (1 - y) * p
     cross_entropy = -(y * log(p) + (1 - y) * log(1 - p))

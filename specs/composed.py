@@ -1,8 +1,9 @@
 """Weighted sums of losses, each evaluated as one."""
 
 from binary import bce_with_logits
-from lossgen.spec import compose
 from segmentation import soft_dice
+
+from lossgen.spec import compose
 
 dice_bce = compose(
     "dice_bce",

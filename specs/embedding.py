@@ -43,9 +43,8 @@ def triplet_margin(
 ):
     """Hinge of the distance to the positive minus the distance to the negative, plus `margin`.
 
-    `eps` is added to every signed difference, as in torch. With `swap` the smaller of anchor-negative and positive-negative distance counts.
-    At the hinge the active side owns the derivative.
-    """
+    `eps` is added to every signed difference, as in torch. With `swap` the smaller of anchor-negative and
+    positive-negative distance counts. At the hinge the active side owns the derivative."""
 
     def distance(u, v):
         d = index(D)
@@ -78,7 +77,8 @@ def info_nce_scores(s: Pred[N, M], temperature: Positive = 0.07, symmetric: Flag
 
 @loss(family="embedding", source="van den Oord et al. 2018, arXiv:1807.03748")
 def info_nce(a: Pred[N, D], b: Pred[N, D], temperature: Positive = 0.07, symmetric: Flag = False):
-    """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own other view.
+    """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own
+    other view.
 
     Rows are expected to be normalised by the caller. `symmetric` averages over both directions (CLIP).
     """

@@ -1,6 +1,6 @@
 """Regression: elementwise losses of a prediction and a real target."""
 
-from lossgen.spec import Abs, NonNegative, Positive, Pred, Real, Target, helper, loss, sample, where
+from lossgen.spec import Abs, NonNegative, Positive, Pred, Target, helper, loss, sample, where
 
 
 @loss(family="regression", source="Legendre 1805", peers={"torch": "mse_loss", "optax": "squared_error"})
@@ -29,8 +29,8 @@ def l1(x: Pred, y: Target):
 def huber(x: Pred, y: Target, delta: Positive = 1.0):
     """Quadratic near zero, linear beyond `delta`.
 
-    The linear branch owns |x - y| = `delta`, so the curvature there is 0. The weighted mean divides by the count, as in torch.
-    """
+    The linear branch owns |x - y| = `delta`, so the curvature there is 0. The weighted mean divides by the
+    count, as in torch."""
     r = x - y
     return where(Abs(r) < delta, r**2 / 2, delta * (Abs(r) - delta / 2))
 
@@ -49,8 +49,8 @@ def smooth_l1(x: Pred, y: Target, beta: NonNegative = 1.0):
 def l0_annealed(x: Pred, y: Target, gamma: NonNegative = 2.0, eps: Positive = 1e-8):
     """Power of the absolute error whose exponent `gamma` is lowered from 2 to 0 in training.
 
-    `l0_gamma` gives the exponent of a training step. At a tie the derivative is 0; for `gamma` below 1 the loss is not convex.
-    """
+    `l0_gamma` gives the exponent of a training step. At a tie the derivative is 0; for `gamma` below 1 the
+    loss is not convex."""
     return (Abs(x - y) + eps) ** gamma
 
 

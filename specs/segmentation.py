@@ -40,8 +40,8 @@ def soft_dice(
 ):
     """One minus the Dice overlap of a class, over the sites of a sample (`batch`: of the whole batch).
 
-    Arrays are (N, C, ...); there is one value for each sample and class. With `log_score` the loss is minus the logarithm of the overlap.
-    """
+    Arrays are (N, C, ...); there is one value for each sample and class. With `log_score` the loss is minus
+    the logarithm of the overlap."""
     s = index(S)
     p = 1 / (1 + exp(-x[s])) if from_logits else x[s]
     overlap = 2 * Sum(p * y[s], s) + smooth_nr
@@ -53,9 +53,8 @@ def soft_dice(
 def lovasz_hinge(x: Pred[P], y: Target.binary[P], per_image: Flag = False):
     """Convex surrogate of the Jaccard index, for logits and labels 0 or 1.
 
-    Errors are sorted, ties keep their order; the weights of the sorted errors are constant to the derivative. Over the whole batch, or
-    (`per_image`) a mean over images.
-    """
+    Errors are sorted, ties keep their order; the weights of the sorted errors are constant to the derivative.
+    Over the whole batch, or (`per_image`) a mean over images."""
     i, j = index(P), index(P)
 
     def error(k):

@@ -1,7 +1,7 @@
 """Axes and the indices that run over them.
 
-An axis is a SymPy symbol that stands for its own extent, so ``size(C)`` is the axis itself. Equality is by name: inside one
-loss a name means one axis.
+An axis is a SymPy symbol that stands for its own extent, so ``size(C)`` is the axis itself. Equality is by
+name: inside one loss a name means one axis.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import sympy as sp
 
 _fresh_numbers = itertools.count()
 
-# SymPy decides signs of expressions with one free symbol by calculus (polynomials, roots, derivatives), which our nodes have no part in and
-# which recurses without end on some of them. A second free symbol with every axis and index keeps it from trying.
+# SymPy decides signs of expressions with one free symbol by calculus (polynomials, roots, derivatives), which
+# our nodes have no part in and which recurses without end on some of them. A second free symbol with every
+# axis and index keeps it from trying.
 COMPANION = sp.Symbol("#")
 
 
-class Axis(sp.Symbol):  # type: ignore[misc]
+class Axis(sp.Symbol):
     """A named axis of a tensor; as an expression, its extent.
 
     Parameters
@@ -27,7 +28,8 @@ class Axis(sp.Symbol):  # type: ignore[misc]
     name : str
         Name of the axis, unique inside a loss.
     dims : str
-        Array dimensions that the axis spans: a comma list of ``"k"``, ``"-k"``, ``"k:"`` and ``":"``; several are merged in C order.
+        Array dimensions that the axis spans: a comma list of ``"k"``, ``"-k"``, ``"k:"`` and ``":"``; several
+        are merged in C order.
     when : mapping of str to str, optional
         ``{flag: dims}``: other dimensions where that static flag is true.
     extent : Expr, optional
@@ -56,7 +58,7 @@ class Axis(sp.Symbol):  # type: ignore[misc]
         return (self.name, self.dims, dict(self.when), self.extent), {}
 
 
-class Index(sp.Symbol):  # type: ignore[misc]
+class Index(sp.Symbol):
     """A position on an axis, by contract always inside it, so that no range condition is ever attached."""
 
     __slots__ = ("axis",)

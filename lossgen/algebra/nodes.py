@@ -1,7 +1,7 @@
 """Expression nodes that SymPy lacks: choice, Kronecker delta, detach, reductions over an axis.
 
-SymPy's own Sum, Indexed, KroneckerDelta and Piecewise are not used: differentiating and substituting in them returned wrong results
-silently (tests/algebra shows the cases).
+SymPy's own Sum, Indexed, KroneckerDelta and Piecewise are not used: differentiating and substituting in them
+returned wrong results silently (tests/algebra shows the cases).
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from lossgen.algebra.axes import Axis, Index, fresh
 REDUCTIONS = ("sum", "max", "min", "argmax", "argmin", "lse", "norm")
 
 
-class OwnNode(sp.Expr):  # type: ignore[misc]
+class OwnNode(sp.Expr):
     """Base of the nodes that SymPy must not look into."""
 
     is_commutative = True
 
 
 class Where(OwnNode):
-    """``Where(condition, a, b)``: `a` where the condition holds, else `b`; the branch not taken is never looked at."""
+    """``Where(condition, a, b)``: `a` where the condition holds, else `b`; the branch not taken is never
+    looked at.
+    """
 
     def __new__(cls, condition: Any, a: Any, b: Any) -> sp.Expr:
         condition, a, b = sp.sympify(condition), sp.sympify(a), sp.sympify(b)
@@ -88,10 +90,11 @@ class Detach(OwnNode):
 class Reduction(OwnNode):
     """``Reduction(op, body, index)`` over the whole axis of `index`, which is bound and canonically renamed.
 
-    The bound index is named by the height of its binder, so alpha-equal reductions are equal objects. No free index ever bears such a
-    name (`open` hands out fresh ones), therefore SymPy's `xreplace` cannot capture.
+    The bound index is named by the height of its binder, so alpha-equal reductions are equal objects. No free
+    index ever bears such a name (`open` hands out fresh ones), therefore SymPy's `xreplace` cannot capture.
 
-    `op` is one of `REDUCTIONS`: ``lse`` is log(sum(exp)), ``norm`` is sqrt(sum of squares), ``argmax`` the first position of the maximum.
+    `op` is one of `REDUCTIONS`: ``lse`` is log(sum(exp)), ``norm`` is sqrt(sum of squares), ``argmax`` the
+    first position of the maximum.
     """
 
     def __new__(cls, op: Any, body: Any, index: Index) -> sp.Expr:
@@ -184,5 +187,6 @@ def condition(value: Any) -> Boolean:
     if isinstance(value, Boolean | BooleanAtom):
         return value
     raise TypeError(
-        f"the condition must be a SymPy relation, got {value!r}; write Eq(a, b) or Ne(a, b) instead of == or != (those compare structure)"
+        f"the condition must be a SymPy relation, got {value!r}; "
+        "write Eq(a, b) or Ne(a, b) instead of == or != (those compare structure)"
     )

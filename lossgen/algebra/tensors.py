@@ -9,7 +9,8 @@ from sympy.core.basic import Atom
 
 from lossgen.algebra.axes import Axis
 
-# What membership of a domain tells SymPy's assumption system; bounds that it cannot hold (unit, binary, sign) live in `stabilize`.
+# What membership of a domain tells SymPy's assumption system; bounds that it cannot hold (unit, binary, sign)
+# live in `stabilize`.
 DOMAINS: dict[str, dict[str, bool]] = {
     "real": {},
     "positive": {"positive": True},
@@ -20,7 +21,7 @@ DOMAINS: dict[str, dict[str, bool]] = {
 }
 
 
-class Tensor(Atom):  # type: ignore[misc]
+class Tensor(Atom):
     """A named array of one sample. Not an expression: only its elements are.
 
     Parameters
@@ -32,7 +33,8 @@ class Tensor(Atom):  # type: ignore[misc]
     dtype : {"float", "int"}
         Integer tensors hold positions, labels and lengths and are never differentiated.
     role : str
-        ``pred``, ``target``, ``class``, ``labels``, ``length``, ``param``, ``per_class``, ``weight``, ``cotangent``, ``tangent`` or ``local``.
+        ``pred``, ``target``, ``class``, ``labels``, ``length``, ``param``, ``per_class``, ``weight``,
+        ``cotangent``, ``tangent`` or ``local``.
     domain : str
         A key of `DOMAINS`.
     """
@@ -80,7 +82,7 @@ class Tensor(Atom):  # type: ignore[misc]
         return Element(self, *positions)
 
 
-class Element(sp.Expr):  # type: ignore[misc]
+class Element(sp.Expr):
     """One entry of a tensor: ``Element(tensor, *positions)``; positions are integer expressions."""
 
     is_commutative = True

@@ -1,7 +1,7 @@
 """The operator table: stable functions with their exact meaning, derivative and notation.
 
-A row is the whole knowledge about a function on the symbolic side; each backend adds its spelling. ``exact`` is what the function *is*, and
-every other column is tested against it in high precision.
+A row is the whole knowledge about a function on the symbolic side; each backend adds its spelling. ``exact``
+is what the function *is*, and every other column is tested against it in high precision.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lossgen.algebra.nodes import Where
 Build = Callable[..., sp.Expr]
 
 
-class StableFunction(sp.Function):  # type: ignore[misc]
+class StableFunction(sp.Function):
     """Base of the vocabulary; subclasses are made by `_row`."""
 
     row: Operator
@@ -58,7 +58,8 @@ class Operator:
     derivative : tuple of callables
         Partial derivative by each argument, in the vocabulary.
     domain : tuple of str
-        Where each argument may lie: ``real``, ``positive``, ``nonnegative``, ``negative`` (a <= 0), ``unit``, ``above_minus_one``.
+        Where each argument may lie: ``real``, ``positive``, ``nonnegative``, ``negative`` (a <= 0), ``unit``,
+        ``above_minus_one``.
     sign : str
         What is known of the value: ``any``, ``positive``, ``nonnegative``, ``negative``.
     latex : str
@@ -132,7 +133,8 @@ softplus = _row(
     "positive",
     r"\operatorname{{softplus}}\left({0}\right)",
 )
-# 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after factoring.
+# 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after
+# factoring.
 omexp = _row(
     "omexp",
     lambda a: 1 - sp.exp(a),
@@ -232,7 +234,8 @@ log1psq = _row(
     _zero_at(),
 )
 
-# exp(a) / (exp(a) + exp(b)): the derivative of logaddexp, which gives 0 (not NaN) where both are minus infinity.
+# exp(a) / (exp(a) + exp(b)): the derivative of logaddexp, which gives 0 (not NaN) where both are minus
+# infinity.
 firstshare = _row(
     "firstshare",
     lambda a, b: 1 / (1 + sp.exp(b - a)),
@@ -272,10 +275,12 @@ sqdiv = _row(
 )
 
 
-class logshare(sp.Function):  # type: ignore[misc]  # noqa: N801 - a function in formulas
-    """``logshare(a, L)`` = a - L with L a ``lse`` reduction that has exp(a) among its terms: the log of a softmax entry, never positive.
+class logshare(sp.Function):
+    """``logshare(a, L)`` = a - L with L a ``lse`` reduction that has exp(a) among its terms: the log of a
+    softmax entry, never positive.
 
-    An atom, because SymPy would distribute factors over a difference and L must stay a (maximum, rest) pair to keep every digit.
+    An atom, because SymPy would distribute factors over a difference and L must stay a (maximum, rest) pair
+    to keep every digit.
     """
 
     nargs = (2,)

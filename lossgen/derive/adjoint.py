@@ -1,7 +1,8 @@
 """Reverse derivatives through the stages of a program.
 
-The adjoint of a tensor is the derivative of the whole value by it. Walking the stages backwards, each assignment adds to the adjoint of
-everything it reads; reads at computed positions are scattered to, so no index is ever inverted.
+The adjoint of a tensor is the derivative of the whole value by it. Walking the stages backwards, each
+assignment adds to the adjoint of everything it reads; reads at computed positions are scattered to, so no
+index is ever inverted.
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ class Adjoints:
         return self.bars[tensor]
 
     def _scatter(
-        self, indices: tuple[Index, ...], sources: Sequence[tuple[sp.Expr, sp.Expr]], tensors: Sequence[Tensor], reverse: bool
+        self,
+        indices: tuple[Index, ...],
+        sources: Sequence[tuple[sp.Expr, sp.Expr]],
+        tensors: Sequence[Tensor],
+        reverse: bool,
     ) -> None:
         by_loops: dict[tuple[Index, ...], list[Assign]] = {}
         for expr, bar in sources:
@@ -83,7 +88,8 @@ class Adjoints:
                     target = Element(self._bar(tensor), *pattern.positions)
                     by_loops.setdefault(indices + extra, []).append(Assign(target, bar * factor, True, guard))
         if reverse and len(by_loops) > 1:
-            # A recurrence's own adjoint must be complete before it is read, so all additions to it share one nest of loops.
+            # A recurrence's own adjoint must be complete before it is read, so all additions to it share one
+            # nest of loops.
             longest = max(by_loops, key=len)
             merged = list(by_loops.pop(longest))
             for loops, assigns in by_loops.items():
@@ -98,8 +104,12 @@ class Adjoints:
 
 
 def _plain(position: sp.Expr, bound: set[Index]) -> bool:
-    """Whether sums over `bound` collapse at this position: an index itself, or a position that does not move with them."""
-    return isinstance(position, Index) or (isinstance(position, Element) and not (position.free_symbols & bound))
+    """Whether sums over `bound` collapse at this position: an index itself, or a position that does not move
+    with them.
+    """
+    return isinstance(position, Index) or (
+        isinstance(position, Element) and not (position.free_symbols & bound)
+    )
 
 
 def _indices(tensor: Tensor) -> tuple[Index, ...]:
@@ -120,8 +130,12 @@ def free_indices(axes: Sequence[sp.Expr], taken: Sequence[Index] = ()) -> tuple[
     return tuple(found)
 
 
-def _patterns(expr: sp.Expr, tensor: Tensor, taken: tuple[Index, ...]) -> list[tuple[Element, tuple[Index, ...]]]:
-    """Return the distinct ways in which `expr` reads `tensor`, indices bound by reductions replaced by new free ones."""
+def _patterns(
+    expr: sp.Expr, tensor: Tensor, taken: tuple[Index, ...]
+) -> list[tuple[Element, tuple[Index, ...]]]:
+    """Return the distinct ways in which `expr` reads `tensor`, indices bound by reductions replaced by new
+    free ones.
+    """
     bound = {node.index for node in expr.atoms(Reduction)}
     found: dict[Element, tuple[Index, ...]] = {}
     for one in sorted((e for e in elements(expr) if e.tensor == tensor), key=sp.default_sort_key):

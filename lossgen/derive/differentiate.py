@@ -1,7 +1,8 @@
 """The derivative of an expression by one tensor element.
 
-With free positions, ``derivative(f, x[k])`` is a formula in k: sums over an index collapse on the Kronecker deltas that elements leave behind.
-Kinks: Abs, sign and Max(a, 0) give 0 at a tie; Max of two expressions splits it; a reduction's maximum goes to its first position.
+With free positions, ``derivative(f, x[k])`` is a formula in k: sums over an index collapse on the Kronecker
+deltas that elements leave behind. Kinks: Abs, sign and Max(a, 0) give 0 at a tie; Max of two expressions
+splits it; a reduction's maximum goes to its first position.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ def derivative(expr: sp.Expr, target: Element, opaque: frozenset[Index] | None =
     target : Element
         Its positions may be free indices that occur nowhere in `expr`.
     opaque : frozenset of Index, optional
-        If given, elements count as the target only where their positions are the same expressions; the indices in it match any index
-        bound by a reduction. Two reads that may coincide then have separate derivatives, which are to be added up by position.
+        If given, elements count as the target only where their positions are the same expressions; the
+        indices in it match any index bound by a reduction. Two reads that may coincide then have separate
+        derivatives, which are to be added up by position.
     """
     return _Differentiator(target, opaque)(expr)
 
@@ -48,7 +50,11 @@ class _Differentiator:
             return sp.Add(*map(self, expr.args))
         if isinstance(expr, sp.Mul):
             return sp.Add(
-                *(sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :]) for i, arg in enumerate(expr.args) if self(arg) != 0)
+                *(
+                    sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :])
+                    for i, arg in enumerate(expr.args)
+                    if self(arg) != 0
+                )
             )
         if isinstance(expr, Detach | Delta):
             return sp.S.Zero
@@ -109,7 +115,10 @@ def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
         return _extremum(expr)
     if isinstance(expr, sp.Function | StableFunction):
         return [(arg, expr.fdiff(i + 1)) for i, arg in enumerate(expr.args)]
-    raise SpecError(f"`{type(expr).__name__}` has no derivative here: {expr}", fix="write the formula with the functions of lossgen.spec")
+    raise SpecError(
+        f"`{type(expr).__name__}` has no derivative here: {expr}",
+        fix="write the formula with the functions of lossgen.spec",
+    )
 
 
 def _extremum(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
@@ -130,14 +139,16 @@ def _extremum(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
 def collapse_sum(expr: sp.Expr, index: Index) -> sp.Expr:
     """Return the sum of `expr` over `index`, Kronecker deltas in that index resolved.
 
-    ``sum_j (e0 + delta(j, k) (e1 - e0)) = sum_j e0 + (e1 - e0) at k``, where e0 and e1 are the expression at delta = 0 and 1; this holds
-    for deltas anywhere in the expression, inside branches too.
+    ``sum_j (e0 + delta(j, k) (e1 - e0)) = sum_j e0 + (e1 - e0) at k``, where e0 and e1 are the expression at
+    delta = 0 and 1; this holds for deltas anywhere in the expression, inside branches too.
     """
     if expr == 0:
         return sp.S.Zero
     if isinstance(expr, sp.Add):
         return sp.Add(*(collapse_sum(arg, index) for arg in expr.args))
-    deltas = sorted((d for d in expr.atoms(Delta) if index in d.free_symbols and index in d.args), key=sp.default_sort_key)
+    deltas = sorted(
+        (d for d in expr.atoms(Delta) if index in d.free_symbols and index in d.args), key=sp.default_sort_key
+    )
     if not deltas:
         factors = sp.Mul.make_args(expr)
         outside = [f for f in factors if index not in f.free_symbols]

@@ -23,14 +23,18 @@ class Routine:
     kind : str
         One of `KINDS`.
     inputs : tuple of Tensor
-        What it may read, in the order of the kernel's arguments: tensors, parameters, tangents (role ``tangent``), ``weight`` (role ``weight``,
-        over the item axes), then ``scale0``, ``scale1`` ... (role ``scale``, one number per term; absent in ``values`` and ``hessian``).
+        What it may read, in the order of the kernel's arguments: tensors, parameters, tangents (role
+        ``tangent``), ``weight`` (role ``weight``, over the item axes), then ``scale0``, ``scale1`` ... (role
+        ``scale``, one number per term; absent in ``values`` and ``hessian``).
     outputs : tuple of Tensor
-        What it writes (role ``output``), in the order of the kernel's arguments. Every entry is written; an output assigned with ``add`` starts at 0.
+        What it writes (role ``output``), in the order of the kernel's arguments. Every entry is written; an
+        output assigned with ``add`` starts at 0.
     steps : tuple of Stage
-        Sweeps and sorts in order; they assign local tensors (role ``local``) and outputs. A local assigned with ``add`` starts at 0.
+        Sweeps and sorts in order; they assign local tensors (role ``local``) and outputs. A local assigned
+        with ``add`` starts at 0.
     results : tuple of Expr
-        One number per term: the sum over its items of weight * value. Empty for ``values``, ``hessian`` and ``hvp``.
+        One number per term: the sum over its items of weight * value. Empty for ``values``, ``hessian`` and
+        ``hvp``.
     keep : Boolean
         Where false, results and outputs are 0 and nothing but what the condition itself names is read.
     extents : tuple
@@ -48,7 +52,9 @@ class Routine:
 
 @dataclass(frozen=True)
 class Prepass:
-    """What depends on targets and parameters alone: divisor of the mean, factor of its numerator, validity of labels and lengths."""
+    """What depends on targets and parameters alone: divisor of the mean, factor of its numerator, validity of
+    labels and lengths.
+    """
 
     inputs: tuple[Tensor, ...]
     divisor: sp.Expr

@@ -1,11 +1,12 @@
-"""From a program to the routines of its kernels: value, gradients, Hessian diagonal, Hessian-vector product, prepass."""
+"""From a program to the routines of its kernels: value, gradients, Hessian diagonal, Hessian-vector product,
+prepass.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import sympy as sp
-
 
 from lossgen.algebra.nodes import Detach, Reduction
 from lossgen.algebra.tensors import Element, Tensor, tensors
@@ -19,7 +20,8 @@ from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term
 def routines(program: Program) -> dict[str, Routine]:
     """Return every routine that the program has, by kind.
 
-    ``hessian`` is missing where `no_hessian` gives a reason, ``values`` where the loss is a sum of several terms.
+    ``hessian`` is missing where `no_hessian` gives a reason, ``values`` where the loss is a sum of several
+    terms.
     """
     found = {
         "value": _value(program),
@@ -35,24 +37,32 @@ def routines(program: Program) -> dict[str, Routine]:
 
 
 def no_hessian(program: Program) -> str | None:
-    """Return why the Hessian diagonal is not offered, or None where it costs about as much as the gradient."""
+    """Return why the Hessian diagonal is not offered, or None where it costs no more than the gradient."""
     if len(program.terms) > 1:
         return "the terms of a composition are reduced differently"
     if any(_depends(stage, program) for stage in program.stages):
-        return "samples or sites are coupled through intermediate stages, so that the diagonal costs far more than the gradient"
+        return "intermediate stages couple its arguments: the diagonal costs far more than the gradient"
     gradients = _gradients(program, program.predictions)
     slope = max((_depth(assign.expr) for _, assign in gradients), default=0)
-    curvature = max((_depth(derivative(assign.expr, _source(assign, x))) for x, assign in gradients), default=0)
+    curvature = max(
+        (_depth(derivative(assign.expr, _source(assign, x))) for x, assign in gradients), default=0
+    )
     if curvature > slope:
         return "the diagonal needs deeper sums than the gradient"
     return None
 
 
 def prepass(program: Program) -> Prepass | None:
-    """Return what depends on targets and parameters alone, or None where there is nothing to compute or check."""
+    """Return what depends on targets and parameters alone, or None where there is nothing to compute or
+    check.
+    """
     if len(program.terms) > 1:
-        if any(t.keep != sp.true or t.mean_by != 1 or t.mean_scale != 1 for t in program.terms) or _checked(program):
-            raise NotImplementedError("a composition of losses with class labels, ignored samples or declared means")
+        if any(t.keep != sp.true or t.mean_by != 1 or t.mean_scale != 1 for t in program.terms) or _checked(
+            program
+        ):
+            raise NotImplementedError(
+                "a composition of losses with class labels, ignored samples or declared means"
+            )
         return None
     term = program.terms[0]
     checked = _checked(program)
@@ -104,7 +114,9 @@ def _routine(
     scaled: bool = True,
 ) -> Routine:
     inputs = (*program.inputs, *extra, _weight(program), *(_scales(program) if scaled else ()))
-    return Routine(kind, inputs, tuple(outputs), tuple(steps), tuple(results), program.terms[0].keep, program.extents)
+    return Routine(
+        kind, inputs, tuple(outputs), tuple(steps), tuple(results), program.terms[0].keep, program.extents
+    )
 
 
 def _primal(program: Program) -> list[Stage]:
@@ -160,7 +172,9 @@ def _gradient_steps(program: Program, wanted: Sequence[Tensor]) -> list[Stage]:
 
 
 def _single_writes(steps: Sequence[Stage], outputs: Sequence[Tensor]) -> list[Stage]:
-    """Turn additions to a tensor that is added to once, at every one of its positions, into plain assignments."""
+    """Turn additions to a tensor that is added to once, at every one of its positions, into plain
+    assignments.
+    """
     counts: dict[Tensor, int] = {}
     for step in steps:
         if isinstance(step, Sweep):
@@ -213,7 +227,12 @@ def _hessian(program: Program) -> Routine:
     for tensor, assign in gradients:
         hess = Element(_output(tensor, "hess"), *assign.target.positions)
         curvature = derivative(assign.expr, _source(assign, tensor))
-        steps.append(Sweep(assign.target.positions, (Assign(assign.target, _attached(assign.expr)), Assign(hess, _attached(curvature)))))
+        steps.append(
+            Sweep(
+                assign.target.positions,
+                (Assign(assign.target, _attached(assign.expr)), Assign(hess, _attached(curvature))),
+            )
+        )
     outputs = [_output(x, prefix) for prefix in ("grad", "hess") for x in program.predictions]
     return _routine(program, "hessian", outputs, [*_primal(program), *steps], (), scaled=False)
 
@@ -261,5 +280,3 @@ def _depth(expr: sp.Expr) -> int:
     """Deepest nesting of reductions."""
     inner = max((_depth(arg) for arg in expr.args), default=0)
     return inner + 1 if isinstance(expr, Reduction) else inner
-
-

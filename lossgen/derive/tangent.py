@@ -36,7 +36,11 @@ class _Tangent:
             return sp.Add(*map(self, expr.args))
         if isinstance(expr, sp.Mul):
             return sp.Add(
-                *(sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :]) for i, arg in enumerate(expr.args) if self(arg) != 0)
+                *(
+                    sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :])
+                    for i, arg in enumerate(expr.args)
+                    if self(arg) != 0
+                )
             )
         if isinstance(expr, Detach | Delta):
             return sp.S.Zero

@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lossgen.algebra.axes import Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.model import Composition, Loss, Parameter, Variant
-from lossgen.spec.program import Program, Sort, Stage, Term, renamed
+from lossgen.spec.program import Place, Program, Sort, Stage, Term, renamed
 
 TENSOR_ROLES = ("pred", "target", "class", "labels", "length")
 
@@ -25,7 +24,7 @@ def compose(name: str, parts: Composition, *, family: str, doc: str, source: str
         Where parameters collide (rename one) or the parts' axes do not fit one layout.
     """
     frame = inspect.stack()[1]
-    context = {"file": str(Path(frame.filename)), "line": frame.lineno, "loss": name}
+    context: Place = {"file": str(Path(frame.filename)), "line": frame.lineno, "loss": name}
     lead = max(
         (part.loss for part in parts.parts), key=lambda one: len(one.variants[0].program.predictions[0].axes)
     )
@@ -45,7 +44,7 @@ def compose(name: str, parts: Composition, *, family: str, doc: str, source: str
                 raise SpecError(
                     f"parameter `{parameter.name}` belongs to more than one part",
                     argument=parameter.name,
-                    fix=f'rename one: {part.loss.name}.rename({parameter.name}="{part.loss.name}_{parameter.name}")',
+                    fix=f'rename one: {part.loss.name}.rename({parameter.name}="...")',
                     **context,
                 )
             if not parameter.static:
@@ -79,8 +78,10 @@ def _locals(program: Program) -> list[Tensor]:
     return found
 
 
-def _embedded(program: Program, shapes: list[Tensor], context: dict[str, Any]) -> Program:
-    """Lay a program over the tensors of the leading part: an elementwise loss becomes one item for each position."""
+def _embedded(program: Program, shapes: list[Tensor], context: Place) -> Program:
+    """Lay a program over the tensors of the leading part: an elementwise loss becomes one item for each
+    position.
+    """
     own = [tensor for tensor in program.inputs if tensor.role in TENSOR_ROLES]
     if [t.axes for t in own] == [t.axes for t in shapes] and [t.dtype for t in own] == [
         t.dtype for t in shapes
@@ -91,7 +92,7 @@ def _embedded(program: Program, shapes: list[Tensor], context: dict[str, Any]) -
     )
     if not fits or program.stages:
         raise SpecError(
-            f"arguments ({', '.join(map(str, own))}) do not fit those of the leading part ({', '.join(map(str, shapes))})",
+            f"arguments ({_listed(own)}) do not fit those of the leading part ({_listed(shapes)})",
             fix="compose losses with equal axes, or elementwise losses with any other",
             **context,
         )
@@ -111,3 +112,7 @@ def _embedded(program: Program, shapes: list[Tensor], context: dict[str, Any]) -
     )
     parameters = tuple(tensor for tensor in program.inputs if tensor.role not in TENSOR_ROLES)
     return Program((*shapes, *parameters), terms)
+
+
+def _listed(tensors: list[Tensor]) -> str:
+    return ", ".join(tensor.name + "".join(f"[{axis.name}]" for axis in tensor.axes) for tensor in tensors)

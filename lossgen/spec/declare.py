@@ -1,12 +1,12 @@
 """``@loss``: from a Python function over symbols to a `Loss`.
 
-Names, roles, axes and domains are in the signature, the formula is the body, the documentation is the docstring.
+Names, roles, axes and domains are in the signature, the formula is the body, the documentation is the
+docstring.
 """
 
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +18,7 @@ from lossgen.algebra.tensors import Element, Tensor, elements
 from lossgen.errors import SpecError
 from lossgen.spec.language import Body, Sample, running
 from lossgen.spec.model import Assign, Loss, Parameter, Program, Sort, Sweep, Term, Variant
+from lossgen.spec.program import Place
 from lossgen.spec.roles import Role
 from lossgen.spec.structure import classify
 
@@ -46,7 +47,7 @@ def loss(
 
     def decorate(function: Callable[..., Any]) -> Loss:
         code = function.__code__
-        context = {"file": code.co_filename, "line": code.co_firstlineno, "loss": function.__name__}
+        context: Place = {"file": code.co_filename, "line": code.co_firstlineno, "loss": function.__name__}
         parameters = tuple(
             _parameter(name, argument, context)
             for name, argument in inspect.signature(function).parameters.items()
@@ -75,13 +76,13 @@ def loss(
     return decorate
 
 
-def _parameter(name: str, argument: inspect.Parameter, context: Mapping[str, Any]) -> Parameter:
+def _parameter(name: str, argument: inspect.Parameter, context: Place) -> Parameter:
     role = argument.annotation
     if not isinstance(role, Role):
         raise SpecError(
             f"`{name}` has annotation {role!r}",
             argument=name,
-            fix="annotate it with Pred, Target, Class[C], Positive, Unit, Int, Flag, Choice(...) or another role of lossgen.spec",
+            fix="annotate it with a role of lossgen.spec: Pred, Target, Class[C], Positive, Int, Flag ...",
             **context,
         )
     default = None if argument.default is inspect.Parameter.empty else argument.default
@@ -109,7 +110,7 @@ def _axes(parameters: Sequence[Parameter]) -> tuple[Axis, ...]:
 
 
 def _combinations(
-    parameters: Sequence[Parameter], extra: Sequence[Mapping[str, Any]], context: Mapping[str, Any]
+    parameters: Sequence[Parameter], extra: Sequence[Mapping[str, Any]], context: Place
 ) -> list[tuple[tuple[str, Any], ...]]:
     static = [p for p in parameters if p.static]
     default = {p.name: p.default_choice for p in static}
@@ -153,7 +154,7 @@ def _program(
     function: Callable[..., Any],
     parameters: Sequence[Parameter],
     static: Mapping[str, Any],
-    context: Mapping[str, Any],
+    context: Place,
 ) -> Program:
     arguments: dict[str, Any] = {}
     inputs: list[Tensor] = []
@@ -230,7 +231,7 @@ def _rational(expr: sp.Expr) -> sp.Expr:
     return expr.xreplace({number: sp.Rational(str(number)) for number in expr.atoms(sp.Float)})
 
 
-def _validate(program: Program, context: Mapping[str, Any]) -> None:
+def _validate(program: Program, context: Place) -> None:
     known = set(program.inputs)
     for stage in program.stages:
         if isinstance(stage, Sort):
@@ -256,7 +257,7 @@ def _validate(program: Program, context: Mapping[str, Any]) -> None:
                 )
 
 
-def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Mapping[str, Any]) -> None:
+def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Place) -> None:
     foreign = expr.atoms(sp.Sum, sp.Product, sp.Integral, sp.Piecewise, sp.Indexed)
     if foreign:
         raise SpecError(

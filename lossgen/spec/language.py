@@ -28,7 +28,9 @@ running: ContextVar[Body] = ContextVar("running")
 
 @dataclass(frozen=True)
 class Sample:
-    """What a body returns: the loss of one sample and how samples make a mean (see `lossgen.spec.model.Term`)."""
+    """What a body returns: the loss of one sample and how samples make a mean (see
+    `lossgen.spec.model.Term`).
+    """
 
     value: sp.Expr
     items: tuple[Index, ...] = ()
@@ -70,17 +72,19 @@ def at(expr: sp.Expr, old: Index, new: Any) -> sp.Expr:
     return expr.xreplace({old: sp.sympify(new)})
 
 
-def Sum(body: Any, *over: Index) -> sp.Expr:  # noqa: N802 - written like the SymPy function it stands for
+def Sum(body: Any, *over: Index) -> sp.Expr:
     """Sum of `body` over one or more indices."""
     return _reduce("sum", body, over)
 
 
-def Max(a: Any, *rest: Any) -> sp.Expr:  # noqa: N802
-    """Maximum over an index, ``Max(x[c], c)``, or of several expressions, ``Max(a, 0)`` (a tie gives gradient 0)."""
+def Max(a: Any, *rest: Any) -> sp.Expr:
+    """Maximum over an index, ``Max(x[c], c)``, or of several expressions, ``Max(a, 0)`` (a tie gives gradient
+    0).
+    """
     return _reduce("max", a, rest) if rest and _indices(rest) else sp.Max(a, *rest)
 
 
-def Min(a: Any, *rest: Any) -> sp.Expr:  # noqa: N802
+def Min(a: Any, *rest: Any) -> sp.Expr:
     """Minimum over an index or of several expressions."""
     return _reduce("min", a, rest) if rest and _indices(rest) else sp.Min(a, *rest)
 
@@ -91,7 +95,9 @@ def argmax(body: Any, over: Index) -> sp.Expr:
 
 
 def define(name: str, indices: Index | tuple[Index, ...], expr: Any) -> Tensor:
-    """Name a tensor of intermediate values, computed once: ``s = define("s", (i, j), ...)``, then ``s[i, j]``."""
+    """Name a tensor of intermediate values, computed once: ``s = define("s", (i, j), ...)``, then ``s[i,
+    j]``.
+    """
     order = _tuple(indices)
     tensor = Tensor(name, tuple(i.axis for i in order), domain="real")
     _add(name, Sweep(order, (Assign(Element(tensor, *order), sp.sympify(expr)),)))
@@ -126,12 +132,14 @@ def recurrence(
     outside: Any = 0,
     positive: bool = False,
 ) -> Tensor:
-    """A tensor whose entries follow from earlier ones, in the order of the loops over `indices` (first outermost).
+    """A tensor whose entries follow from earlier ones, in the order of the loops over `indices` (first
+    outermost).
 
     Parameters
     ----------
     step : callable
-        Takes the tensor itself and returns the entry at `indices`; it may read positions that come earlier in loop order.
+        Takes the tensor itself and returns the entry at `indices`; it may read positions that come earlier in
+        loop order.
     outside : Expr
         What a read beyond the axes gives.
     positive : bool
@@ -150,7 +158,9 @@ def cumsum(name: str, over: Index, body: Any) -> Tensor:
 
 
 def sort(name: str, key: Any, over: Index, descending: bool = False) -> Tensor:
-    """The positions of `key` in sorted order (stable): ``o = sort("o", e[i], i)``, then ``e[o[i]]`` is sorted."""
+    """The positions of `key` in sorted order (stable): ``o = sort("o", e[i], i)``, then ``e[o[i]]`` is
+    sorted.
+    """
     order = Tensor(name, (over.axis,), dtype="int")
     _add(name, Sort(order, over, sp.sympify(key), descending))
     return order
@@ -164,7 +174,8 @@ def sample(
     mean_weighted: bool = False,
     mean_scale: Any = 1,
 ) -> Sample:
-    """Say how samples make a mean: ``sum(weight * mean_scale * value) / sum(mean_by)`` over the samples with `keep`.
+    """Say how samples make a mean: ``sum(weight * mean_scale * value) / sum(mean_by)`` over the samples with
+    `keep`.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
 """What a declaration becomes: the exact mathematics of one sample, as a short program of stages.
 
-``Program`` is what every later layer works on. Its stages run in order; each assigns local tensors. Its terms say how samples become a value.
+``Program`` is what every later layer works on. Its stages run in order; each assigns local tensors. Its terms
+say how samples become a value.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -15,9 +16,19 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 
 
+class Place(TypedDict):
+    """Where a declaration stands, for error messages."""
+
+    file: str
+    line: int
+    loss: str
+
+
 @dataclass(frozen=True)
 class Assign:
-    """``target = expr`` or ``target += expr``, where `guard` holds; positions outside the guard are never evaluated."""
+    """``target = expr`` or ``target += expr``, where `guard` holds; positions outside the guard are never
+    evaluated.
+    """
 
     target: Element
     expr: sp.Expr
@@ -27,10 +38,12 @@ class Assign:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A nest of loops over `indices` (first outermost), running `body` at each point; `reverse` runs every loop downwards.
+    """A nest of loops over `indices` (first outermost), running `body` at each point; `reverse` runs every
+    loop downwards.
 
-    A map has assignments that read only earlier tensors; a recurrence reads entries of its own target that the loop order has already
-    written. With ``positive`` the recurrence is known to stay positive and may be kept as a logarithm.
+    A map has assignments that read only earlier tensors; a recurrence reads entries of its own target that
+    the loop order has already written. With ``positive`` the recurrence is known to stay positive and may be
+    kept as a logarithm.
     """
 
     indices: tuple[Index, ...]
@@ -41,7 +54,9 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Sort:
-    """``order[i]`` = position of the i-th entry of `key` in sorted order; stable, constant to every derivative."""
+    """``order[i]`` = position of the i-th entry of `key` in sorted order; stable, constant to every
+    derivative.
+    """
 
     order: Tensor
     index: Index
@@ -59,15 +74,18 @@ class Term:
     Attributes
     ----------
     items : tuple of Index
-        Item axes inside the sample (a loss that couples samples has one value per anchor); empty for one value per sample.
+        Item axes inside the sample (a loss that couples samples has one value per anchor); empty for one
+        value per sample.
     value : Expr
         Loss of one item.
     keep : Boolean
         Where false the sample gives 0, takes no part in the mean and is not read.
     mean_by : Expr
-        What one item adds to the divisor of the mean, the sample weight left out; reads targets and parameters only.
+        What one item adds to the divisor of the mean, the sample weight left out; reads targets and
+        parameters only.
     mean_weighted : bool
-        Whether ``reduction="mean"`` divides by the sum of ``weight * mean_by`` instead of the sum of ``mean_by``.
+        Whether ``reduction="mean"`` divides by the sum of ``weight * mean_by`` instead of the sum of
+        ``mean_by``.
     mean_scale : Expr
         Extra factor of the numerator in a mean (1 / target length); reads targets and parameters only.
     """
@@ -85,8 +103,8 @@ class Term:
 class Program:
     """One static variant of a loss over one sample.
 
-    ``inputs`` holds the tensors of the call and then the run-time parameters, in signature order. ``extents`` maps an axis to the length
-    tensor's element that bounds it in this sample.
+    ``inputs`` holds the tensors of the call and then the run-time parameters, in signature order. ``extents``
+    maps an axis to the length tensor's element that bounds it in this sample.
     """
 
     inputs: tuple[Tensor, ...]
@@ -107,7 +125,8 @@ def renamed(program: Program, names: dict[str, str]) -> Program:
     """Rename tensors everywhere in a program."""
 
     def tensor(old: Tensor) -> Tensor:
-        return Tensor(names.get(old.name, old.name), old.axes, old.dtype, old.role, old.domain)
+        name: str = old.name
+        return Tensor(names.get(name, name), old.axes, old.dtype, old.role, old.domain)
 
     def rewrite(expr: Any) -> Any:
         return expr.xreplace({one: tensor(one) for one in expr.atoms(Tensor) if one.name in names})

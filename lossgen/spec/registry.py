@@ -64,7 +64,8 @@ def read(path: Path) -> Registry:
 
 
 def _declared(file: Path) -> list[tuple[str, Any]]:
-    # Files of one folder may import each other by name (a composition needs its parts), so their folder goes first on the path.
+    # Files of one folder may import each other by name (a composition needs its parts), so their folder goes
+    # first on the path.
     folder = str(file.parent.resolve())
     known = set(sys.modules)
     sys.path.insert(0, folder)

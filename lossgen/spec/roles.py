@@ -19,7 +19,8 @@ class Role:
     axes : tuple of Axis
         Axes of the argument inside one sample.
     domain : str
-        Where its values lie: ``real``, ``positive``, ``nonnegative``, ``unit`` ([0, 1]), ``binary`` (0 or 1) or ``sign`` (-1 or 1).
+        Where its values lie: ``real``, ``positive``, ``nonnegative``, ``unit`` ([0, 1]), ``binary`` (0 or 1)
+        or ``sign`` (-1 or 1).
     over : Axis, optional
         The axis whose positions the values are (classes, labels), or whose extent they give (lengths).
     choices : tuple
@@ -75,7 +76,9 @@ class Role:
         return replace(self, domain="binary")
 
     def real_if(self, flag: str) -> Role:
-        """Return the role whose values are any real number where the static `flag` is true (logits instead of probabilities)."""
+        """Return the role whose values are any real number where the static `flag` is true (logits instead of
+        probabilities).
+        """
         return replace(self, relaxed_by=flag)
 
 
@@ -108,7 +111,7 @@ Optional = Role("optional")
 Flag = Role("flag", choices=(False, True))
 
 
-def Choice(*values: Any) -> Role:  # noqa: N802 - an annotation, written like the others
+def Choice(*values: Any) -> Role:
     """Return the annotation of a static parameter that takes one of `values`."""
     if len(values) < 2:
         raise TypeError(

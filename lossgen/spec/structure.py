@@ -6,7 +6,7 @@ from lossgen.spec.model import Program, Sort, Sweep
 
 
 def classify(program: Program) -> str:
-    """Return ``elementwise``, ``row``, ``reduce``, ``pairwise``, ``sort``, ``recurrence`` or ``composite``."""
+    """Name the class: elementwise, row, reduce, pairwise, sort, recurrence or composite."""
     if len(program.terms) > 1:
         return "composite"
     if any(isinstance(stage, Sort) for stage in program.stages):
@@ -18,7 +18,8 @@ def classify(program: Program) -> str:
     axes = [axis for tensor in program.predictions for axis in tensor.axes]
     if not axes:
         return "elementwise"
-    # An axis that merges several array dimensions (all of them, or all after the second) is a sum over sites, not a short row.
+    # An axis that merges several array dimensions (all of them, or all after the second) is a sum over sites,
+    # not a short row.
     return "reduce" if any(":" in axis.dims or "," in axis.dims for axis in axes) else "row"
 
 
