@@ -22,7 +22,18 @@ def indices_of(expr: sp.Basic) -> set[Index]:
 
 def is_gather(element: sp.Basic) -> bool:
     """Tell a load at a computed position, which may be out of range where its result is not wanted."""
-    return isinstance(element, Element) and any(not isinstance(p, Index) and p != 0 for p in element.positions)
+    return isinstance(element, Element) and not all(_in_range(position) for position in element.positions)
+
+
+def _in_range(position: sp.Expr) -> bool:
+    """Loop variables are in range, and so are class indices: they have been checked before a kernel runs."""
+    checked = isinstance(position, Element) and position.tensor.role == "class"
+    return isinstance(position, Index) or checked or bool(position == 0)
+
+
+def is_plain(element: Element) -> bool:
+    """Tell a load at loop variables only."""
+    return all(isinstance(position, Index) for position in element.positions)
 
 
 def depends_on_axis(axis: Axis, bounded: frozenset[Axis]) -> bool:

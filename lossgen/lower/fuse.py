@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from lossgen.lower import ir
 from lossgen.lower.effects import Effects, conflict, effects, names_conflict, shared_arrays
+from lossgen.lower.known import only_updates
 from lossgen.lower.rename import rename
 
 
@@ -107,15 +108,8 @@ def _merged(group: list[ir.Stmt]) -> ir.Stmt:
         for statement in loop.body:
             if isinstance(statement, ir.Let | ir.Choose | ir.Accumulator) and statement.name in defined:
                 dropped.add(statement.name)
-            elif not _only_updates(statement, dropped):
+            elif not only_updates(statement, dropped):
                 body.append(rename(statement, loop.index, first.index))
         defined |= {s.name for s in loop.body if isinstance(s, ir.Let | ir.Choose | ir.Accumulator)}
     return replace(first, body=tuple(body))
 
-
-def _only_updates(statement: ir.Stmt, dropped: set[str]) -> bool:
-    """Tell whether a loop does nothing but fill accumulators that an equal loop has filled already."""
-    if not isinstance(statement, ir.Loop):
-        return False
-    touched = effects(statement)
-    return not touched.stores and bool(touched.defines) and touched.defines <= dropped

@@ -10,6 +10,7 @@ from lossgen.lower import ir
 from lossgen.lower.check import check
 from lossgen.lower.facts import depends_on_axis
 from lossgen.lower.fuse import fuse
+from lossgen.lower.known import drop_known
 from lossgen.lower.indices import Indices
 from lossgen.lower.stages import changed_in_loops, lower_stage
 from lossgen.lower.values import Lowering, integer
@@ -30,7 +31,8 @@ def lower(routine: Routine, name: str | None = None) -> ir.Function:
     indices = Indices(tensor.name for tensor in tensors)
     renamed = indices.routine(routine)
     placed = check(_place(renamed, indices, name or routine.kind))  # statements in their scopes, one loop per reduction
-    return check(fuse(placed))  # loops over the same extent without dependency run as one
+    fused = fuse(placed)  # loops over the same extent without dependency run as one
+    return check(drop_known(fused))  # what an enclosing scope has is not computed again inside
 
 
 def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:

@@ -18,10 +18,11 @@ _KEEP_INTEGER = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.Abs, sp.Mod, Detach)
 @cache
 def type_of(expr: sp.Basic) -> Type:
     """Return the type that the value of `expr` has in a kernel; integers stay integers as long as they can."""
-    if isinstance(expr, Boolean):
-        return "bool"
+    # Symbols first: SymPy counts them among the truth values.
     if isinstance(expr, sp.Integer | Index | Axis | Delta):
         return "int"
+    if isinstance(expr, Boolean):
+        return "bool"
     if isinstance(expr, Element):
         return "int" if expr.tensor.dtype == "int" else "float"
     if isinstance(expr, Reduction):

@@ -16,7 +16,7 @@ from lossgen.algebra.vocabulary import logshare
 from lossgen.derive.model import Routine
 from lossgen.errors import LossError
 from lossgen.lower import arithmetic, ir, reductions
-from lossgen.lower.facts import Facts, indices_of, is_gather
+from lossgen.lower.facts import Facts, indices_of, is_plain
 from lossgen.lower.indices import Indices
 from lossgen.lower.names import Names, describe
 from lossgen.lower.parts import log_total, shifted, total
@@ -104,7 +104,7 @@ class Lowering:
 
     def _plain_load(self, expr: sp.Basic) -> bool:
         """A load at loop indices reads best in place, and the compiler keeps it in a register."""
-        return isinstance(expr, Element) and not is_gather(expr) and expr.tensor not in self.volatile
+        return isinstance(expr, Element) and is_plain(expr) and expr.tensor not in self.volatile
 
     # -- one node ----------------------------------------------------------------------------------------------
 
