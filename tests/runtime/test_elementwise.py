@@ -28,7 +28,9 @@ def weighted_divisor(reduction, weight, kept):
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum", "weighted_mean", "batchmean"])
-@pytest.mark.parametrize("weight", [None, 3.0, W, W[:1], W[:, :1]], ids=["no", "number", "full", "row", "column"])
+@pytest.mark.parametrize(
+    "weight", [None, 3.0, W, W[:1], W[:, :1]], ids=["no", "number", "full", "row", "column"]
+)
 @pytest.mark.parametrize("where", [None, KEPT, KEPT[0]], ids=["all", "mask", "row-mask"])
 def test_reductions_match_the_formula(reduction, weight, where):
     kept = None if where is None else np.broadcast_to(where, X.shape)

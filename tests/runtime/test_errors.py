@@ -17,7 +17,11 @@ SCORES, CLASSES = np.ones((3, 2)), np.array([0, 1, 0])
         ({"delta": -2}, LossValueError, "delta=-2 is not allowed"),
         ({"delta": float("nan")}, LossValueError, "delta=nan is not allowed"),
         ({"delta": np.array([1.0, -0.5])}, LossValueError, r"delta\[1\]=-0.5 is not allowed"),
-        ({"delta": np.ones(5)}, LossValueError, r"delta has shape \(5,\), which does not broadcast to \(3, 2\)"),
+        (
+            {"delta": np.ones(5)},
+            LossValueError,
+            r"delta has shape \(5,\), which does not broadcast to \(3, 2\)",
+        ),
         ({"delta": "1"}, LossTypeError, "delta has dtype"),
         ({"delta": True}, LossTypeError, "delta has dtype bool"),
         ({"delta": None}, LossTypeError, "delta is None"),
@@ -51,7 +55,9 @@ def test_a_positive_number_that_rounds_to_zero_is_refused():
 
 @pytest.mark.parametrize("y", [np.zeros(3), np.zeros((3, 1)), np.zeros((2, 3)), 0.0], ids=str)
 def test_shapes_must_be_equal(y):
-    with pytest.raises(LossValueError, match=r"x and y must have equal shapes.*\(3, 2\).*" + str(np.shape(y))[1:-1]):
+    with pytest.raises(
+        LossValueError, match=r"x and y must have equal shapes.*\(3, 2\).*" + str(np.shape(y))[1:-1]
+    ):
         L.elementwise_case(X, y)
 
 
@@ -60,7 +66,9 @@ def test_arguments_must_be_there_once():
         L.elementwise_case(X)
     with pytest.raises(LossTypeError, match="got x twice"):
         L.elementwise_case(X, Y, x=X)
-    with pytest.raises(LossTypeError, match=r"takes 2 array\(s\) by position.*pass parameters by keyword.*delta="):
+    with pytest.raises(
+        LossTypeError, match=r"takes 2 array\(s\) by position.*pass parameters by keyword.*delta="
+    ):
         L.elementwise_case(X, Y, 1.0)
     with pytest.raises(LossTypeError, match="misses the direction v"):
         L.elementwise_case.hvp(X, Y)

@@ -98,7 +98,9 @@ def test_predictions_of_several_dtypes_have_a_common_result():
     assert value.dtype == np.float32
 
 
-@pytest.mark.parametrize("x", [[1, 2, 3], (True, False, True), np.arange(3, dtype=np.uint8), array.array("i", [1, 2, 3])])
+@pytest.mark.parametrize(
+    "x", [[1, 2, 3], (True, False, True), np.arange(3, dtype=np.uint8), array.array("i", [1, 2, 3])]
+)
 def test_integers_compute_in_float64(x):
     value, grad = L.elementwise_case.value_and_grad(x, [0, 0, 0])
     assert value.dtype == grad.dtype == np.float64

@@ -26,7 +26,13 @@ def test_signatures_are_real():
     parameters = inspect.signature(L.sequence_case).parameters
     assert parameters["y_length"].default is None
     # An optional parameter and its static choice are one argument.
-    assert list(inspect.signature(L.elementwise_case).parameters)[:5] == ["x", "y", "delta", "factor", "log_target"]
+    assert list(inspect.signature(L.elementwise_case).parameters)[:5] == [
+        "x",
+        "y",
+        "delta",
+        "factor",
+        "log_target",
+    ]
 
 
 def test_every_argument_of_a_signature_is_accepted():

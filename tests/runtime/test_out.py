@@ -102,7 +102,11 @@ def test_out_of_empty_inputs():
 @pytest.mark.parametrize(
     ("out", "error", "message"),
     [
-        (np.empty((6, 4), np.float32), LossTypeError, "out has dtype float32, but the result has dtype float64"),
+        (
+            np.empty((6, 4), np.float32),
+            LossTypeError,
+            "out has dtype float32, but the result has dtype float64",
+        ),
         (np.empty((4, 6)), LossValueError, r"out has shape \(4, 6\), but the result has shape \(6, 4\)"),
         ([[0.0] * 4] * 6, LossTypeError, "out is of type list"),
         (np.broadcast_to(np.zeros(4), (6, 4)), LossValueError, "out is read-only"),

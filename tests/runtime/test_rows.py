@@ -72,7 +72,9 @@ def test_all_rows_ignored_is_nan_with_gradient_zero():
 
 
 def test_gradients_by_shared_and_free_parameters():
-    by_class_weight, by_penalty = L.row_case.grad(X, Y, penalty=0.5, wrt=("class_weight", "penalty"), reduction="sum")
+    by_class_weight, by_penalty = L.row_case.grad(
+        X, Y, penalty=0.5, wrt=("class_weight", "penalty"), reduction="sum"
+    )
     picked = np.array([[-X[i, c] if c == Y[i] else 0.0 for c in range(3)] for i in range(6)])
     # The default class weight is one number, so its gradient is one number too.
     assert by_class_weight.shape == ()
