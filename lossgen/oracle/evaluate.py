@@ -21,13 +21,17 @@ from lossgen.oracle.source import program_code
 from lossgen.spec.model import Program
 
 FIRST_BITS = 128
-LAST_BITS = 4096
+LAST_BITS = 8192
+# Number of the sum over terms and items, among the sums whose terms may be moved.
+ITEMS = -1
 # From here on the joined form of the program is tried as well: the same mathematics over common denominators.
 _JOINED_BITS = 1024
 
 Array = np.ndarray[Any, Any]
 Place = tuple[str, tuple[int, ...]]
 Direction = tuple[tuple[Place, Any], ...]
+# Directions that go with e, e^2, e^3 ... of the series.
+Curve = tuple[Direction, ...]
 
 
 @dataclass
@@ -180,13 +184,10 @@ class Run:
         assert request.place is not None
         unit: Direction = ((request.place, 1),)
         if request.kind == "gradient":
-            return self.total(code, unit, 2)[1]
-        bend = self.total(code, unit, 3)[2]
+            return self.total(code, (unit,), series.FIRST)[1]
         if request.kind == "hessian":
-            return 2 * bend
-        # Polarisation: the mixed second derivative from three pure ones.
-        both = _plus(unit, request.tangent)
-        return self.total(code, both, 3)[2] - bend - self.total(code, request.tangent, 3)[2]
+            return 2 * self.total(code, (unit,), series.SECOND)[2]
+        return self.total(code, ((), unit, request.tangent), series.MIXED)[5]
 
     def _value(self, code: Mapping[str, Any], item: tuple[int, ...] | None) -> Ball:
         if item is None:
@@ -194,30 +195,35 @@ class Run:
         parts = self._outputs(code, (), 1)[0][item]
         return arb(0) if parts is None else parts[0][0]
 
-    def total(self, code: Mapping[str, Any], direction: Direction, cap: int) -> Any:
+    def total(self, code: Mapping[str, Any], curve: Curve, cap: int) -> Any:
         """Return the series of ``sum(coefficient * value)`` over terms and items."""
+        share = self.shares.get(ITEMS)
         with _order(cap):
             result = series.constant(0)
-            for term, out in zip(self.oracle.program.terms, self._outputs(code, direction, cap), strict=True):
+            for term, out in zip(self.oracle.program.terms, self._outputs(code, curve, cap), strict=True):
                 coefficient = arb(term.coefficient.p) / term.coefficient.q
                 for parts in out.values():
                     if parts is not None:
-                        result = result + parts[0] * coefficient
+                        part = parts[0] * coefficient
+                        # What is asked for is the last coefficient: each item's share moves it away from zero.
+                        away = 0 if share is None else share if part[cap - 1] > 0 else -share
+                        result = result + part * (1 + arb(away))
             return result
 
-    def _outputs(self, code: Mapping[str, Any], direction: Direction, cap: int) -> Any:
-        key = (id(code), direction, cap, ctx.prec)
+    def _outputs(self, code: Mapping[str, Any], curve: Curve, cap: int) -> Any:
+        key = (id(code), curve, cap, ctx.prec)
         if key not in self._done:
-            moves = Moves({node: arb(share) for node, share in self.shares.items()}) if self.shares else None
+            sums = {node: arb(share) for node, share in self.shares.items() if node != ITEMS}
+            moves = Moves(sums) if sums else None
             with _order(cap):
-                self._done[key] = code["loss"](_numbers(self.case, direction), self.sizes, moves)
+                self._done[key] = code["loss"](_numbers(self.case, curve), self.sizes, moves)
         return self._done[key]
 
 
 def _compiled(program: Program) -> dict[str, Any]:
     source, sums = program_code(program)
     names: dict[str, Any] = {f"{name}_": function for name, function in series.FUNCTIONS.items()}
-    for helper in ("compare", "order", "constant", "maximum", "minimum", "divide", "integer_power", "power"):
+    for helper in ("compare", "order", "varying", "constant", "maximum", "minimum", "divide", "integer_power", "power"):
         names[helper] = getattr(series, helper)
     names["arb"] = arb
     exec(compile(source, "<oracle>", "exec"), names)  # the source is our own print of a checked expression
@@ -244,18 +250,18 @@ def _order(cap: int) -> Iterator[None]:
         ctx.cap = before
 
 
-def _numbers(case: Case, direction: Direction) -> dict[str, dict[tuple[int, ...], Any]]:
-    slopes = dict(direction)
+def _numbers(case: Case, curve: Curve) -> dict[str, dict[tuple[int, ...], Any]]:
+    slopes = [dict(direction) for direction in curve]
     inputs: dict[str, dict[tuple[int, ...], Any]] = {}
     for name, array in case.inputs.items():
-        integer = array.dtype.kind in "iu"
         entries: dict[tuple[int, ...], Any] = {}
         for position in np.ndindex(array.shape):
             number = array[position]
-            slope = slopes.get((name, position))
-            entries[position] = (
-                int(number) if integer else arb_series([arb(float(number)), *([] if slope is None else [arb(slope)])])
-            )
+            if array.dtype.kind in "iu":
+                entries[position] = int(number)
+                continue
+            higher = [arb(slope.get((name, position), 0)) for slope in slopes]
+            entries[position] = arb_series([arb(float(number)), *higher])
         inputs[name] = entries
     return inputs
 
@@ -268,18 +274,10 @@ def _sizes(program: Program, case: Case) -> dict[str, int]:
     return sizes
 
 
-def _plus(first: Direction, second: Direction) -> Direction:
-    total: dict[Place, Any] = dict(first)
-    for place, slope in second:
-        total[place] = arb(slope) + arb(total.get(place, 0)) if place in total else slope
-    return tuple(total.items())
-
-
 def _certified(ball: Ball, dtype: Any) -> bool:
-    if ball.is_exact() and (ball.is_finite() or ball == arb("inf") or ball == arb("-inf")):
-        return True
     if not ball.is_finite():
-        return False
+        # An infinity with a finite radius is exact; a finite middle with an infinite radius is an overflow of the ball.
+        return bool(ball.rad().is_finite() and not ball.is_nan())
     info = np.finfo(dtype)
     margin = arb(2) ** (-info.nmant - 12)
     if ball.rad() <= abs(ball.mid()) * margin:

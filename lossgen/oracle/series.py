@@ -1,7 +1,8 @@
 """Truncated power series over real balls, with the conventions that losses have at kinks.
 
-A number is a `flint.arb_series` whose variable runs along one direction of the inputs: coefficient 0 is the value, coefficient 1 the
-directional derivative, twice coefficient 2 the second one. Every choice (comparison, sign, sort) is made on coefficient 0.
+A number is a `flint.arb_series` whose variable e runs along a curve of inputs; coefficient 0 is the value. Along ``x + e u`` coefficient 1
+is the derivative by u and twice coefficient 2 the second one. Along ``x + e^2 u + e^3 v`` coefficient 5 is the mixed second derivative, and
+nothing else: 5 is no other sum of twos and threes. Every choice (comparison, sign, sort) is made on coefficient 0.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ Ball = Any
 
 # Balls that come out identical at this precision belong to equal numbers: they are the same computation on the same inputs.
 _TIE_BITS = 512
+
+
+# Numbers of coefficients kept: up to the first, the second and the mixed derivative.
+FIRST, SECOND, MIXED = 2, 3, 6
 
 
 class UndecidedError(Exception):
@@ -86,16 +91,15 @@ def sign(a: Series) -> Series:
     return constant(_sign(a))
 
 
-def maximum(a: Series, b: Series) -> Series:
-    """The larger one; at a tie a constant, so that ``Max(a, 0)`` has derivative 0 there."""
+def maximum(a: Series, b: Series, split: bool) -> Series:
+    """The larger one. At a tie the mean of both (`split`), or a constant, so that ``Max(a, 0)`` has derivative 0 there."""
     order_ = compare(a, b)
-    return a if order_ > 0 else b if order_ < 0 else constant(a[0])
+    return a if order_ > 0 else b if order_ < 0 else (a + b) / 2 if split else constant(a[0])
 
 
-def minimum(a: Series, b: Series) -> Series:
-    """The smaller one; at a tie a constant."""
-    order_ = compare(a, b)
-    return a if order_ < 0 else b if order_ > 0 else constant(a[0])
+def minimum(a: Series, b: Series, split: bool) -> Series:
+    """The smaller one; ties as in `maximum`."""
+    return -maximum(-a, -b, split)
 
 
 def divide(a: Series, b: Series) -> Series:
@@ -128,6 +132,16 @@ def logarithm(a: Series) -> Series:
     return constant(arb("-inf"))
 
 
+def _linear() -> tuple[int, ...]:
+    """The coefficients that are first derivatives."""
+    return () if ctx.cap == 1 else (2, 3) if ctx.cap == MIXED else (1,)
+
+
+def varying(a: Series) -> Series:
+    """The series without its value: exactly what ``a - detach(a)`` is."""
+    return arb_series([0, *(a[k] for k in range(1, ctx.cap))])
+
+
 def root(a: Series) -> Series:
     """sqrt(a); flat where the argument is 0 to first order, which is the norm at 0."""
     value = a[0]
@@ -137,7 +151,7 @@ def root(a: Series) -> Series:
         raise SingularError("square root of a negative number")
     if not value.is_zero():
         raise UndecidedError("square root")
-    if ctx.cap > 1 and not a[1].is_zero():
+    if not all(a[k].is_zero() for k in _linear()):
         raise SingularError("square root at zero")
     return constant(0)
 
@@ -185,15 +199,20 @@ def _power_near_zero(a: Series, exponent: Ball) -> Series:
             return arb(1)
         raise SingularError("power at zero") if exact else UndecidedError("power")
 
+    def slope(by: Ball) -> Ball:
+        return arb(0) if by.is_zero() else exponent * scale(exponent - 1) * by
+
+    def bend(by: Ball) -> Ball:
+        return arb(0) if by.is_zero() else exponent * (exponent - 1) * scale(exponent - 2) * by
+
     coefficients = [scale(exponent)]
-    if ctx.cap > 1:
-        first, second = a[1], a[2]
-        slope = arb(0) if first.is_zero() else exponent * scale(exponent - 1)
-        coefficients.append(slope * first)
-        if ctx.cap > 2:
-            bend = arb(0) if first.is_zero() else exponent * (exponent - 1) / 2 * scale(exponent - 2) * first * first
-            linear = arb(0) if second.is_zero() else exponent * scale(exponent - 1) * second
-            coefficients.append(linear + bend)
+    if ctx.cap in (FIRST, SECOND):
+        coefficients.append(slope(a[1]))
+    if ctx.cap == SECOND:
+        coefficients.append(slope(a[2]) + bend(a[1] * a[1]) / 2)
+    if ctx.cap == MIXED:
+        # Coefficient 4 is a pure second derivative, which nothing asks for and nothing mixes into coefficient 5.
+        coefficients += [arb(0), slope(a[2]), slope(a[3]), arb(0), slope(a[5]) + bend(a[2] * a[3])]
     return arb_series(coefficients)
 
 

@@ -24,7 +24,7 @@ _RELATIONS = {sp.StrictLessThan: "<", sp.LessThan: "<=", sp.StrictGreaterThan: "
 
 def is_integer(expr: sp.Basic) -> bool:
     """Whether the expression is evaluated in Python integers: positions, sizes, labels."""
-    if isinstance(expr, sp.Integer | Index | Axis | Delta):
+    if isinstance(expr, sp.Integer | Index | Axis | Delta | sp.floor):
         return True
     if isinstance(expr, Element):
         return bool(expr.tensor.dtype == "int")
@@ -32,7 +32,7 @@ def is_integer(expr: sp.Basic) -> bool:
         return expr.op.startswith("arg") or (expr.op in ("sum", "max", "min") and is_integer(expr.body))
     if isinstance(expr, Where):
         return is_integer(expr.args[1]) and is_integer(expr.args[2])
-    if isinstance(expr, sp.Add | sp.Mul | sp.Max | sp.Min | sp.Mod | sp.floor | sp.Abs):
+    if isinstance(expr, sp.Add | sp.Mul | sp.Max | sp.Min | sp.Mod | sp.Abs):
         return all(map(is_integer, expr.args))
     if isinstance(expr, sp.Pow):
         return is_integer(expr.base) and isinstance(expr.exp, sp.Integer) and expr.exp > 0
@@ -106,6 +106,9 @@ class Writer:
     def _integer_code(self, expr: sp.Basic) -> str:
         if isinstance(expr, Element):
             return self._element(expr)
+        if isinstance(expr, sp.floor):
+            above, below = expr.args[0].as_numer_denom()
+            return f"{self.integer(above)} // {self.integer(below)}"
         parts = [self.integer(arg) for arg in expr.args]
         match expr:
             case sp.Add():
@@ -122,8 +125,6 @@ class Writer:
                 return f"abs({parts[0]})"
             case Delta():
                 return f"int({parts[0]} == {parts[1]})"
-            case sp.floor():
-                return parts[0]
         raise NotImplementedError(f"integer expression {expr!r}")
 
     def condition(self, expr: sp.Basic) -> str:
@@ -183,21 +184,33 @@ class Writer:
             case Detach():
                 return f"constant({self.real(expr.args[0])}[0])"
             case sp.Add():
-                return " + ".join(map(self.real, expr.args))
+                return self._sum(expr)
             case sp.Mul():
                 return self._product(expr)
             case sp.Pow():
                 return self._power(expr.base, expr.exp)
             case sp.Max() | sp.Min():
                 helper = "maximum" if isinstance(expr, sp.Max) else "minimum"
+                split = len(expr.args) == 2 and not any(arg.is_number for arg in expr.args)
                 code, *rest = map(self.real, sorted(expr.args, key=sp.default_sort_key))
                 for arg in rest:
-                    code = f"{helper}({code}, {arg})"
+                    code = f"{helper}({code}, {arg}, {split})"
                 return code
         name = type(expr).__name__
         if name not in FUNCTIONS:
             raise NotImplementedError(f"the oracle has no evaluator for {name}: {expr!r}")
         return f"{name}_({', '.join(map(self.real, expr.args))})"
+
+    def _sum(self, expr: sp.Add) -> str:
+        # a - detach(a) is exactly 0, which two balls cannot know.
+        rest = list(expr.args)
+        parts = []
+        for arg in expr.args:
+            if -Detach(arg) in rest:
+                parts.append(f"varying({self.real(arg)})")
+                rest.remove(arg)
+                rest.remove(-Detach(arg))
+        return " + ".join([*parts, *map(self.real, rest)])
 
     def _product(self, expr: sp.Mul) -> str:
         above, below = [], []

@@ -1,0 +1,175 @@
+"""Whether a computed number is good enough.
+
+A number passes if it is within the stated bound of the exact result in ulp, or if it is the exact result for inputs moved by at most 2 ulp
+and sums whose terms are moved by the bound. The second part is decided by moving one input (or all terms of one sum) at a time, up and
+down, and evaluating the oracle there: the largest deviations are added up. To first order their sum is the largest deviation over the box
+of all such moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative the moved
+evaluations also see kinks and switches between branches. Labels that are exactly 0, 1 or -1, integers and whole-numbered parameters
+stay fixed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import arb, ctx
+
+from lossgen.algebra.nodes import Reduction, Where
+from lossgen.oracle.evaluate import ITEMS, Case, Oracle, Place, Request, Truth
+from lossgen.oracle.series import Ball
+
+# Largest error in ulp without a look at the inputs.
+BOUNDS = {"value": 8.0, "gradient": 8.0, "hessian": 64.0, "hvp": 64.0}
+WIDER = {"value": 16.0, "gradient": 16.0, "hessian": 64.0, "hvp": 64.0}
+INPUT_ULPS = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says about one number.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the number is good.
+    ulps : float
+        Raw distance to the exact result; inf where the number is not finite and should be.
+    reason : str
+        ``ulp``, ``moved inputs``, ``infinite``, ``overflow``, ``undefined`` for passes; ``error``, ``zero``, ``not finite``,
+        ``uncertified`` for failures.
+    truth : float
+        The exact result, rounded.
+    """
+
+    passed: bool
+    ulps: float
+    reason: str
+    truth: float
+
+
+def judge(oracle: Oracle, case: Case, request: Request, got: Any, dtype: Any, bound: float) -> Verdict:
+    """Return the verdict on the number `got` that a kernel computed in `dtype`."""
+    truth = oracle.truth(case, request, dtype)
+    number = float(truth)
+    computed = float(got)
+    if truth.ball is None:
+        good = truth.status == "undefined"
+        return Verdict(good, 0.0 if good else math.inf, truth.status, number)
+    if not truth.ball.is_finite():
+        same = computed == number
+        return Verdict(same, 0.0 if same else math.inf, "infinite" if same else "error", number)
+    size = _ulp(truth.ball, dtype)
+    too_large = bool(abs(truth.ball.mid()) > arb(float(np.finfo(dtype).max)))
+    if not math.isfinite(computed):
+        nearly = bool(abs(truth.ball.mid()) + bound * size > arb(float(np.finfo(dtype).max)))
+        if nearly and computed == math.copysign(math.inf, number):
+            return Verdict(True, 0.0, "overflow", number)
+        if _terms_overflow(oracle, case, dtype):
+            return Verdict(True, 0.0, "overflow", number)
+        return Verdict(False, math.inf, "not finite", number)
+    with _bits():
+        error = abs(arb(computed) - truth.ball.mid())
+        ulps = float(error / size)
+    if ulps <= bound and not (computed == 0 and not _subnormal(truth.ball, dtype)):
+        return Verdict(True, ulps, "ulp", number)
+    if too_large:
+        return Verdict(False, ulps, "error", number)
+    with _bits():
+        reached = _deviation(oracle, case, request, truth, dtype, bound, error - bound * size)
+        good = bool(error <= bound * size + reached)
+    if good:
+        return Verdict(True, ulps, "moved inputs", number)
+    return Verdict(False, ulps, "zero" if computed == 0 and not _subnormal(truth.ball, dtype) else "error", number)
+
+
+def _bits() -> Any:
+    return ctx.workprec(256)
+
+
+def _ulp(ball: Ball, dtype: Any) -> Ball:
+    info = np.finfo(dtype)
+    middle = ball.mid()
+    exponent = info.minexp - info.nmant
+    if not middle.is_zero():
+        mantissa, power = middle.man_exp()
+        exponent = max(exponent, int(power) + abs(int(mantissa)).bit_length() - 1 - info.nmant)
+    return arb(2) ** min(exponent, info.maxexp - 1 - info.nmant)
+
+
+def _subnormal(ball: Ball, dtype: Any) -> bool:
+    return bool(abs(ball.mid()) < arb(float(np.finfo(dtype).tiny)))
+
+
+def _deviation(
+    oracle: Oracle, case: Case, request: Request, truth: Truth, dtype: Any, bound: float, needed: Ball
+) -> Ball:
+    """Return how far the result moves with inputs and terms of sums, or a part of it that is already enough."""
+    total = arb(0)
+    share = bound * float(np.finfo(dtype).eps)
+    for trials in _trials(oracle, case, request, share):
+        largest = arb(0)
+        for moved_case, moved_request, moves in trials:
+            moved = oracle.truth(moved_case, moved_request, dtype, moves)
+            if moved.ball is not None and moved.ball.is_finite():
+                distance = abs(moved.ball.mid() - truth.ball.mid())  # type: ignore[union-attr]
+                largest = distance if distance > largest else largest
+        total = total + largest
+        if total > needed:
+            break
+    return total
+
+
+Trial = tuple[Case, Request, dict[int, float] | None]
+
+
+def _trials(oracle: Oracle, case: Case, request: Request, share: float) -> Iterator[list[Trial]]:
+    for place in _movable(oracle, case):
+        name, position = place
+        value = case.inputs[name][position]
+        step = INPUT_ULPS * np.spacing(np.abs(value))
+        with np.errstate(over="ignore"):
+            moved = [value + step, value - step]
+        yield [(case.moved(place, one), request, None) for one in moved if np.isfinite(one)]
+    for node in range(len(oracle.sums)):
+        yield [(case, request, {node: share}), (case, request, {node: -share})]
+    yield [(case, request, {ITEMS: share}), (case, request, {ITEMS: -share})]
+    for entry, slope in request.tangent:
+        step = INPUT_ULPS * np.spacing(np.abs(slope))
+        rest = tuple(pair for pair in request.tangent if pair[0] != entry)
+        yield [(case, replace(request, tangent=(*rest, (entry, float(slope + sign * step)))), None) for sign in (1, -1)]
+
+
+def _movable(oracle: Oracle, case: Case) -> Iterator[Place]:
+    for tensor in oracle.program.inputs:
+        array = case.inputs[tensor.name]
+        if tensor.dtype == "int":
+            continue
+        for position in np.ndindex(array.shape):
+            value = float(array[position])
+            whole = tensor.role in ("param", "per_class") and value == round(value)
+            label = tensor.role == "target" and value in (0.0, 1.0, -1.0)
+            if not (whole or label or value == 0.0):
+                yield tensor.name, position
+
+
+def _terms_overflow(oracle: Oracle, case: Case, dtype: Any) -> bool:
+    """Whether a sum that the value itself is (not one inside a function) has absolute terms beyond the dtype."""
+    outer = {node for term in oracle.program.terms for node in _outer_sums(term.value)}
+    totals = oracle.absolute_sums(case)
+    largest = float(np.finfo(dtype).max)
+    return any(not totals.get(k, 0.0) <= largest for k, node in enumerate(oracle.sums) if node in outer)
+
+
+def _outer_sums(expr: sp.Basic) -> set[Reduction]:
+    if isinstance(expr, Reduction) and expr.op == "sum":
+        return {expr} | _outer_sums(expr.body)
+    if isinstance(expr, sp.Add | sp.Mul):
+        return set().union(*(_outer_sums(arg) for arg in expr.args))
+    if isinstance(expr, Where):
+        return _outer_sums(expr.args[1]) | _outer_sums(expr.args[2])
+    return set()
