@@ -25,6 +25,7 @@ _DOMAIN_RANGES: dict[str, Range] = {
     "positive": NONNEGATIVE,
     "nonnegative": NONNEGATIVE,
     "unit": UNIT,
+    "binary": UNIT,
     "sign": (sp.S.NegativeOne, sp.S.One),
 }
 _FIXED_RANGES: tuple[tuple[type, Range], ...] = (

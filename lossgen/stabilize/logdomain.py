@@ -11,9 +11,8 @@ from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.tensors import Element, Tensor, elements
 from lossgen.spec.model import Assign, Program, Stage, Sweep
 from lossgen.stabilize.logview import log_of, log_view
+from lossgen.stabilize.rules.guards import LOG_PREFIX
 from lossgen.stabilize.walk import map_program
-
-PREFIX = "log_"
 
 
 def positive_recurrences(program: Program) -> frozenset[Tensor]:
@@ -54,14 +53,16 @@ def _plain(factor: sp.Expr) -> tuple[Element, ...]:
 
 
 def _is_log(tensor: Tensor) -> bool:
-    return tensor.name.startswith(PREFIX)
+    return tensor.name.startswith(LOG_PREFIX)
 
 
 def to_log_domain(program: Program, chosen: frozenset[Tensor]) -> Program:
     """Return the program with each tensor A of `chosen` kept as log A: readers see exp, writers take the logarithm."""
     if not chosen:
         return program
-    logs = {tensor: Tensor(PREFIX + tensor.name, tensor.axes, tensor.dtype, tensor.role) for tensor in chosen}
+    logs = {
+        tensor: Tensor(LOG_PREFIX + tensor.name, tensor.axes, tensor.dtype, tensor.role) for tensor in chosen
+    }
 
     def read(expr: sp.Basic) -> sp.Basic:
         return _read(expr, logs)

@@ -27,7 +27,7 @@ def open_body(reduction: Reduction) -> tuple[Index, sp.Expr]:
 
 def count(expr: sp.Expr) -> int:
     """Return the number of terms of a sum; 0 has none."""
-    return 0 if expr.is_zero else len(sp.Add.make_args(expr))
+    return 0 if expr == 0 else len(sp.Add.make_args(expr))
 
 
 def take(expr: sp.Expr, part: sp.Expr) -> sp.Expr | None:

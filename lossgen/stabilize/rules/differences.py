@@ -43,6 +43,17 @@ def _expm1(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _mean_of_omexp(expr: sp.Add) -> sp.Expr | None:
+    """1 - a*exp(u) - b*exp(v) with a + b = 1 and u, v <= 0 is a*omexp(u) + b*omexp(v)."""
+    found = [(node.args[0], c) for node, c in terms_with(expr, sp.exp)]
+    rest = expr - sp.Add(*(c * sp.exp(u) for u, c in found))
+    if len(found) < 2 or not all(is_nonpos(u) for u, _ in found):
+        return None
+    if sp.expand(rest + sp.Add(*(c for _, c in found))) != 0:
+        return None
+    return sp.Add(*(-c * vo.omexp(u) for u, c in found))
+
+
 def _power_minus_one(expr: sp.Add) -> sp.Expr | None:
     """c*b**e - c is c*expm1(e*log(b)) for a symbolic exponent."""
     for node, c in terms_with(expr, sp.Pow):
@@ -64,6 +75,19 @@ def _sigmoid_complement(expr: sp.Add) -> sp.Expr | None:
     rest = expr - sp.Add(*(c * node for node, c in found))
     if len(found) > 1 and sp.expand(rest + sp.Add(*(c for _, c in found))) == 0:
         return sp.Add(*(-c * vo.sigmoid(-node.args[0]) for node, c in found))
+    return None
+
+
+def _complements(expr: sp.Add) -> sp.Expr | None:
+    """c*omexp(u) + c*exp(u) is c, and so is c*sigmoid(u) + c*sigmoid(-u)."""
+    for node, c in terms_with(expr, vo.omexp):
+        rest = take(expr, c * node + c * sp.exp(node.args[0]))
+        if rest is not None:
+            return rest + c
+    for node, c in terms_with(expr, vo.sigmoid):
+        rest = take(expr, c * node + c * vo.sigmoid(-node.args[0]))
+        if rest is not None:
+            return rest + c
     return None
 
 
@@ -156,6 +180,14 @@ RULES = (
         lambda: (sp.exp(X) - 1, 1 - sp.exp(N), W - W * sp.exp(-(X**2)) + Z, T * sp.exp(X) - T),
     ),
     Rule(
+        "mean-of-omexp",
+        BOTH,
+        "1 - p losing a small 1 - p",
+        (sp.Add,),
+        _mean_of_omexp,
+        lambda: (1 - sp.exp(N) / 2 - sp.exp(-(X**2)) / 2, 1 - T * sp.exp(N) - (1 - T) * sp.exp(-Q)),
+    ),
+    Rule(
         "power-minus-one",
         BOTH,
         "cancellation near b**e = 1",
@@ -174,6 +206,14 @@ RULES = (
             W * vo.sigmoid(X) - W + Z,
             1 - T * vo.sigmoid(X) - (1 - T) * vo.sigmoid(-X),
         ),
+    ),
+    Rule(
+        "complements",
+        BOTH,
+        "two roundings where there is nothing to compute",
+        (sp.Add,),
+        _complements,
+        lambda: (W * vo.omexp(N) + W * sp.exp(N) - Z, vo.sigmoid(X) + vo.sigmoid(-X)),
     ),
     Rule(
         "sigmoid-to-tanh",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
-from lossgen.algebra.nodes import Delta, Reduction
+from lossgen.algebra.nodes import Delta, Reduction, Where
 from lossgen.algebra.tensors import Element, tensors
 from lossgen.stabilize.facts import is_nonneg, is_positive
 from lossgen.stabilize.rule import I, K, M, Q, Rule, T, V, W, X, Z
@@ -18,15 +18,24 @@ GUARD = ("guard",)
 # Factors that belong to the call, not to the formula; a zero weight is dealt with by masks.
 _OUTER_ROLES = frozenset({"weight", "scale", "cotangent", "tangent"})
 _LOG_LIKE = (sp.log, vo.log1p, vo.softplus, vo.logshare, vo.log1mexp, vo.logaddexp)
+_SMALL = (sp.exp, vo.sigmoid, vo.omexp)
+
+# Name prefix of the local tensors that hold logarithms.
+LOG_PREFIX = "log_"
 
 
-def may_vanish(factor: sp.Expr) -> bool:
-    """Whether a nonnegative factor can be exactly 0 in floating point."""
+def is_switch(factor: sp.Expr) -> bool:
+    """Whether a nonnegative factor may be exactly 0 and then means that its product is absent."""
     if any(tensor.role in _OUTER_ROLES for tensor in tensors(factor)) or factor.has(Delta):
         return False
-    if isinstance(factor, sp.exp):
+    if isinstance(factor, sp.Pow):
+        return is_positive(factor.exp) and is_switch(factor.base)
+    if isinstance(factor, sp.exp | vo.sigmoid):
         return bool(factor.atoms(Element))
-    return is_nonneg(factor) and not is_positive(factor) and not isinstance(factor, Reduction)
+    polynomial = not factor.has(sp.Function, Reduction, Where) and all(
+        power.exp.is_Integer for power in factor.atoms(sp.Pow)
+    )
+    return polynomial and is_nonneg(factor) and not is_positive(factor)
 
 
 def may_be_infinite(factor: sp.Expr) -> bool:
@@ -34,22 +43,32 @@ def may_be_infinite(factor: sp.Expr) -> bool:
     if isinstance(factor, _LOG_LIKE):
         return True
     if isinstance(factor, Element):
-        return factor.tensor.role in ("pred", "local") and factor.tensor.dtype == "float"
+        # Inputs, and what is kept as its logarithm, may be infinite; other intermediate values are not expected to be.
+        return factor.tensor.role == "pred" or factor.tensor.name.startswith(LOG_PREFIX)
     if isinstance(factor, sp.Add):
         return any(may_be_infinite(part) for term in factor.args for part in sp.Mul.make_args(term))
     if isinstance(factor, Reduction):
         return factor.op == "lse" or (
             factor.op == "sum" and any(map(may_be_infinite, sp.Mul.make_args(factor.body)))
         )
+    if isinstance(factor, sp.Pow):
+        return not is_nonneg(factor.exp) and not factor.exp.is_number and _may_vanish(factor.base)
     return isinstance(factor, vo.gated) and may_be_infinite(factor.args[1])
+
+
+def _may_vanish(base: sp.Expr) -> bool:
+    """Whether a positive base is 0 in floating point where its exponentials are."""
+    if any(is_positive(term) and not term.has(*_SMALL) for term in sp.Add.make_args(base)):
+        return False
+    return bool(base.has(*_SMALL))
 
 
 def _gate(expr: sp.Mul) -> sp.Expr | None:
     infinite, gates, rest = [], [], []
     for part in expr.args:
-        if may_vanish(part):
+        if is_switch(part):
             gates.append(part)
-        elif not part.is_number and may_vanish(-part):
+        elif not part.is_number and is_switch(-part):
             gates.append(-part)
             rest.append(sp.S.NegativeOne)
         else:
@@ -84,6 +103,7 @@ RULES = (
             W * vo.logshare(V[K], Reduction("lse", V[I], I)),
             W * X,
             W * Reduction("sum", M[I] * V[I], I),
+            W * vo.sigmoid(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
         ),
     ),
 )

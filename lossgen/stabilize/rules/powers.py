@@ -51,6 +51,27 @@ def _repeated_exponentials(expr: sp.Mul) -> sp.Expr | None:
     return None
 
 
+def _content(expr: sp.Mul) -> sp.Expr | None:
+    """Take the numeric content out of a sum inside a product."""
+    for k, part in enumerate(expr.args):
+        content, primitive = part.primitive() if isinstance(part, sp.Add) else (sp.S.One, part)
+        if content != 1:
+            result = sp.Mul(content, primitive, *expr.args[:k], *expr.args[k + 1 :])
+            # SymPy multiplies a lone number back into a sum.
+            return None if isinstance(result, sp.Add) else result
+    return None
+
+
+def _common_factor(expr: sp.Add) -> sp.Expr | None:
+    """Take out factors that every term has; numbers and inverses of what may vanish stay inside."""
+    terms = [sp.Mul.make_args(term) for term in expr.args]
+    common = [f for f in terms[0] if not f.is_number and all(f in term for term in terms[1:])]
+    if not common:
+        return None
+    rest = sp.Add(*(sp.Mul(*(f for f in term if f not in common)) for term in terms))
+    return sp.Mul(*common) * rest
+
+
 def _tanh_of_sigmoid(expr: sp.Mul) -> sp.Expr | None:
     """(exp(v) - 1) * sigmoid(-v) is tanh(v / 2)."""
     for kind, sign in ((vo.expm1, 1), (vo.omexp, -1)):
@@ -93,6 +114,26 @@ RULES = (
         (sp.Mul,),
         _repeated_exponentials,
         lambda: (sp.exp(W * X) * vo.sigmoid(-X) ** W,),
+    ),
+    Rule(
+        "content",
+        ("clean",),
+        "overflow of 2*x - 2*y, and multiplications",
+        (sp.Mul,),
+        _content,
+        lambda: (W * (2 * X - 2 * Z), (2 * X - 2 * Z) * T / (2 * Q)),
+    ),
+    Rule(
+        "common-factor",
+        ("clean",),
+        "the same factor multiplied into every term, and cancellation between the terms' rounding errors",
+        (sp.Add,),
+        _common_factor,
+        lambda: (
+            (1 - T) * vo.sigmoid(X) - T * vo.sigmoid(X),
+            W * X / Q - W**2 * Z / Q,
+            sp.exp(X) * Z + sp.exp(X),
+        ),
     ),
     Rule(
         "name-tanh",

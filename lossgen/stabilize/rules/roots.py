@@ -6,7 +6,7 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction
-from lossgen.stabilize.facts import is_positive
+from lossgen.stabilize.facts import is_nonneg, is_positive
 from lossgen.stabilize.rule import I, P, Q, Rule, T, U, V, W, X, Z
 from lossgen.stabilize.terms import open_body, square_root, take, terms_with
 
