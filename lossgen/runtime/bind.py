@@ -146,14 +146,13 @@ def did_you_mean(name: object, names: list[str]) -> str:
 
 def choose_variant(loss: str, entry: Entry, request: Request) -> Variant:
     """Return the variant for the static choices and optional parameters of a call."""
-    optional = [param for param in entry.params if param.optional]
-    if not entry.statics and not optional:
-        return entry.variants[0]
+    if not request.static and not any(param.name in request.params for param in entry.optional_params):
+        return entry.default_variant
     wanted: dict[str, Any] = {}
     for static in entry.statics:
         given = request.static.get(static.name, static.default)
         wanted[static.name] = _checked_choice(static, given)
-    for param in optional:
+    for param in entry.optional_params:
         wanted[param.name] = request.params.get(param.name, param.default) is not None
     for variant in entry.variants:
         if all(variant.static.get(name, _default(entry, name)) == value for name, value in wanted.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 __all__ = ["Axis", "Entry", "Param", "Static", "Tensor", "Variant", "parse_entry"]
@@ -97,12 +98,17 @@ class Entry:
     properties: Mapping[str, Any]
     accuracy: Mapping[str, Any] | None
 
-    @property
+    @cached_property
     def predictions(self) -> tuple[Tensor, ...]:
         """The tensors that are differentiated by default."""
         return tuple(tensor for tensor in self.tensors if tensor.role == "pred")
 
-    @property
+    @cached_property
+    def optional_params(self) -> tuple[Param, ...]:
+        """The parameters that may be None, which is a static choice."""
+        return tuple(param for param in self.params if param.optional)
+
+    @cached_property
     def class_axis(self) -> str | None:
         """The axis that ``axis=`` moves: the only axis of the loss, where it is declared as dimension 1."""
         names = list(self.axes)

@@ -72,6 +72,8 @@ def prepare_params(entry: Entry, variant: Variant, given: Mapping[str, Any], ten
             continue
         value = given.get(param.name, param.default)
         dtype = tensors.compute if param.is_float else INT64
+        if isinstance(value, np.generic) and value.dtype.kind in "fiu":
+            value = value.item()
         kind = type(value)
         if not param.axes and (kind is float or kind is int):
             # The sign is part of the key because 0.0 == -0.0.

@@ -93,7 +93,7 @@ def test_wrt_is_checked(wrt, error, message):
 
 
 def test_upstream_must_fit_the_reduction():
-    with pytest.raises(LossValueError, match="upstream has shape.*reduction='mean' gives one number"):
+    with pytest.raises(LossValueError, match=r"upstream has shape.*reduction='mean' gives one number"):
         L.elementwise_case.grad(X, Y, upstream=np.ones((3, 2)))
     with pytest.raises(LossValueError, match=r"upstream has shape \(5,\), which does not broadcast"):
         L.elementwise_case.grad(X, Y, upstream=np.ones(5), reduction="none")

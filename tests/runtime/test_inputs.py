@@ -179,5 +179,17 @@ def test_a_tensor_that_refuses_says_why():
         def __array__(self, dtype=None, copy=None):
             raise RuntimeError("Use tensor.detach().numpy() instead.")
 
-    with pytest.raises(LossTypeError, match="x of type Attached.*detach"):
+    with pytest.raises(LossTypeError, match=r"x of type Attached.*detach"):
         L.elementwise_case(Attached(), Y)
+
+
+def test_tensors_of_torch():
+    torch = pytest.importorskip("torch")
+    x, y = torch.from_numpy(X), torch.from_numpy(Y)
+    value, grad = L.elementwise_case.value_and_grad(x, y)
+    assert value == L.elementwise_case(X, Y)
+    assert isinstance(grad, np.ndarray)
+    half = L.elementwise_case(x.to(torch.bfloat16), y)
+    assert half == L.elementwise_case(X.astype(ml_dtypes.bfloat16), Y)
+    with pytest.raises(LossTypeError, match=r"x of type Tensor cannot be read.*detach"):
+        L.elementwise_case(x.requires_grad_(), y)

@@ -54,8 +54,8 @@ def test_documentation_and_description():
     assert "reduction :" in loss.__doc__
     assert "wrt :" in loss.grad.__doc__
     assert repr(loss) == (
-        "<loss tests.runtime.fixtures.cases.elementwise_case(x, y, *, delta=1.0, factor=None, log_target=False): "
-        "Half the square near zero, linear beyond `delta`.>"
+        "<loss tests.runtime.fixtures.cases.elementwise_case(x, y, *, delta=1.0, factor=None, "
+        "log_target=False): Half the square near zero, linear beyond `delta`.>"
     )
     html = loss._repr_html_()
     assert r"$$\ell = \frac{r^{2}}{2}$$" in html
@@ -118,7 +118,7 @@ def test_a_package_without_kernels_names_the_command(tmp_path: Path):
 def test_another_calling_convention_is_refused(tmp_path: Path):
     (tmp_path / "manifest.json").write_text(json.dumps({"abi": 99, "losses": {}}))
     get, _ = expose("old", str(tmp_path))
-    with pytest.raises(LossError, match="old was generated for runtime ABI 99.*lossgen build"):
+    with pytest.raises(LossError, match=r"old was generated for runtime ABI 99.*lossgen build"):
         get("anything")
     with pytest.raises(LossError, match=r"pkg\.kernels was generated for runtime ABI 0"):
         check_abi(0, "pkg.kernels")

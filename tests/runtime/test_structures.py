@@ -146,7 +146,7 @@ class TestSequences:
             L.sequence_case(self.X, *arguments)
 
     def test_lengths_must_add_up_to_the_labels(self):
-        with pytest.raises(LossValueError, match="y holds 3 labels.*y_length adds up to 4"):
+        with pytest.raises(LossValueError, match=r"y holds 3 labels.*y_length adds up to 4"):
             L.sequence_case(self.X, [1, 2, 3], 5, [1, 1, 2])
 
     @pytest.mark.parametrize("blank", [-1, 4])
