@@ -16,11 +16,16 @@ def _probability(x):
         "sklearn": "HalfBinomialLoss",
     },
 )
-def bce_with_logits(x: Pred, y: Target.unit, pos_weight: NonNegative = 1.0):
+def bce_with_logits(
+    x: Pred, y: Target.unit, pos_weight: NonNegative = 1.0, label_smoothing: Optional[Unit] = None
+):
     """Binary cross-entropy of a logit.
 
-    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts.
+    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing` moves
+    labels towards 1/2.
     """
+    if label_smoothing is not None:
+        y = y * (1 - label_smoothing) + label_smoothing / 2
     p = _probability(x)
     return -(pos_weight * y * log(p) + (1 - y) * log(1 - p))
 
@@ -34,7 +39,8 @@ def binary_focal(x: Pred, y: Target.unit, gamma: NonNegative = 2.0, alpha: Optio
     """Binary cross-entropy with easy samples damped by (1 - p_t)^`gamma`.
 
     `alpha` weighs the positive class, 1 - `alpha` the negative one; without it both weigh 1. For soft labels
-    p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy."""
+    p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy.
+    """
     p = _probability(x)
     miss = y * (1 - p) + (1 - y) * p
     cross_entropy = -(y * log(p) + (1 - y) * log(1 - p))

@@ -7,7 +7,7 @@ from lossgen.spec import compose
 
 dice_bce = compose(
     "dice_bce",
-    0.5 * soft_dice.with_(from_logits=True, batch=False, exponent=1, log_score=False) + 0.5 * bce_with_logits,
+    0.5 * soft_dice.with_(from_logits=True) + 0.5 * bce_with_logits,
     family="segmentation",
     source="Isensee et al. 2021, doi:10.1038/s41592-020-01008-z",
     doc="""Half the soft Dice loss and half the binary cross-entropy, from logits.

@@ -13,7 +13,8 @@ def kl_div(x: Pred, y: Target.nonnegative, log_target: Flag = False):
 
     With `log_target` the target is a log-probability too. Where the target probability is 0 the loss and its
     derivatives are 0. `reduction="batchmean"` gives the divergence itself; ``"mean"`` divides by the number
-    of elements."""
+    of elements.
+    """
     if log_target:
         return exp(y) * (y - x)
     return where(Eq(y, 0), 0, y * (log(y) - x))

@@ -44,7 +44,8 @@ def triplet_margin(
     """Hinge of the distance to the positive minus the distance to the negative, plus `margin`.
 
     `eps` is added to every signed difference, as in torch. With `swap` the smaller of anchor-negative and
-    positive-negative distance counts. At the hinge the active side owns the derivative."""
+    positive-negative distance counts. At the hinge the active side owns the derivative.
+    """
 
     def distance(u, v):
         d = index(D)

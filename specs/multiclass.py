@@ -43,7 +43,8 @@ def cross_entropy(
     """Negative log-likelihood of the softmax of `x` at class `y`.
 
     The mean divides by the sum of the class weights of the labels that are not ignored, smoothing left out,
-    as in torch."""
+    as in torch.
+    """
     c, j = index(C), index(C)
 
     def logp(k):

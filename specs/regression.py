@@ -30,7 +30,8 @@ def huber(x: Pred, y: Target, delta: Positive = 1.0):
     """Quadratic near zero, linear beyond `delta`.
 
     The linear branch owns |x - y| = `delta`, so the curvature there is 0. The weighted mean divides by the
-    count, as in torch."""
+    count, as in torch.
+    """
     r = x - y
     return where(Abs(r) < delta, r**2 / 2, delta * (Abs(r) - delta / 2))
 
@@ -50,7 +51,8 @@ def l0_annealed(x: Pred, y: Target, gamma: NonNegative = 2.0, eps: Positive = 1e
     """Power of the absolute error whose exponent `gamma` is lowered from 2 to 0 in training.
 
     `l0_gamma` gives the exponent of a training step. At a tie the derivative is 0; for `gamma` below 1 the
-    loss is not convex."""
+    loss is not convex.
+    """
     return (Abs(x - y) + eps) ** gamma
 
 

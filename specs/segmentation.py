@@ -2,6 +2,7 @@
 
 from lossgen.spec import (
     Choice,
+    Eq,
     Flag,
     Max,
     NonNegative,
@@ -35,18 +36,22 @@ def soft_dice(
     batch: Flag = False,
     exponent: Choice(1, 2) = 1,
     log_score: Flag = False,
+    empty: Choice("keep", "zero") = "keep",
     smooth_nr: NonNegative = 1e-5,
     smooth_dr: NonNegative = 1e-5,
 ):
     """One minus the Dice overlap of a class, over the sites of a sample (`batch`: of the whole batch).
 
-    Arrays are (N, C, ...); there is one value for each sample and class. With `log_score` the loss is minus
-    the logarithm of the overlap."""
+    Arrays are (N, C, ...); there is one value for each sample and class. From logits the
+    probability is the sigmoid. With `log_score` the loss is minus the logarithm of the overlap; `empty="zero"` gives
+    0 where the true region is empty. Class weights are `weight`, excluded classes are `where`, both broadcast.
+    """
     s = index(S)
     p = 1 / (1 + exp(-x[s])) if from_logits else x[s]
     overlap = 2 * Sum(p * y[s], s) + smooth_nr
     total = Sum(p**exponent, s) + Sum(y[s] ** exponent, s) + smooth_dr
-    return -log(overlap / total) if log_score else 1 - overlap / total
+    value = -log(overlap / total) if log_score else 1 - overlap / total
+    return where(Eq(Sum(y[s], s), 0), 0, value) if empty == "zero" else value
 
 
 @loss(family="segmentation", source="Berman et al. 2018, arXiv:1705.08790", peers={"smp": "LovaszLoss"})
@@ -54,7 +59,8 @@ def lovasz_hinge(x: Pred[P], y: Target.binary[P], per_image: Flag = False):
     """Convex surrogate of the Jaccard index, for logits and labels 0 or 1.
 
     Errors are sorted, ties keep their order; the weights of the sorted errors are constant to the derivative.
-    Over the whole batch, or (`per_image`) a mean over images."""
+    Over the whole batch, or (`per_image`) a mean over images.
+    """
     i, j = index(P), index(P)
 
     def error(k):

@@ -49,7 +49,8 @@ def ctc(
     `x` are log-probabilities (T, N, C), `y` labels (N, U) or concatenated. The mean is over samples, each
     divided by its number of labels. `zero_infinity` gives 0 where no alignment exists. The gradient is the
     derivative of the value; with ``convention="torch"`` it is that of torch, which takes `x` to come out of a
-    log-softmax and adds exp(`x`)."""
+    log-softmax and adds exp(`x`).
+    """
     t, s, c = index(T), index(S), index(C)
     odd = Eq(s % 2, 1)
     label = where(odd, y[s // 2], blank)
