@@ -10,7 +10,7 @@ the factored program are made beside it, each is differentiated and cleaned, and
 from __future__ import annotations
 
 from lossgen.spec.model import Program
-from lossgen.stabilize.logdomain import demanded_logarithms, positive_recurrences, to_log_domain
+from lossgen.stabilize.logdomain import demanded_logarithms, logarithm, positive_recurrences, to_log_domain
 from lossgen.stabilize.rewriter import Rewriter
 from lossgen.stabilize.rule import Rewrite
 from lossgen.stabilize.rules import rules_of
@@ -24,9 +24,14 @@ def lift(program: Program) -> Program:
 
 def lift_with_record(program: Program) -> tuple[Program, tuple[Rewrite, ...]]:
     """Return the lifted program and every firing of a rule, in order."""
-    rewriter = Rewriter(rules_of("lift"))
-    program = map_program(to_log_domain(program, positive_recurrences(program)), rewriter)
-    while chosen := demanded_logarithms(program):
+    rewriter, guard = Rewriter(rules_of("lift")), Rewriter(rules_of("guard"))
+    moved: list[Rewrite] = []
+    chosen = positive_recurrences(program)
+    while True:
+        moved += [
+            Rewrite("kept-as-logarithm", tensor, logarithm(tensor)) for tensor in sorted(chosen, key=str)
+        ]
         program = map_program(to_log_domain(program, chosen), rewriter)
-    guard = Rewriter(rules_of("guard"))
-    return map_program(program, guard), (*rewriter.record, *guard.record)
+        if not (chosen := demanded_logarithms(program)):
+            break
+    return map_program(program, guard), (*moved, *rewriter.record, *guard.record)

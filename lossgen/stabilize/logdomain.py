@@ -52,6 +52,11 @@ def _plain(factor: sp.Expr) -> tuple[Element, ...]:
     return (base,) if isinstance(base, Element) and base.tensor.role == "local" else ()
 
 
+def logarithm(tensor: Tensor) -> Tensor:
+    """Return the tensor that holds the logarithms of `tensor`."""
+    return Tensor(LOG_PREFIX + tensor.name, tensor.axes, tensor.dtype, tensor.role)
+
+
 def _is_log(tensor: Tensor) -> bool:
     return tensor.name.startswith(LOG_PREFIX)
 

@@ -33,7 +33,9 @@ class Rewriter:
             return self._memo[expr]
         if isinstance(expr, Element) or not expr.args:
             return expr
-        result = self._apply(self._rebuild(expr))
+        rebuilt = self._rebuild(expr)
+        # Rebuilding may evaluate: a product under a power, say, becomes a product of powers, which are new nodes.
+        result = self._apply(expr) if rebuilt is expr else self(rebuilt)
         self._memo[expr] = result
         self._memo[result] = result
         return result

@@ -44,11 +44,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """One firing of a rule; an exact identity that a test can check."""
+    """One firing of a rule, an exact identity that a test can check; or a tensor and the one that holds its logarithms."""
 
     rule: str
-    before: sp.Expr
-    after: sp.Expr
+    before: sp.Basic
+    after: sp.Basic
 
 
 def _number(name: str, domain: str, role: str = "pred") -> Element:
