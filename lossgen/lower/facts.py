@@ -31,6 +31,26 @@ def _in_range(position: sp.Expr) -> bool:
     return isinstance(position, Index) or checked or bool(position == 0)
 
 
+def _bounds(condition: sp.Basic, lowest: dict[Index, int]) -> dict[Index, int]:
+    """Return `lowest` with what a condition like ``t >= 1`` says about loop variables."""
+    known = dict(lowest)
+    for part in condition.args if isinstance(condition, sp.And) else (condition,):
+        if isinstance(part, sp.Ge | sp.Gt) and isinstance(part.args[0], Index) and part.args[1].is_Integer:
+            index, bound = part.args[0], int(part.args[1]) + isinstance(part, sp.Gt)
+            known[index] = max(bound, known.get(index, 0))
+    return known
+
+
+def _bounded(element: Element, lowest: dict[Index, int]) -> bool:
+    """Tell whether all positions are in range, of the form ``index - k`` with an index that is known to be at least k."""
+    for position in element.positions:
+        offset, index = position.as_coeff_Add()
+        back = isinstance(index, Index) and offset.is_Integer and 0 <= -offset <= lowest.get(index, 0)
+        if not (back or _in_range(position)):
+            return False
+    return True
+
+
 def is_plain(element: Element) -> bool:
     """Tell a load at loop variables only."""
     return all(isinstance(position, Index) for position in element.positions)
@@ -49,6 +69,7 @@ class Facts:
         self.bounded = frozenset(axis for axis, _ in routine.extents)
         self.uses: Counter[sp.Basic] = Counter()
         self._seen: set[sp.Basic] = set()
+        self._safe: dict[sp.Basic, bool] = {}
         for root in _roots(routine):
             self.uses[root] += 1
             self._count(root)
@@ -68,16 +89,22 @@ class Facts:
             self.uses[child] += 1
             self._count(child)
 
-    def gathers(self, expr: sp.Basic) -> set[sp.Basic]:
-        """Return the loads at computed positions inside `expr`."""
-        found = {expr} if is_gather(expr) else set()
-        for child in self.children(expr):
-            found |= self.gathers(child)
-        return found
-
     def safe(self, expr: sp.Basic) -> bool:
         """Tell whether `expr` may be evaluated outside the branch that asks for it."""
-        return self.gathers(expr) <= self.always
+        if expr not in self._safe:
+            self._safe[expr] = self._risky(expr, {}) <= self.always
+        return self._safe[expr]
+
+    def _risky(self, expr: sp.Basic, lowest: dict[Index, int]) -> set[sp.Basic]:
+        """Return the loads at computed positions that may be out of range; `lowest` bounds indices where a condition holds."""
+        if isinstance(expr, Where):
+            condition, a, b = expr.args
+            known = _bounds(condition, lowest)
+            return self._risky(condition, lowest) | self._risky(a, known) | self._risky(b, lowest)
+        found = {expr} if is_gather(expr) and not _bounded(expr, lowest) else set()
+        for child in self.children(expr):
+            found |= self._risky(child, lowest)
+        return found
 
     def _always(self, routine: Routine) -> frozenset[sp.Basic]:
         """Loads at computed positions that happen for every kept sample, whatever its branches decide."""

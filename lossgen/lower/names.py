@@ -105,6 +105,8 @@ def _sum_name(expr: sp.Add, depth: int) -> str:
         return "residual" if roles == {"pred", "target"} else _join("difference", *(_describe(t, depth - 1) for t in (*positive, *negative)))
     if depth <= 1:
         return "sum"
+    if expr.args[0] == 1 and len(negative) == 1 and len(positive) == 1:
+        return _join("one_minus", _describe(negative[0], depth - 1))
     kind = "difference" if negative and positive else "sum"
     return _join(kind, *sorted(_describe(t, depth - 2) for t in (*positive, *negative) if not t.is_number)[:2])
 

@@ -59,7 +59,7 @@ class Lowering:
         if self._trivial(expr) or isinstance(expr, sp.core.relational.Relational):
             return self.build(expr)
         depth = self.home(expr)
-        shared = self.facts.uses[expr] > 1 and not self._plain_load(expr)
+        shared = self.facts.uses[expr] > 1 and not self._reads_best_in_place(expr)
         if isinstance(expr, Reduction) or not (shared or self.scopes.leaves_loop(depth)):
             return self.build(expr)
         return self.named(expr, depth)
@@ -98,13 +98,21 @@ class Lowering:
     def _trivial(self, expr: sp.Basic) -> bool:
         if isinstance(expr, sp.Number | sp.NumberSymbol | Index | sp.logic.boolalg.BooleanAtom):
             return True
+        if isinstance(expr, Element):
+            return not expr.positions and expr.tensor not in self.boxed and expr.tensor not in self.running
         if isinstance(expr, sp.Mul) and len(expr.args) == 2 and expr.args[0] == -1:
             return self._trivial(expr.args[1])
-        return isinstance(expr, Element) and not expr.positions and expr.tensor not in self.boxed
+        # Integer arithmetic on loop variables, extents and scalars costs nothing.
+        simple = isinstance(expr, sp.Add | sp.Mul | sp.Mod | sp.floor) and type_of(expr) == "int"
+        return simple and not any(e.positions for e in expr.atoms(Element)) and not expr.has(Reduction, Where)
 
-    def _plain_load(self, expr: sp.Basic) -> bool:
-        """A load at loop indices reads best in place, and the compiler keeps it in a register."""
-        return isinstance(expr, Element) and is_plain(expr) and expr.tensor not in self.volatile
+    def _reads_best_in_place(self, expr: sp.Basic) -> bool:
+        """Loads at loop variables, and those that only a branch may do: the compiler keeps them in registers anyway."""
+        if isinstance(expr, sp.Mul) and len(expr.args) == 2 and expr.args[0] == -1:
+            expr = expr.args[1]
+        if not isinstance(expr, Element) or expr.tensor in self.volatile:
+            return False
+        return is_plain(expr) or not self.facts.safe(expr)
 
     # -- one node ----------------------------------------------------------------------------------------------
 
@@ -231,12 +239,17 @@ class Lowering:
     def _junction(self, expr: And | Or) -> ir.Expr:
         """Conditions that read at computed positions come last: those before them say whether they may."""
         both = isinstance(expr, And)
-        parts = sorted(expr.args, key=lambda part: (bool(self.facts.gathers(part)), sp.default_sort_key(part)))
-        first, rest = self.value(parts[0]), expr.func(*parts[1:], evaluate=False) if len(parts) > 2 else parts[1]
-        statements, value = self.branch(rest, "bool")
+        name = "and" if both else "or"
+        parts = sorted(expr.args, key=lambda part: (not self.facts.safe(part), sp.default_sort_key(part)))
+        safe = [self.value(part) for part in parts if self.facts.safe(part)] or [self.value(parts[0])]
+        first = ir.Op(name, tuple(safe), "bool") if len(safe) > 1 else safe[0]
+        if len(safe) == len(parts):
+            return first
+        with self.scopes.open(barrier=True) as scope:
+            others = tuple(self.value(part) for part in parts[len(safe) :])
+        statements, value = tuple(scope.statements), ir.Op(name, others, "bool") if len(others) > 1 else others[0]
         if not statements:
-            inner = value.args if isinstance(value, ir.Op) and value.name == ("and" if both else "or") else (value,)
-            return ir.Op("and" if both else "or", (first, *inner), "bool")
+            return ir.Op(name, (*safe, *others), "bool")
         known: tuple[tuple[ir.Stmt, ...], ir.Expr] = ((), ir.Const(not both, "bool"))
         branches = ((statements, value), known) if both else (known, (statements, value))
         return self._either(expr, "bool", first, *branches)
