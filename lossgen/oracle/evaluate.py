@@ -1,7 +1,8 @@
 """The exact value and derivatives of a program at one sample, certified.
 
-Derivatives are coefficients of power series along directions of the inputs, so they owe nothing to lossgen's own differentiator. Inputs are
-exact dyadic numbers; the precision is doubled until every comparison is decided and the result is known far below one ulp.
+Derivatives are coefficients of power series along directions of the inputs, so they owe nothing to lossgen's
+own differentiator. Inputs are exact dyadic numbers; the precision is doubled until every comparison is
+decided and the result is known far below one ulp.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class Oracle:
         self.sums = self._plain["sums"]
         self._bits = FIRST_BITS
 
-    def truth(self, case: Case, request: Request, dtype: Any = np.float64, moves: Mapping[int, Any] | None = None) -> Truth:
+    def truth(
+        self, case: Case, request: Request, dtype: Any = np.float64, moves: Mapping[int, Any] | None = None
+    ) -> Truth:
         """Return the certified result of a request at a sample.
 
         Parameters
@@ -146,16 +149,19 @@ class Oracle:
         return Truth(None, "uncertified")
 
     def divisor(self, case: Case) -> list[dict[tuple[int, ...], tuple[float, float] | None]]:
-        """Return for each term and item what it adds to the divisor of the mean and its factor, None if not kept."""
+        """Return what each item of each term adds to the divisor of the mean, and its factor."""
         with _precision(256), _order(1):
             outputs = self._plain["divisor"](_numbers(case, ()), _sizes(self.program, case), None)
         return [
-            {item: None if parts is None else (float(parts[0][0].mid()), float(parts[1][0].mid())) for item, parts in out.items()}
+            {
+                item: None if parts is None else (float(parts[0][0].mid()), float(parts[1][0].mid()))
+                for item, parts in out.items()
+            }
             for out in outputs
         ]
 
     def absolute_sums(self, case: Case) -> dict[int, float]:
-        """Return for each sum of the program the sum of its absolute terms (the total over all its evaluations)."""
+        """Return the sum of absolute terms of each sum, in total over its evaluations."""
         moves = Moves()
         with _precision(512), _order(1):
             try:
@@ -205,7 +211,8 @@ class Run:
                 for parts in out.values():
                     if parts is not None:
                         part = parts[0] * coefficient
-                        # What is asked for is the last coefficient: each item's share moves it away from zero.
+                        # What is asked for is the last coefficient: each item's
+                        # share moves it away from zero.
                         away = 0 if share is None else share if part[cap - 1] > 0 else -share
                         result = result + part * (1 + arb(away))
             return result
@@ -223,7 +230,17 @@ class Run:
 def _compiled(program: Program) -> dict[str, Any]:
     source, sums = program_code(program)
     names: dict[str, Any] = {f"{name}_": function for name, function in series.FUNCTIONS.items()}
-    for helper in ("compare", "order", "varying", "constant", "maximum", "minimum", "divide", "integer_power", "power"):
+    for helper in (
+        "compare",
+        "order",
+        "varying",
+        "constant",
+        "maximum",
+        "minimum",
+        "divide",
+        "integer_power",
+        "power",
+    ):
         names[helper] = getattr(series, helper)
     names["arb"] = arb
     exec(compile(source, "<oracle>", "exec"), names)  # the source is our own print of a checked expression
@@ -276,7 +293,8 @@ def _sizes(program: Program, case: Case) -> dict[str, int]:
 
 def _certified(ball: Ball, dtype: Any) -> bool:
     if not ball.is_finite():
-        # An infinity with a finite radius is exact; a finite middle with an infinite radius is an overflow of the ball.
+        # An infinity with a finite radius is exact; a finite middle with an infinite radius is an
+        # overflow of the ball.
         return bool(ball.rad().is_finite() and not ball.is_nan())
     info = np.finfo(dtype)
     margin = arb(2) ** (-info.nmant - 12)

@@ -1,7 +1,8 @@
 """The same program with the sums of fractions inside it brought over common denominators.
 
-``1 - 1/(1 + exp(-x))`` at x = 1e10 needs 1e10 bits as it stands and none as ``exp(-x)/(1 + exp(-x))``. This is plain algebra of SymPy on
-the exact expression; tests check that both forms agree wherever both can be certified.
+``1 - 1/(1 + exp(-x))`` at x = 1e10 needs 1e10 bits as it stands and none as ``exp(-x)/(1 + exp(-x))``. This
+is plain algebra of SymPy on the exact expression; tests check that both forms agree wherever both can be
+certified.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def _together(expr: sp.Basic) -> sp.Basic:
 def _stage(stage: Stage) -> Stage:
     if isinstance(stage, Sort):
         return replace(stage, key=_together(stage.key))
-    body = tuple(replace(assign, expr=_together(assign.expr), guard=_together(assign.guard)) for assign in stage.body)
+    body = tuple(
+        replace(assign, expr=_together(assign.expr), guard=_together(assign.guard)) for assign in stage.body
+    )
     return Sweep(stage.indices, body, stage.reverse, stage.positive)
 
 

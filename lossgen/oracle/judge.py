@@ -1,11 +1,12 @@
 """Whether a computed number is good enough.
 
-A number passes if it is within the stated bound of the exact result in ulp, or if it is the exact result for inputs moved by at most 2 ulp
-and sums whose terms are moved by the bound. The second part is decided by moving one input (or all terms of one sum) at a time, up and
-down, and evaluating the oracle there: the largest deviations are added up. To first order their sum is the largest deviation over the box
-of all such moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative the moved
-evaluations also see kinks and switches between branches. Labels that are exactly 0, 1 or -1, integers and whole-numbered parameters
-stay fixed.
+A number passes if it is within the stated bound of the exact result in ulp, or if it is the exact result for
+inputs moved by at most 2 ulp and sums whose terms are moved by the bound. The second part is decided by
+moving one input (or all terms of one sum) at a time, up and down, and evaluating the oracle there: the
+largest deviations are added up. To first order their sum is the largest deviation over the box of all such
+moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative
+the moved evaluations also see kinks and switches between branches. Labels that are exactly 0, 1 or -1,
+integers and whole-numbered parameters stay fixed.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Verdict:
     ulps : float
         Raw distance to the exact result; inf where the number is not finite and should be.
     reason : str
-        ``ulp``, ``moved inputs``, ``infinite``, ``overflow``, ``undefined`` for passes; ``error``, ``zero``, ``not finite``,
-        ``uncertified`` for failures.
+        ``ulp``, ``moved inputs``, ``infinite``, ``overflow``, ``undefined`` for passes; ``error``, ``zero``,
+        ``not finite``, ``uncertified`` for failures.
     truth : float
         The exact result, rounded.
     """
@@ -84,7 +85,9 @@ def judge(oracle: Oracle, case: Case, request: Request, got: Any, dtype: Any, bo
         good = bool(error <= bound * size + reached)
     if good:
         return Verdict(True, ulps, "moved inputs", number)
-    return Verdict(False, ulps, "zero" if computed == 0 and not _subnormal(truth.ball, dtype) else "error", number)
+    return Verdict(
+        False, ulps, "zero" if computed == 0 and not _subnormal(truth.ball, dtype) else "error", number
+    )
 
 
 def _bits() -> Any:
@@ -108,7 +111,7 @@ def _subnormal(ball: Ball, dtype: Any) -> bool:
 def _deviation(
     oracle: Oracle, case: Case, request: Request, truth: Truth, dtype: Any, bound: float, needed: Ball
 ) -> Ball:
-    """Return how far the result moves with inputs and terms of sums, or a part of it that is already enough."""
+    """Return how far the result moves with inputs and terms of sums, or as much of it as is needed."""
     total = arb(0)
     share = bound * float(np.finfo(dtype).eps)
     for trials in _trials(oracle, case, request, share):
@@ -141,7 +144,10 @@ def _trials(oracle: Oracle, case: Case, request: Request, share: float) -> Itera
     for entry, slope in request.tangent:
         step = INPUT_ULPS * np.spacing(np.abs(slope))
         rest = tuple(pair for pair in request.tangent if pair[0] != entry)
-        yield [(case, replace(request, tangent=(*rest, (entry, float(slope + sign * step)))), None) for sign in (1, -1)]
+        yield [
+            (case, replace(request, tangent=(*rest, (entry, float(slope + sign * step)))), None)
+            for sign in (1, -1)
+        ]
 
 
 def _movable(oracle: Oracle, case: Case) -> Iterator[Place]:
@@ -158,7 +164,7 @@ def _movable(oracle: Oracle, case: Case) -> Iterator[Place]:
 
 
 def _terms_overflow(oracle: Oracle, case: Case, dtype: Any) -> bool:
-    """Whether a sum that the value itself is (not one inside a function) has absolute terms beyond the dtype."""
+    """Whether a sum outside of all functions has absolute terms beyond the dtype."""
     outer = {node for term in oracle.program.terms for node in _outer_sums(term.value)}
     totals = oracle.absolute_sums(case)
     largest = float(np.finfo(dtype).max)

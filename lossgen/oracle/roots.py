@@ -1,4 +1,4 @@
-"""Move one input of a sample close to a root of the value or of a gradient, where relative errors are largest."""
+"""Samples close to a root of the value or of a gradient, where relative errors are largest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _STEPS = 12
 
 
 def toward_root(oracle: Oracle, case: Case, dtype: np.dtype[Any], rng: np.random.Generator) -> Case:
-    """Return the sample with one entry moved by Newton's method to a root, then by a few ulp; unchanged if there is none in reach."""
+    """Return the sample with one entry moved to a root by Newton's method, then by a few ulp.
+
+    It is unchanged if there is no root in reach.
+    """
     tensors = [t for t in oracle.program.inputs if t.role in ("pred", "target") and t.dtype == "float"]
     free = [t for t in tensors if t.domain not in ("binary", "sign")]
     tensor = free[rng.integers(len(free))]

@@ -1,7 +1,8 @@
 """Inputs on which losses are judged, made from the declared domains, roles and axes alone.
 
-``practical`` has magnitudes from 1e-3 to 30; ``full`` all normal exponents; ``near`` inputs close to each other and to roots of value and
-gradient, where cancellation happens; ``edges`` zeros, subnormals and the ends of the domain. Infinities are tested apart.
+``practical`` has magnitudes from 1e-3 to 30; ``full`` all normal exponents; ``near`` inputs close to each
+other and to roots of value and gradient, where cancellation happens; ``edges`` zeros, subnormals and the ends
+of the domain. Infinities are tested apart.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ class Batch:
     cases: list[Case]
 
 
-def batches(loss: Loss, variant: Variant, oracle: Oracle, sampler: str, count: int, dtype: Any, seed: int) -> Iterator[Batch]:
+def batches(
+    loss: Loss, variant: Variant, oracle: Oracle, sampler: str, count: int, dtype: Any, seed: int
+) -> Iterator[Batch]:
     """Yield batches with `count` samples in all; equal arguments give equal samples."""
     rng = np.random.default_rng([seed, SAMPLERS.index(sampler), np.dtype(dtype).itemsize])
     number = max(1, min(8, count // 4), -(-count // BATCH))
     for k in range(number):
         size = count // number + (k < count % number)
-        yield _Maker(loss, variant.program, oracle, sampler, np.dtype(dtype), rng).batch(size, plain=k % 2 == 0)
+        yield _Maker(loss, variant.program, oracle, sampler, np.dtype(dtype), rng).batch(
+            size, plain=k % 2 == 0
+        )
 
 
 class _Maker:
@@ -149,7 +154,8 @@ class _Maker:
         return np.asarray(values, np.int64)
 
     def _ignored(self, tensor: Tensor, params: Mapping[str, Array]) -> int | None:
-        # A label that leaves the sample out is the integer parameter with which the declared condition compares the labels.
+        # A label that leaves the sample out is the integer parameter with which the declared
+        # condition compares the labels.
         for term in self.program.terms:
             read = tensors(term.keep)
             if tensor in read:
@@ -167,7 +173,9 @@ class _Maker:
             source = inputs[first.name] if own.shape == inputs[first.name].shape else own.flat[0]
             if tensor is first:
                 source = own.flat[0]
-            share = self.rng.integers(-3, 4, own.shape) * 2.0 ** -self.rng.integers(2, np.finfo(self.dtype).nmant + 1)
+            share = self.rng.integers(-3, 4, own.shape) * 2.0 ** -self.rng.integers(
+                2, np.finfo(self.dtype).nmant + 1
+            )
             close = np.asarray(source * (1 + share)).astype(self.dtype)
             chosen = (self.rng.random(own.shape) < 0.7) & _inside(close, tensor.domain)
             if tensor is not first or own.size > 1:

@@ -1,8 +1,9 @@
 """Truncated power series over real balls, with the conventions that losses have at kinks.
 
-A number is a `flint.arb_series` whose variable e runs along a curve of inputs; coefficient 0 is the value. Along ``x + e u`` coefficient 1
-is the derivative by u and twice coefficient 2 the second one. Along ``x + e^2 u + e^3 v`` coefficient 5 is the mixed second derivative, and
-nothing else: 5 is no other sum of twos and threes. Every choice (comparison, sign, sort) is made on coefficient 0.
+A number is a `flint.arb_series` whose variable e runs along a curve of inputs; coefficient 0 is the value.
+Along ``x + e u`` coefficient 1 is the derivative by u and twice coefficient 2 the second one. Along ``x + e^2
+u + e^3 v`` coefficient 5 is the mixed second derivative, and nothing else: 5 is no other sum of twos and
+threes. Every choice (comparison, sign, sort) is made on coefficient 0.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from flint import arb, arb_series, ctx
 Series = Any
 Ball = Any
 
-# Balls that come out identical at this precision belong to equal numbers: they are the same computation on the same inputs.
+# Balls that come out identical at this precision belong to equal numbers: they are the same computation on
+# the same inputs.
 _TIE_BITS = 512
 
 
@@ -31,7 +33,10 @@ class UndecidedError(Exception):
 
 @dataclass
 class Infinities:
-    """How many exact infinities an evaluation has met: a NaN is then the truth (0 * inf), else it is lack of precision."""
+    """How many exact infinities an evaluation has met.
+
+    After one a NaN is the truth (0 * inf), without one it is lack of precision.
+    """
 
     met: int = 0
 
@@ -63,9 +68,7 @@ def compare(a: Series, b: Series) -> int:
 def order(keys: Sequence[Series], descending: bool) -> list[int]:
     """Return the positions of the keys in sorted order; equal keys stay in their order."""
     sign = -1 if descending else 1
-    return sorted(
-        range(len(keys)), key=functools.cmp_to_key(lambda i, j: sign * compare(keys[i], keys[j]))
-    )
+    return sorted(range(len(keys)), key=functools.cmp_to_key(lambda i, j: sign * compare(keys[i], keys[j])))
 
 
 def constant(ball: Any) -> Series:
@@ -92,7 +95,7 @@ def sign(a: Series) -> Series:
 
 
 def maximum(a: Series, b: Series, split: bool) -> Series:
-    """The larger one. At a tie the mean of both (`split`), or a constant, so that ``Max(a, 0)`` has derivative 0 there."""
+    """The larger one; at a tie their mean (`split`), or a constant: ``Max(a, 0)`` has derivative 0 there."""
     order_ = compare(a, b)
     return a if order_ > 0 else b if order_ < 0 else (a + b) / 2 if split else constant(a[0])
 
@@ -103,7 +106,7 @@ def minimum(a: Series, b: Series, split: bool) -> Series:
 
 
 def divide(a: Series, b: Series) -> Series:
-    """a / b; a division by an exact zero gives an infinity of the sign of `a`."""
+    """A / b; a division by an exact zero gives an infinity of the sign of `a`."""
     below = b[0]
     if not below.contains(0):
         return a / b
@@ -157,7 +160,7 @@ def root(a: Series) -> Series:
 
 
 def integer_power(a: Series, exponent: int) -> Series:
-    """a ** exponent for a positive integer."""
+    """A ** exponent for a positive integer."""
     result, square = None, a
     while exponent:
         if exponent & 1:
@@ -169,7 +172,7 @@ def integer_power(a: Series, exponent: int) -> Series:
 
 
 def power(a: Series, exponent: Series) -> Series:
-    """a ** exponent for a base that is never negative."""
+    """A ** exponent for a base that is never negative."""
     value = a[0]
     if value > 0:
         return (exponent * a.log()).exp()
@@ -211,13 +214,14 @@ def _power_near_zero(a: Series, exponent: Ball) -> Series:
     if ctx.cap == SECOND:
         coefficients.append(slope(a[2]) + bend(a[1] * a[1]) / 2)
     if ctx.cap == MIXED:
-        # Coefficient 4 is a pure second derivative, which nothing asks for and nothing mixes into coefficient 5.
+        # Coefficient 4 is a pure second derivative, which nothing asks for and nothing mixes into
+        # coefficient 5.
         coefficients += [arb(0), slope(a[2]), slope(a[3]), arb(0), slope(a[5]) + bend(a[2] * a[3])]
     return arb_series(coefficients)
 
 
 def hyperbolic_tangent(a: Series) -> Series:
-    """tanh by its definition."""
+    """Tanh by its definition."""
     grown = (2 * a).exp()
     return (grown - 1) / (grown + 1)
 

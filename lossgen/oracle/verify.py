@@ -1,0 +1,286 @@
+"""Measure the generated kernels, through their public functions, against the exact expressions.
+
+This is the one place of the build side that imports the user side (``lossgen.losses`` or a package built with
+``--out``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lossgen.losses
+from lossgen.errors import LossValueError
+from lossgen.oracle.arrange import Arrangement
+from lossgen.oracle.evaluate import Array, Case, Oracle, Request
+from lossgen.oracle.judge import BOUNDS, WIDER, Verdict, judge
+from lossgen.oracle.samplers import SAMPLERS, Batch, batches
+from lossgen.paths import specs_folder
+from lossgen.spec.model import Loss, Variant
+from lossgen.spec.registry import load
+
+# Entries judged of each derivative at each sample, chosen at random.
+ENTRIES = 3
+
+
+@dataclass
+class VerifyRow:
+    """How accurate one output of one variant is in one dtype.
+
+    Attributes
+    ----------
+    loss, variant, output, dtype : str
+        What was measured; ``output`` is ``value`` or a derivative with the name of the tensor.
+    points : int
+        How many numbers were judged.
+    worst_ulp : float
+        Largest raw distance to the exact result.
+    failed : int
+        Numbers that fail the rule of `lossgen.oracle.judge`, those without a certified truth included.
+    uncertified : int
+        Numbers whose exact result could not be certified.
+    over_4, over_16 : int
+        Numbers further away than 4 and 16 ulp.
+    worst_point : str
+        The first failing point, or else the one of `worst_ulp`.
+    failures : list of str
+        The first failing points.
+    """
+
+    loss: str
+    variant: str
+    output: str
+    dtype: str
+    points: int = 0
+    worst_ulp: float = 0.0
+    failed: int = 0
+    uncertified: int = 0
+    over_4: int = 0
+    over_16: int = 0
+    worst_point: str = ""
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, verdict: Verdict, point: str) -> None:
+        """Count one verdict."""
+        self.points += 1
+        self.over_4 += verdict.ulps > 4
+        self.over_16 += verdict.ulps > 16
+        self.uncertified += verdict.reason == "uncertified"
+        if not verdict.passed:
+            self.failed += 1
+            if len(self.failures) < 8:
+                self.failures.append(point)
+        if verdict.ulps > self.worst_ulp or not self.worst_point:
+            self.worst_ulp = max(self.worst_ulp, verdict.ulps)
+            self.worst_point = point
+        if self.failures:
+            self.worst_point = self.failures[0]
+
+
+def verify(
+    names: Sequence[str] | None = None,
+    specs: Path | None = None,
+    package: Any = None,
+    dtypes: Sequence[Any] = (np.float32, np.float64),
+    points: int = 64,
+    seed: int = 0,
+    samplers: Sequence[str] = SAMPLERS,
+) -> list[VerifyRow]:
+    """Judge losses by their exact expressions.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Losses; all if empty.
+    specs : Path, optional
+        Folder or file of their declarations.
+    package : module, optional
+        The generated package; ``lossgen.losses`` if left out.
+    points : int
+        Samples per sampler and dtype.
+    """
+    declared = {loss.name: loss for loss in load(specs_folder() if specs is None else specs)}
+    if unknown := sorted(set(names or ()) - set(declared)):
+        raise LossValueError(
+            f"no loss is named {', '.join(unknown)}; there are {', '.join(sorted(declared))}"
+        )
+    rows: list[VerifyRow] = []
+    for loss in declared.values():
+        if not names or loss.name in names:
+            for variant in loss.variants:
+                rows += verify_variant(loss, variant, package, dtypes, points, seed, samplers)
+    return rows
+
+
+def verify_variant(
+    loss: Loss,
+    variant: Variant,
+    package: Any = None,
+    dtypes: Sequence[Any] = (np.float32, np.float64),
+    points: int = 64,
+    seed: int = 0,
+    samplers: Sequence[str] = SAMPLERS,
+) -> list[VerifyRow]:
+    """Judge one variant of a loss; see `verify`."""
+    function = (lossgen.losses if package is None else package).all()[loss.name]
+    oracle = Oracle(variant.program)
+    rows: list[VerifyRow] = []
+    for dtype in map(np.dtype, dtypes):
+        probe = _Probe(loss, variant, function, oracle, dtype, np.random.default_rng(seed))
+        for sampler in samplers:
+            for batch in batches(loss, variant, oracle, sampler, points, dtype, seed):
+                probe.measure(batch)
+        rows += probe.rows.values()
+    return rows
+
+
+class _Probe:
+    """Calls one function on batches and judges what comes back."""
+
+    def __init__(
+        self,
+        loss: Loss,
+        variant: Variant,
+        function: Any,
+        oracle: Oracle,
+        dtype: np.dtype[Any],
+        rng: np.random.Generator,
+    ) -> None:
+        self.loss, self.variant, self.function = loss, variant, function
+        self.oracle, self.dtype, self.rng = oracle, dtype, rng
+        self.arrangement = Arrangement(variant)
+        self.rows: dict[str, VerifyRow] = {}
+        kinds = next(v.kinds for v in function.entry.variants if v.suffix == variant.suffix)
+        self.has_values, self.has_hessian = "values" in kinds, "hessian" in kinds
+        self.has_hvp, self.has_all = "hvp" in kinds, "gradient_all" in kinds
+
+    def measure(self, batch: Batch) -> None:
+        """Judge every output on a batch."""
+        step = len(batch.cases) if self.arrangement.batched and self.has_values else 1
+        for start in range(0, len(batch.cases), step):
+            cases = batch.cases[start : start + step]
+            given = self.arrangement.arrays(cases)
+            self._values(batch.sampler, cases, given)
+            self._gradients(batch.sampler, cases, given)
+            if self.has_hessian:
+                self._hessians(batch.sampler, cases, given)
+            if self.has_hvp:
+                self._products(batch.sampler, cases, given)
+
+    def _values(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
+        if not self.has_values:
+            value = self.function(**given, reduction="sum")
+            self._judge("value", sampler, cases[0], Request("value"), value)
+            return
+        items = [index.axis.name for index in self.variant.program.terms[0].items]
+        sizes = {
+            a.name: n
+            for t in self.variant.program.inputs
+            for a, n in zip(t.axes, cases[0].inputs[t.name].shape, strict=True)
+        }
+        shape = tuple(sizes[item] for item in items)
+        values = self.arrangement.split_values(self.function(**given, reduction="none"), items, shape)
+        for case, row in zip(cases, values, strict=True):
+            for item in self._some(shape):
+                self._judge("value", sampler, case, Request("value", item=item), row[item])
+
+    def _gradients(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
+        names = [
+            t.name
+            for t in self.variant.program.inputs
+            if t.role == "pred" or (self.has_all and t.role == "target")
+        ]
+        gradients = self.function.grad(**given, reduction="sum", wrt=tuple(names))
+        self._entries("gradient", sampler, cases, names, gradients)
+        if self.has_all:
+            self._parameters(sampler, cases, given)
+
+    def _parameters(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
+        # As arrays over the batch, parameters have one gradient for each sample.
+        names = [t.name for t in self.variant.program.inputs if t.role == "param" and t.dtype == "float"]
+        if not names or not self.arrangement.batched:
+            return
+        shape = (len(cases), *(1 for _ in self.arrangement.reference.batch[1:]))
+        wide = {name: np.full(shape, given[name], self.dtype) for name in names}
+        gradients = self.function.grad(**{**given, **wide}, reduction="sum", wrt=tuple(names))
+        for name, gradient in zip(names, gradients, strict=True):
+            for case, number in zip(cases, np.asarray(gradient).reshape(-1), strict=True):
+                self._judge(f"gradient {name}", sampler, case, Request("gradient", (name, ())), number)
+
+    def _hessians(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
+        names = [t.name for t in self.variant.program.predictions]
+        _, hessians = self.function.grad_and_hess(**given)
+        self._entries("hessian", sampler, cases, names, hessians if len(names) > 1 else (hessians,))
+
+    def _products(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
+        names = [t.name for t in self.variant.program.predictions]
+        tangents = [
+            {
+                name: self.rng.choice((0.0, 1.0, -0.75, 1.5), case.inputs[name].shape).astype(self.dtype)
+                for name in names
+            }
+            for case in cases
+        ]
+        vectors = tuple(
+            self.arrangement.join(name, [tangent[name] for tangent in tangents]) for name in names
+        )
+        products = self.function.hvp(**given, v=vectors if len(names) > 1 else vectors[0], reduction="sum")
+        self._entries("hvp", sampler, cases, names, products if len(names) > 1 else (products,), tangents)
+
+    def _entries(
+        self,
+        kind: str,
+        sampler: str,
+        cases: Sequence[Case],
+        names: Sequence[str],
+        results: Sequence[Any],
+        tangents: Sequence[dict[str, Array]] | None = None,
+    ) -> None:
+        for name, result in zip(names, results, strict=True):
+            shape = cases[0].inputs[name].shape
+            rows = self.arrangement.split(name, result, shape)
+            for number, (case, row) in enumerate(zip(cases, rows, strict=True)):
+                tangent = (
+                    ()
+                    if tangents is None
+                    else tuple(
+                        ((n, p), float(v[p]))
+                        for n, v in tangents[number].items()
+                        for p in np.ndindex(v.shape)
+                        if v[p]
+                    )
+                )
+                for position in self._some(shape):
+                    request = Request(kind, (name, position), tangent=tangent)
+                    self._judge(f"{kind} {name}", sampler, case, request, row[position])
+
+    def _some(self, shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        places = list(np.ndindex(shape))
+        if len(places) > ENTRIES:
+            places = [places[k] for k in self.rng.choice(len(places), ENTRIES, replace=False)]
+        yield from places
+
+    def _judge(self, output: str, sampler: str, case: Case, request: Request, got: Any) -> None:
+        row = self.rows.setdefault(
+            output, VerifyRow(self.loss.name, self.variant.suffix, output, self.dtype.name)
+        )
+        bound = (BOUNDS if sampler == "practical" else WIDER)[request.kind]
+        verdict = judge(self.oracle, case, request, got, self.dtype, bound)
+        point = ""
+        if not verdict.passed or verdict.ulps > row.worst_ulp or not row.worst_point:
+            point = _described(sampler, case, request, got, verdict)
+        row.add(verdict, point)
+
+
+def _described(sampler: str, case: Case, request: Request, got: Any, verdict: Verdict) -> str:
+    inputs = ", ".join(f"{name}={array.tolist()!r}" for name, array in case.inputs.items())
+    place = "" if request.place is None else f" at {request.place[0]}{list(request.place[1])}"
+    vector = "" if not request.tangent else f", v={[(n, *p, s) for (n, p), s in request.tangent]}"
+    ulps = "inf" if math.isinf(verdict.ulps) else f"{verdict.ulps:.3g}"
+    result = f"computed {float(got)!r}, exact {verdict.truth!r} ({ulps} ulp, {verdict.reason})"
+    return f"{sampler}{place}: {result}; {inputs}{vector}"
