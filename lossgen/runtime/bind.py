@@ -176,7 +176,7 @@ def _checked_choice(static: Static, value: Any) -> Any:
         comparable = isinstance(value, (int, float, str)) and isinstance(choice, bool) == isinstance(
             value, bool
         )
-        if comparable and choice == value:
+        if value is choice or (comparable and choice == value):
             return choice
     allowed = " or ".join(repr(choice) for choice in static.choices)
     same_kind = any(type(choice) is type(value) for choice in static.choices)

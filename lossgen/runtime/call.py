@@ -46,6 +46,10 @@ class Call:
         self.variant = variant
         self.kernels = kernels
         self.reduction = check_reduction(options.get("reduction", "none"))
+        if options.get("reduction") == "none" and "values" not in variant.kinds:
+            raise LossValueError(
+                f"{loss} has no reduction='none': its terms differ in shape; use 'mean' or 'sum'"
+            )
         dims = axis_dims(entry, variant.static, options.get("axis"))
         self.tensors = prepare_tensors(entry, request.tensors, dims)
         self.params = prepare_params(entry, variant, request.params, self.tensors)

@@ -41,10 +41,6 @@ def _reduced(call: Call, partials: Array) -> float:
 
 
 def _unreduced(call: Call, out: Array | None) -> Array:
-    if "values" not in call.variant.kinds:
-        raise LossValueError(
-            f"{call.loss} has no reduction='none': its terms have no common shape; use 'mean' or 'sum'"
-        )
     weight = call.unreduced_weight()
     output = Output(
         call.values_layout, call.tensors.compute, call.tensors.result, out, [*call.inputs, weight]
@@ -61,8 +57,6 @@ def _gradient(call: Call, request: Request, with_value: bool) -> tuple[Any, Any]
     tensors, params = call.tensors, call.params
     shapes = [params.shapes[name] if name in params.shapes else tensors.layouts[name].shape for name in names]
     outs = dict(zip(names, check_outs(request.options["out"], shapes, tensors.result, single), strict=True))
-    if with_value and call.reduction == "none" and "values" not in call.variant.kinds:
-        _unreduced(call, None)
     predictions = [tensor.name for tensor in call.entry.predictions]
     written = predictions if set(names) <= set(predictions) else list(call.variant.wrt_all)
     weight = call.item_weight()

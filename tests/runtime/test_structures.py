@@ -84,6 +84,11 @@ class TestTerms:
         with pytest.raises(LossValueError, match=message):
             L.two_terms_case.value_and_grad(self.X, self.Y, **options)
 
+    @pytest.mark.parametrize("operation", ["__call__", "value_and_grad", "grad"])
+    def test_no_operation_is_unreduced(self, operation):
+        with pytest.raises(LossValueError, match="no reduction='none'"):
+            getattr(L.two_terms_case, operation)(self.X, self.Y, reduction="none")
+
     def test_too_few_dimensions(self):
         with pytest.raises(LossValueError, match=r"x has 2 dimension\(s\).*at least 3"):
             L.two_terms_case(self.X[0, 0], self.Y[0, 0])
