@@ -98,7 +98,7 @@ def _zero_at(argument: int = 0) -> Callable[..., sp.Expr | None]:
     return lambda *args: sp.S.Zero if args[argument].is_zero else None
 
 
-log1p = _row(
+log1p: Any = _row(
     "log1p",
     lambda a: sp.log(1 + a),
     (lambda a: 1 / (1 + a),),
@@ -107,7 +107,7 @@ log1p = _row(
     r"\operatorname{{log1p}}\left({0}\right)",
     _zero_at(),
 )
-expm1 = _row(
+expm1: Any = _row(
     "expm1",
     lambda a: sp.exp(a) - 1,
     (lambda a: sp.exp(a),),
@@ -116,7 +116,7 @@ expm1 = _row(
     r"\operatorname{{expm1}}\left({0}\right)",
     _zero_at(),
 )
-sigmoid = _row(
+sigmoid: Any = _row(
     "sigmoid",
     lambda a: 1 / (1 + sp.exp(-a)),
     (lambda a: sigmoid(a) * sigmoid(-a),),
@@ -125,7 +125,7 @@ sigmoid = _row(
     r"\sigma\left({0}\right)",
     lambda a: sp.Rational(1, 2) if a.is_zero else None,
 )
-softplus = _row(
+softplus: Any = _row(
     "softplus",
     lambda a: sp.log(1 + sp.exp(a)),
     (lambda a: sigmoid(a),),
@@ -135,7 +135,7 @@ softplus = _row(
 )
 # 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after
 # factoring.
-omexp = _row(
+omexp: Any = _row(
     "omexp",
     lambda a: 1 - sp.exp(a),
     (lambda a: -sp.exp(a),),
@@ -144,7 +144,7 @@ omexp = _row(
     r"\left(1 - e^{{{0}}}\right)",
     _zero_at(),
 )
-log1mexp = _row(
+log1mexp: Any = _row(
     "log1mexp",
     lambda a: sp.log(1 - sp.exp(a)),
     (lambda a: -sp.exp(a - log1mexp(a)),),
@@ -152,7 +152,7 @@ log1mexp = _row(
     "negative",
     r"\log\left(1 - e^{{{0}}}\right)",
 )
-logaddexp = _row(
+logaddexp: Any = _row(
     "logaddexp",
     lambda a, b: sp.log(sp.exp(a) + sp.exp(b)),
     (lambda a, b: firstshare(a, b), lambda a, b: firstshare(b, a)),
@@ -160,7 +160,7 @@ logaddexp = _row(
     "any",
     r"\operatorname{{logaddexp}}\left({0}, {1}\right)",
 )
-logcosh = _row(
+logcosh: Any = _row(
     "logcosh",
     lambda a: sp.log(sp.cosh(a)),
     (lambda a: sp.tanh(a),),
@@ -169,7 +169,7 @@ logcosh = _row(
     r"\log\cosh\left({0}\right)",
     _zero_at(),
 )
-sech2 = _row(
+sech2: Any = _row(
     "sech2",
     lambda a: 1 / sp.cosh(a) ** 2,
     (lambda a: -2 * sp.tanh(a) * sech2(a),),
@@ -177,7 +177,7 @@ sech2 = _row(
     "positive",
     r"\operatorname{{sech}}^2\left({0}\right)",
 )
-xlogy = _row(
+xlogy: Any = _row(
     "xlogy",
     lambda a, b: Where(sp.Eq(a, 0), 0, a * sp.log(b)),
     (lambda a, b: sp.log(b), lambda a, b: Where(sp.Eq(a, 0), 0, a / b)),
@@ -186,7 +186,7 @@ xlogy = _row(
     r"{0} \log {1}",
     lambda a, b: sp.S.Zero if a.is_zero or b == 1 else None,
 )
-xlog1py = _row(
+xlog1py: Any = _row(
     "xlog1py",
     lambda a, b: Where(sp.Eq(a, 0), 0, a * sp.log(1 + b)),
     (lambda a, b: log1p(b), lambda a, b: Where(sp.Eq(a, 0), 0, a / (1 + b))),
@@ -195,7 +195,7 @@ xlog1py = _row(
     r"{0} \operatorname{{log1p}}\left({1}\right)",
     lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else None,
 )
-hypot = _row(
+hypot: Any = _row(
     "hypot",
     lambda a, b: sp.sqrt(a**2 + b**2),
     (
@@ -206,7 +206,7 @@ hypot = _row(
     "nonnegative",
     r"\operatorname{{hypot}}\left({0}, {1}\right)",
 )
-xmlog1p = _row(
+xmlog1p: Any = _row(
     "xmlog1p",
     lambda a: a - sp.log(1 + a),
     (lambda a: a / (1 + a),),
@@ -215,7 +215,7 @@ xmlog1p = _row(
     r"\left({0} - \operatorname{{log1p}}\left({0}\right)\right)",
     _zero_at(),
 )
-expm1mx = _row(
+expm1mx: Any = _row(
     "expm1mx",
     lambda a: sp.exp(a) - 1 - a,
     (lambda a: expm1(a),),
@@ -224,7 +224,7 @@ expm1mx = _row(
     r"\left(e^{{{0}}} - 1 - {0}\right)",
     _zero_at(),
 )
-log1psq = _row(
+log1psq: Any = _row(
     "log1psq",
     lambda a: sp.log(1 + a**2),
     (lambda a: 2 * a / (1 + a**2),),
@@ -236,7 +236,7 @@ log1psq = _row(
 
 # exp(a) / (exp(a) + exp(b)): the derivative of logaddexp, which gives 0 (not NaN) where both are minus
 # infinity.
-firstshare = _row(
+firstshare: Any = _row(
     "firstshare",
     lambda a, b: 1 / (1 + sp.exp(b - a)),
     (lambda a, b: firstshare(a, b) * firstshare(b, a), lambda a, b: -firstshare(a, b) * firstshare(b, a)),
@@ -245,7 +245,7 @@ firstshare = _row(
     r"\sigma\left({0} - {1}\right)",
 )
 # A product whose first factor switches the second one off: 0 where it is 0, also if the second is infinite.
-gated = _row(
+gated: Any = _row(
     "gated",
     lambda a, b: a * b,
     (lambda a, b: b, lambda a, b: a),
@@ -255,7 +255,7 @@ gated = _row(
     lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else a * b if a.is_number else None,
 )
 # 1, but 0 where a logarithm is minus infinity: asks whether a quantity kept as its logarithm is positive.
-alive = _row(
+alive: Any = _row(
     "alive",
     lambda a: sp.S.One,
     (lambda a: sp.S.Zero,),
@@ -264,7 +264,7 @@ alive = _row(
     r"\left[{0} > -\infty\right]",
 )
 # a**2 / b as a * (a / b), which neither overflows nor vanishes before the result does.
-sqdiv = _row(
+sqdiv: Any = _row(
     "sqdiv",
     lambda a, b: a**2 / b,
     (lambda a, b: 2 * a / b, lambda a, b: -((a / b) ** 2)),

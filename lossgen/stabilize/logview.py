@@ -78,7 +78,8 @@ def _branches(expr: Where) -> sp.Expr | None:
 
 
 def _product(expr: sp.Mul) -> sp.Expr | None:
-    views, rest = [], []
+    views: list[sp.Expr] = []
+    rest: list[sp.Expr] = []
     for factor in expr.args:
         view = log_view(factor)
         (rest if view is None else views).append(factor if view is None else view)
@@ -105,7 +106,8 @@ def _is_complement(c: sp.Expr, a: sp.Expr, d: sp.Expr, b: sp.Expr) -> bool:
 
 
 def _mixed_sum(expr: sp.Add) -> sp.Expr | None:
-    views, plain = [], []
+    views: list[sp.Expr] = []
+    plain: list[sp.Expr] = []
     for term in expr.args:
         view = log_view(term)
         (plain if view is None else views).append(term if view is None else view)

@@ -59,7 +59,8 @@ def exp_term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 
 def linear_part(expr: sp.Expr, core: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """Return (slope, rest) with ``expr = slope * core + rest``, from the terms that have `core` as a plain factor."""
-    slope, rest = [], []
+    slope: list[sp.Expr] = []
+    rest: list[sp.Expr] = []
     for term in sp.Add.make_args(expr):
         found = [cofactor for factor, cofactor in factors(term, type(core)) if factor == core]
         (slope if found else rest).append(found[0] if found else term)

@@ -64,7 +64,9 @@ def _may_vanish(base: sp.Expr) -> bool:
 
 
 def _gate(expr: sp.Mul) -> sp.Expr | None:
-    infinite, gates, rest = [], [], []
+    infinite: list[sp.Expr] = []
+    gates: list[sp.Expr] = []
+    rest: list[sp.Expr] = []
     for part in expr.args:
         if is_switch(part):
             gates.append(part)

@@ -80,7 +80,7 @@ def _square_over(expr: sp.Mul) -> sp.Expr | None:
     """a**2 / b is a * (a / b): the square alone may overflow or vanish."""
     above = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == 2]
     below = [
-        part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -1 and is_positive(part.base)
+        part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -1 and is_nonneg(part.base)
     ]
     number = expr.args[0] if expr.args[0].is_Rational else sp.S.One
     if len(above) != 1 or not (below or number.q > 1):

@@ -51,7 +51,8 @@ def _quotient(expr: sp.Mul) -> sp.Expr | None:
     coefficient, exponent = exp_term(expr)
     if exponent.is_zero:
         return None
-    views, rest = [], []
+    views: list[sp.Expr] = []
+    rest: list[sp.Expr] = []
     for part in sp.Mul.make_args(coefficient):
         view = log_view(part) if _divides(part) else None
         (rest if view is None else views).append(part if view is None else view)
