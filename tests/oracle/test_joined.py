@@ -1,0 +1,52 @@
+"""Bringing a program over common denominators changes nothing but the precision that it needs."""
+
+import numpy as np
+import pytest
+
+from lossgen.oracle.evaluate import Case, Oracle, Request
+from lossgen.oracle.fractions import joined
+from lossgen.oracle.samplers import batches
+from lossgen.paths import specs_folder
+from lossgen.spec import Pred, exp, log, loss
+from lossgen.spec.registry import load
+
+VARIANTS = [
+    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
+    for loss in load(specs_folder())
+    for variant in loss.variants
+    if joined(variant.program) != variant.program
+]
+
+
+@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+def test_both_forms_are_equal(loss, variant):
+    # Below the precision at which the joined form is tried, an oracle uses the form it is given.
+    plain = Oracle(variant.program, last_bits=512)
+    other = Oracle(joined(variant.program), last_bits=512)
+    compared = 0
+    for sampler in ("practical", "near"):
+        for batch in batches(loss, variant, plain, sampler, 6, np.float64, 2):
+            for case in batch.cases:
+                for request in requests(variant, case):
+                    ours, theirs = plain.truth(case, request), other.truth(case, request)
+                    if ours.status == theirs.status == "ok":
+                        assert ours.ball.overlaps(theirs.ball)
+                        compared += 1
+    assert compared >= 20
+
+
+def requests(variant, case):
+    name = variant.program.predictions[0].name
+    place = (name, tuple(0 for _ in case.inputs[name].shape))
+    return Request("value"), Request("gradient", place), Request("hessian", place)
+
+
+def test_it_certifies_what_no_precision_could():
+    @loss(family="test")
+    def rare(x: Pred):
+        """Textbook cross-entropy of the negative class."""
+        return -log(1 - 1 / (1 + exp(-x)))
+
+    oracle = Oracle(rare.variants[0].program)
+    assert float(oracle.truth(Case({"x": np.asarray(1e10)}), Request("value"))) == 1e10
+    assert float(oracle.truth(Case({"x": np.asarray(1e300)}), Request("gradient", ("x", ())))) == 1.0
