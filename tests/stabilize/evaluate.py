@@ -31,7 +31,6 @@ class Arithmetic:
     number: Callable[[Any], Any]
     functions: Mapping[type, Callable[..., Any]]
     power: Callable[[Any, Any], Any]
-    exact: bool
 
 
 def evaluate(expr: Any, values: Mapping[str, Any], arithmetic: Arithmetic, **bound: int) -> Any:
@@ -61,6 +60,9 @@ class _Walk:
             return self.reduction(e, bound)
         if isinstance(e, vo.logshare):
             return self.share(e, bound)
+        if isinstance(e, sp.And):
+            # SymPy sorts the parts; those that read entries come last, because the others may say where it is allowed.
+            return all(self(part, bound) for part in sorted(e.args, key=lambda part: part.has(Element)))
         if e is sp.S.NegativeInfinity:
             return -self.arithmetic.number(INF)
         if e.is_Rational or e.is_NumberSymbol:
@@ -68,9 +70,9 @@ class _Walk:
         args = [self(arg, bound) for arg in e.args]
         if isinstance(e, sp.Pow):
             return self.arithmetic.power(*args)
-        if isinstance(e, vo.StableFunction) and self.arithmetic.exact:
-            return self(e.row.exact(*e.args), bound)
         function = next((f for kind, f in self.arithmetic.functions.items() if isinstance(e, kind)), None)
+        if function is None and isinstance(e, vo.StableFunction):
+            return self(e.row.exact(*e.args), bound)
         return (_PLAIN[type(e)] if function is None else function)(*args)
 
     def terms(self, e: Reduction, bound: Mapping[str, int]) -> list[Any]:
@@ -124,7 +126,6 @@ _PLAIN: dict[type, Callable[..., Any]] = {
     sp.Eq: lambda a, b: a == b,
     sp.Ne: lambda a, b: a != b,
     sp.StrictGreaterThan: lambda a, b: a > b,
-    sp.And: lambda *args: all(args),
     sp.Or: lambda *args: any(args),
     sp.Not: lambda a: not a,
 }
@@ -148,10 +149,13 @@ HIGH = Arithmetic(
         sp.tanh: mpmath.tanh,
         sp.cosh: mpmath.cosh,
         vo.log1p: lambda a: _high_log(1 + a),
+        # Defined as limits where a logarithm is minus infinity.
+        vo.firstshare: lambda a, b: 0 if a == -INF else 1 / (1 + mpmath.exp(b - a)),
+        vo.alive: lambda a: int(a != -INF),
+        vo.gated: lambda a, b: 0 if a == 0 else a * b,
         _Root: mpmath.sqrt,
     },
     lambda a, b: mpmath.mpf(a) ** b,
-    exact=True,
 )
 
 
@@ -221,5 +225,4 @@ FLOAT = Arithmetic(
     lambda value: np.float64(value),
     {kind: _float_function(function) for kind, function in _FLOAT_FUNCTIONS.items()},
     _float_function(lambda a, b: a**b),
-    exact=False,
 )

@@ -67,7 +67,7 @@ FORMS: dict[str, tuple[sp.Expr, sp.Expr]] = {
     ),
     "same condition": (
         s * Where(a > 0, a, b) + s * Where(a > 0, b, Where(a > 0, a, t)),
-        s * Where(a > 0, a + b, b + t),
+        Where(a > 0, s * (a + b), s * (b + t)),
     ),
     "mean of two softmaxes": (
         s * (sp.exp(share(k)) / 2 + sp.exp(vo.logshare(w[k], Reduction("lse", w[j], j))) / 2 - 1),
