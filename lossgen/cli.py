@@ -156,6 +156,9 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
         ],
     )
     failed = [row for row in rows if row.failed]
+    for row in failed:
+        measured = " ".join(filter(None, (row.loss, row.variant, row.output, row.dtype)))
+        console.error(f"{measured}: {row.worst_point}")
     console.line(f"{len(rows)} outputs measured, {len(failed)} with failing points")
     return 1 if failed else 0
 

@@ -136,13 +136,16 @@ def test_verify_exit_code_follows_the_points(
     def verify(names: tuple[str, ...]) -> list[SimpleNamespace]:
         asked.append(names)
         measured = {"points": 4096, "worst_ulp": 1.234, "failed": len(names), "uncertified": 0}
+        measured["worst_point"] = "x=0.25"
         return [SimpleNamespace(loss="first", variant="", output="value", dtype="float32", **measured)]
 
     use(monkeypatch, SimpleNamespace(verify=verify))
     assert cli.main(["verify"]) == 0
     assert cli.main(["verify", "first"]) == 1
     assert asked == [(), ("first",)]
-    assert "1.23" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "1.23" in captured.out
+    assert captured.err == "lossgen: first value float32: x=0.25\n"
 
 
 def test_list_shows_the_manifest() -> None:

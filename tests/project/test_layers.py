@@ -29,6 +29,11 @@ LAYERS["__init__"] = {"runtime", "losses"}
 for name in SHARED:
     LAYERS[name] = set(SHARED)
 
+# Single files that may see more, each with its reason.
+MORE = {
+    "lossgen/oracle/verify.py": {"losses"},  # it measures the public functions that users call
+}
+
 # What each side must never import, at any level.
 BUILD_ONLY = {"sympy", "mpmath", "flint", "jinja2"}
 USER_SIDE = {"runtime", "losses", "__init__", "threads", "console", "cli"} | SHARED
@@ -116,7 +121,8 @@ def deferred_imports(tree: ast.AST) -> list[tuple[str, int]]:
 def test_imports_run_one_way(path: Path) -> None:
     layer = layer_of(path)
     assert layer in LAYERS, f"{path}: give the new module its place in LAYERS"
-    assert not illegal_imports(layer, imported(path))
+    more = MORE.get(path.relative_to(ROOT).as_posix(), set())
+    assert not {name for name in illegal_imports(layer, imported(path)) if name.split(".")[1] not in more}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
