@@ -1,0 +1,74 @@
+"""One static variant through the stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lossgen.backends.base import Kernel, VariantKernels
+from lossgen.derive.model import KINDS, Routine
+from lossgen.derive.routines import no_hessian, prepass, routines
+from lossgen.emit.manifest import Built
+from lossgen.lower import lower, passes_over
+from lossgen.lower.prepass import prepass_routine
+from lossgen.spec.model import Loss, Variant
+from lossgen.stabilize.clean import clean
+from lossgen.stabilize.lift import lift
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A variant as the backends take it and as the manifest describes it."""
+
+    kernels: VariantKernels
+    described: Built
+
+
+def compile_variant(loss: Loss, variant: Variant) -> Compiled:
+    """Run one variant through lifting, derivation, cleaning and lowering."""
+    lifted = lift(variant.program)  # exact mathematics to stable functions
+    derived = routines(lifted)  # value, gradients, curvature
+    cleaned = {kind: clean(routine) for kind, routine in derived.items()}  # each branch in its own best form
+    lowered = {kind: lower(cleaned[kind]) for kind in KINDS if kind in cleaned}  # loops over one sample
+    kernels = tuple(Kernel(kind, cleaned[kind], function) for kind, function in lowered.items())
+
+    before = prepass(lifted)
+    checks: Routine | None = None
+    if before is not None:
+        over = {p.name: p.over for p in loss.parameters if p.over is not None}
+        checks = prepass_routine(before, over, lifted.inputs)
+    predictions = [tensor.name for tensor in lifted.predictions]
+    passes = {
+        kind: max(passes_over(function, name) for name in predictions) for kind, function in lowered.items()
+    }
+    return Compiled(
+        VariantKernels(
+            suffix=variant.suffix,
+            title=_title(variant),
+            formula=_formula(variant, cleaned["gradient"]),
+            kernels=kernels,
+            terms=len(lifted.terms),
+            prepass=None if checks is None else Kernel("prepass", checks, lower(checks)),
+            mean_scale=before is not None and before.mean_scale != 1,
+        ),
+        Built(
+            variant, cleaned, before, None if checks is None else checks.inputs, no_hessian(lifted), passes
+        ),
+    )
+
+
+def _title(variant: Variant) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in variant.static) or "Formula"
+
+
+def _formula(variant: Variant, gradient: Routine) -> tuple[str, ...]:
+    """The exact formula and the stable gradient, as plain text for the module's docstring."""
+    lines = [
+        f"{term.value}" if term.coefficient == 1 else f"{term.coefficient} * mean({term.value})"
+        for term in variant.program.terms
+    ]
+    lines[0] = f"loss = {lines[0]}"
+    for step in gradient.steps:
+        for assign in getattr(step, "body", ()):
+            if assign.target.tensor.role == "output":
+                lines.append(f"{assign.target} {'+=' if assign.add else '='} {assign.expr}")
+    return tuple(lines)
