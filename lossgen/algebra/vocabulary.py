@@ -1,122 +1,36 @@
-"""The operator table: stable functions with their exact meaning, derivative and notation.
-
-A row is the whole knowledge about a function on the symbolic side; each backend adds its spelling. ``exact``
-is what the function *is*, and every other column is tested against it in high precision.
-"""
+"""The operator table: stable functions with their exact meaning, derivative and notation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
 from lossgen.algebra.nodes import Where
+from lossgen.algebra.operators import OPERATORS as OPERATORS
+from lossgen.algebra.operators import Operator as Operator
+from lossgen.algebra.operators import StableFunction as StableFunction
+from lossgen.algebra.operators import row, zero_at
 
-Build = Callable[..., sp.Expr]
-
-
-class StableFunction(sp.Function):
-    """Base of the vocabulary; subclasses are made by `_row`."""
-
-    row: Operator
-
-    @classmethod
-    def eval(cls, *args: sp.Expr) -> sp.Expr | None:
-        return cls.row.fold(*args) if cls.row.fold else None
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return self.row.derivative[argindex - 1](*self.args)
-
-    def _eval_is_real(self) -> bool:
-        return True
-
-    def _eval_is_extended_real(self) -> bool:
-        return True
-
-    def _eval_is_positive(self) -> bool | None:
-        return True if self.row.sign == "positive" else None
-
-    def _eval_is_nonnegative(self) -> bool | None:
-        return True if self.row.sign in ("positive", "nonnegative") else None
-
-    def _eval_is_negative(self) -> bool | None:
-        return True if self.row.sign == "negative" else None
-
-
-@dataclass(frozen=True)
-class Operator:
-    """One row of the vocabulary.
-
-    Attributes
-    ----------
-    name : str
-        Name in expressions and in generated code.
-    exact : callable
-        Builds the exact meaning from the arguments, without vocabulary functions.
-    derivative : tuple of callables
-        Partial derivative by each argument, in the vocabulary.
-    domain : tuple of str
-        Where each argument may lie: ``real``, ``positive``, ``nonnegative``, ``negative`` (a <= 0), ``unit``,
-        ``above_minus_one``.
-    sign : str
-        What is known of the value: ``any``, ``positive``, ``nonnegative``, ``negative``.
-    latex : str
-        Format string with ``{0}``, ``{1}`` for the arguments.
-    fold : callable, optional
-        Automatic evaluation at special arguments; returns None where nothing applies.
-    """
-
-    name: str
-    exact: Build
-    derivative: tuple[Build, ...]
-    domain: tuple[str, ...]
-    sign: str
-    latex: str
-    fold: Callable[..., sp.Expr | None] | None = None
-
-
-OPERATORS: dict[str, Operator] = {}
-
-
-def _row(
-    name: str,
-    exact: Build,
-    derivative: tuple[Build, ...],
-    domain: tuple[str, ...],
-    sign: str,
-    latex: str,
-    fold: Callable[..., sp.Expr | None] | None = None,
-) -> Any:
-    row = Operator(name, exact, derivative, domain, sign, latex, fold)
-    OPERATORS[name] = row
-    return type(name, (StableFunction,), {"row": row, "nargs": (len(domain),)})
-
-
-def _zero_at(argument: int = 0) -> Callable[..., sp.Expr | None]:
-    return lambda *args: sp.S.Zero if args[argument].is_zero else None
-
-
-log1p: Any = _row(
+log1p: Any = row(
     "log1p",
     lambda a: sp.log(1 + a),
     (lambda a: 1 / (1 + a),),
     ("above_minus_one",),
     "any",
     r"\operatorname{{log1p}}\left({0}\right)",
-    _zero_at(),
+    zero_at(),
 )
-expm1: Any = _row(
+expm1: Any = row(
     "expm1",
     lambda a: sp.exp(a) - 1,
     (lambda a: sp.exp(a),),
     ("real",),
     "any",
     r"\operatorname{{expm1}}\left({0}\right)",
-    _zero_at(),
+    zero_at(),
 )
-sigmoid: Any = _row(
+sigmoid: Any = row(
     "sigmoid",
     lambda a: 1 / (1 + sp.exp(-a)),
     (lambda a: sigmoid(a) * sigmoid(-a),),
@@ -125,7 +39,7 @@ sigmoid: Any = _row(
     r"\sigma\left({0}\right)",
     lambda a: sp.Rational(1, 2) if a.is_zero else None,
 )
-softplus: Any = _row(
+softplus: Any = row(
     "softplus",
     lambda a: sp.log(1 + sp.exp(a)),
     (lambda a: sigmoid(a),),
@@ -135,16 +49,16 @@ softplus: Any = _row(
 )
 # 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after
 # factoring.
-omexp: Any = _row(
+omexp: Any = row(
     "omexp",
     lambda a: 1 - sp.exp(a),
     (lambda a: -sp.exp(a),),
     ("negative",),
     "nonnegative",
     r"\left(1 - e^{{{0}}}\right)",
-    _zero_at(),
+    zero_at(),
 )
-log1mexp: Any = _row(
+log1mexp: Any = row(
     "log1mexp",
     lambda a: sp.log(1 - sp.exp(a)),
     (lambda a: -sp.exp(a - log1mexp(a)),),
@@ -152,7 +66,7 @@ log1mexp: Any = _row(
     "negative",
     r"\log\left(1 - e^{{{0}}}\right)",
 )
-logaddexp: Any = _row(
+logaddexp: Any = row(
     "logaddexp",
     lambda a, b: sp.log(sp.exp(a) + sp.exp(b)),
     (lambda a, b: firstshare(a, b), lambda a, b: firstshare(b, a)),
@@ -160,16 +74,16 @@ logaddexp: Any = _row(
     "any",
     r"\operatorname{{logaddexp}}\left({0}, {1}\right)",
 )
-logcosh: Any = _row(
+logcosh: Any = row(
     "logcosh",
     lambda a: sp.log(sp.cosh(a)),
     (lambda a: sp.tanh(a),),
     ("real",),
     "nonnegative",
     r"\log\cosh\left({0}\right)",
-    _zero_at(),
+    zero_at(),
 )
-sech2: Any = _row(
+sech2: Any = row(
     "sech2",
     lambda a: 1 / sp.cosh(a) ** 2,
     (lambda a: -2 * sp.tanh(a) * sech2(a),),
@@ -177,7 +91,7 @@ sech2: Any = _row(
     "positive",
     r"\operatorname{{sech}}^2\left({0}\right)",
 )
-xlogy: Any = _row(
+xlogy: Any = row(
     "xlogy",
     lambda a, b: Where(sp.Eq(a, 0), 0, a * sp.log(b)),
     (lambda a, b: sp.log(b), lambda a, b: Where(sp.Eq(a, 0), 0, a / b)),
@@ -186,7 +100,7 @@ xlogy: Any = _row(
     r"{0} \log {1}",
     lambda a, b: sp.S.Zero if a.is_zero or b == 1 else None,
 )
-xlog1py: Any = _row(
+xlog1py: Any = row(
     "xlog1py",
     lambda a, b: Where(sp.Eq(a, 0), 0, a * sp.log(1 + b)),
     (lambda a, b: log1p(b), lambda a, b: Where(sp.Eq(a, 0), 0, a / (1 + b))),
@@ -195,7 +109,7 @@ xlog1py: Any = _row(
     r"{0} \operatorname{{log1p}}\left({1}\right)",
     lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else None,
 )
-hypot: Any = _row(
+hypot: Any = row(
     "hypot",
     lambda a, b: sp.sqrt(a**2 + b**2),
     (
@@ -206,37 +120,37 @@ hypot: Any = _row(
     "nonnegative",
     r"\operatorname{{hypot}}\left({0}, {1}\right)",
 )
-xmlog1p: Any = _row(
+xmlog1p: Any = row(
     "xmlog1p",
     lambda a: a - sp.log(1 + a),
     (lambda a: a / (1 + a),),
     ("above_minus_one",),
     "nonnegative",
     r"\left({0} - \operatorname{{log1p}}\left({0}\right)\right)",
-    _zero_at(),
+    zero_at(),
 )
-expm1mx: Any = _row(
+expm1mx: Any = row(
     "expm1mx",
     lambda a: sp.exp(a) - 1 - a,
     (lambda a: expm1(a),),
     ("real",),
     "nonnegative",
     r"\left(e^{{{0}}} - 1 - {0}\right)",
-    _zero_at(),
+    zero_at(),
 )
-log1psq: Any = _row(
+log1psq: Any = row(
     "log1psq",
     lambda a: sp.log(1 + a**2),
     (lambda a: 2 * a / (1 + a**2),),
     ("real",),
     "nonnegative",
     r"\operatorname{{log1p}}\left({0}^2\right)",
-    _zero_at(),
+    zero_at(),
 )
 
 # exp(a) / (exp(a) + exp(b)): the derivative of logaddexp, which gives 0 (not NaN) where both are minus
 # infinity.
-firstshare: Any = _row(
+firstshare: Any = row(
     "firstshare",
     lambda a, b: 1 / (1 + sp.exp(b - a)),
     (lambda a, b: firstshare(a, b) * firstshare(b, a), lambda a, b: -firstshare(a, b) * firstshare(b, a)),
@@ -245,7 +159,7 @@ firstshare: Any = _row(
     r"\sigma\left({0} - {1}\right)",
 )
 # A product whose first factor switches the second one off: 0 where it is 0, also if the second is infinite.
-gated: Any = _row(
+gated: Any = row(
     "gated",
     lambda a, b: a * b,
     (lambda a, b: b, lambda a, b: a),
@@ -255,7 +169,7 @@ gated: Any = _row(
     lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else a * b if a.is_number else None,
 )
 # 1, but 0 where a logarithm is minus infinity: asks whether a quantity kept as its logarithm is positive.
-alive: Any = _row(
+alive: Any = row(
     "alive",
     lambda a: sp.S.One,
     (lambda a: sp.S.Zero,),
@@ -264,14 +178,14 @@ alive: Any = _row(
     r"\left[{0} > -\infty\right]",
 )
 # a**2 / b as a * (a / b), which neither overflows nor vanishes before the result does.
-sqdiv: Any = _row(
+sqdiv: Any = row(
     "sqdiv",
     lambda a, b: a**2 / b,
     (lambda a, b: 2 * a / b, lambda a, b: -((a / b) ** 2)),
     ("real", "positive"),
     "nonnegative",
     r"\frac{{{0}^2}}{{{1}}}",
-    _zero_at(),
+    zero_at(),
 )
 
 
@@ -295,6 +209,7 @@ class logshare(sp.Function):
         return True
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the partial derivative by an argument, counted from 1."""
         return sp.S.One if argindex == 1 else sp.S.NegativeOne
 
 

@@ -1,10 +1,12 @@
 """After differentiation: derivatives are split into branches, and cancellations that appeared are named.
 
-The Kronecker delta in the derivative of an indexed formula is a choice: with ``k == y`` the entry of a softmax gradient is
-``exp(share) - 1``, which is ``-omexp(share)`` and keeps every digit, elsewhere it is ``exp(share)``. Each branch is then cleaned on its
-own. Nothing here calls `simplify`, whose result depends on luck.
+The Kronecker delta in the derivative of an indexed formula is a choice: with ``k == y`` the entry of a
+softmax gradient is ``exp(share) - 1``, which is ``-omexp(share)`` and keeps every digit, elsewhere it is
+``exp(share)``. Each branch is then cleaned on its own. Nothing here calls `simplify`, whose result
+depends on luck.
 
-One form per output comes out; this is the second place (after `lift`) where candidates that compete by measured error branch off.
+One form per output comes out; this is the second place (after `lift`) where candidates that compete by
+measured error branch off.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Sound facts about signs and ranges, beyond what SymPy's assumptions can hold.
 
-Every answer is "certainly" or "unknown" (False here): a rule that needs a fact does not fire where the fact is unknown.
+Every answer is "certainly" or "unknown" (False here): a rule that needs a fact does not fire where the
+fact is unknown.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Before differentiation: exact formulas become formulas in the vocabulary of stable functions.
 
-Derivatives of stable functions are stable functions, so this is where most of the accuracy is won. The rules are exact identities,
-applied until none fires; positive recurrences, and stages of which a logarithm is taken, move to the log domain.
+Derivatives of stable functions are stable functions, so this is where most of the accuracy is won. The
+rules are exact identities, applied until none fires; positive recurrences, and stages of which a
+logarithm is taken, move to the log domain.
 
-One form per output comes out. Where several forms are to compete by measured error, `lift` yields the first of them: the unlifted and
-the factored program are made beside it, each is differentiated and cleaned, and the oracle's score picks one per output and dtype.
+One form per output comes out. Where several forms are to compete by measured error, `lift` yields the
+first of them: the unlifted and the factored program are made beside it, each is differentiated and
+cleaned, and the oracle's score picks one per output and dtype.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ def _is_log(tensor: Tensor) -> bool:
 
 
 def to_log_domain(program: Program, chosen: frozenset[Tensor]) -> Program:
-    """Return the program with each tensor A of `chosen` kept as log A: readers see exp, writers take the logarithm."""
+    """Return the program with each tensor A of `chosen` kept as log A: readers see exp, writers take the
+    logarithm.
+    """
     if not chosen:
         return program
     logs = {
@@ -91,7 +93,9 @@ def _write(stage: Sweep, logs: dict[Tensor, Tensor]) -> Stage:
 
 
 def _read(expr: sp.Basic, logs: dict[Tensor, Tensor]) -> sp.Basic:
-    """Replace A[k] by exp(a[k]); conditions like A[k] > 0 ask the logarithm, because exp of a real number is never 0 to SymPy."""
+    """Replace A[k] by exp(a[k]); conditions like A[k] > 0 ask the logarithm, because exp of a real number is
+    never 0 to SymPy.
+    """
     conditions = {node: _ask(node, logs) for node in expr.atoms(Relational)}
     expr = expr.xreplace({node: new for node, new in conditions.items() if new is not None})
     return expr.xreplace(_exponentials(expr, logs))

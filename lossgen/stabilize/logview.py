@@ -13,7 +13,9 @@ from lossgen.stabilize.terms import exp_term, open_body
 
 
 def log_view(expr: sp.Expr) -> sp.Expr | None:
-    """Return g with ``expr == exp(g)`` if `expr` is made of exponentials; None where a plain logarithm is as good."""
+    """Return g with ``expr == exp(g)`` if `expr` is made of exponentials; None where a plain logarithm is as
+    good.
+    """
     if isinstance(expr, sp.exp):
         return expr.args[0]
     if isinstance(expr, vo.sigmoid):

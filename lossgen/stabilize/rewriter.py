@@ -34,7 +34,8 @@ class Rewriter:
         if isinstance(expr, Element) or not expr.args:
             return expr
         rebuilt = self._rebuild(expr)
-        # Rebuilding may evaluate: a product under a power, say, becomes a product of powers, which are new nodes.
+        # Rebuilding may evaluate: a product under a power, say, becomes a product of powers, which are new
+        # nodes.
         result = self._apply(expr) if rebuilt is expr else self(rebuilt)
         self._memo[expr] = result
         self._memo[result] = result

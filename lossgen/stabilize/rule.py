@@ -22,8 +22,8 @@ class Rule:
     name : str
         Short name, for records and tests.
     phases : tuple of str
-        When it runs: ``lift`` before differentiation, ``clean`` after it, ``value`` after it and on values only (it would bloat a
-        derivative), ``guard`` at the end of both.
+        When it runs: ``lift`` before differentiation, ``clean`` after it, ``value`` after it and on
+        values only (it would bloat a derivative), ``guard`` at the end of both.
     doc : str
         What it avoids.
     heads : tuple of type
@@ -44,7 +44,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """One firing of a rule, an exact identity that a test can check; or a tensor and the one that holds its logarithms."""
+    """One firing of a rule, an exact identity that a test can check; or a tensor and the one that holds its
+    logarithms.
+    """
 
     rule: str
     before: sp.Basic
@@ -56,7 +58,7 @@ def _number(name: str, domain: str, role: str = "pred") -> Element:
 
 
 AXIS = Axis("C")
-I, J = Index("i", AXIS), Index("j", AXIS)
+I, J = Index("i", AXIS), Index("j", AXIS)  # noqa: E741 - sums run over it, as on paper
 X, Z = _number("x", "real"), _number("z", "real")
 T = _number("t", "unit", "target")
 W = _number("w", "nonnegative", "param")

@@ -1,7 +1,7 @@
 """Taking sums and products apart: the matching that rules share.
 
-SymPy distributes numbers over sums and reorders arguments, so rules never compare text: they subtract what they look for and see
-whether terms vanish.
+SymPy distributes numbers over sums and reorders arguments, so rules never compare text: they subtract
+what they look for and see whether terms vanish.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from lossgen.algebra.tensors import elements
 def open_body(reduction: Reduction) -> tuple[Index, sp.Expr]:
     """Return an index and the body written with it.
 
-    The index is named by the height of the binder: enclosing binders are higher, so it is free nowhere in the body, and unlike
-    `fresh` it does not depend on history, so that sorted arguments come out alike in every run.
+    The index is named by the height of the binder: enclosing binders are higher, so it is free nowhere in
+    the body, and unlike `fresh` it does not depend on history, so that sorted arguments come out alike in
+    every run.
     """
     index = Index(f"{reduction.index.axis.name.lower()}%{reduction.height}", reduction.index.axis)
     return index, replace_index(reduction.body, reduction.index, index)
@@ -58,7 +59,9 @@ def exp_term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 
 
 def linear_part(expr: sp.Expr, core: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    """Return (slope, rest) with ``expr = slope * core + rest``, from the terms that have `core` as a plain factor."""
+    """Return (slope, rest) with ``expr = slope * core + rest``, from the terms that have `core` as a plain
+    factor.
+    """
     slope: list[sp.Expr] = []
     rest: list[sp.Expr] = []
     for term in sp.Add.make_args(expr):
@@ -68,7 +71,7 @@ def linear_part(expr: sp.Expr, core: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 
 
 def instances(reduction: Reduction, expr: sp.Expr) -> list[sp.Expr]:
-    """Return the positions k at which the reduction's body may occur in `expr`, found by matching elements."""
+    """Return the positions at which the reduction's body may occur in `expr`: elements are matched."""
     index = reduction.index
     patterns = [element for element in elements(reduction.body) if index in element.positions]
     found: list[sp.Expr] = []
@@ -83,7 +86,9 @@ def instances(reduction: Reduction, expr: sp.Expr) -> list[sp.Expr]:
 
 
 def square_root(expr: sp.Expr) -> sp.Expr | None:
-    """Return f with ``f**2 == expr`` if `expr` is a product of even powers and positive factors, one even power at least."""
+    """Return f with ``f**2 == expr`` if `expr` is a product of even powers and positive factors, one even
+    power at least.
+    """
     roots, square = [], False
     for part in sp.Mul.make_args(expr):
         base, exponent = part.as_base_exp()

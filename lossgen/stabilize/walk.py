@@ -15,7 +15,8 @@ Map = Callable[[sp.Basic], sp.Basic]
 def map_program(program: Program, function: Map) -> Program:
     """Return the program with `function` applied to the formulas of its stages and terms.
 
-    What only targets and parameters enter (divisor and factor of the mean, which samples are kept) stays as declared.
+    What only targets and parameters enter (divisor and factor of the mean, which samples are kept) stays
+    as declared.
     """
     return replace(
         program,

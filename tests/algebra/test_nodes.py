@@ -1,4 +1,6 @@
-"""The nodes keep apart what SymPy's own Sum, Indexed, KroneckerDelta and Piecewise mix up; each failure of those is shown."""
+"""The nodes keep apart what SymPy's own Sum, Indexed, KroneckerDelta and Piecewise mix up; each failure of
+those is shown.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from typing import Any
 
@@ -17,7 +18,9 @@ from tests.stabilize.evaluate import DIGITS, FLOAT, HIGH, evaluate
 
 ROWS = list(vo.OPERATORS.values())
 ARGUMENTS = tuple(Tensor(name)[()] for name in ("a", "b"))
-ROWS_AND_ARGUMENTS = [pytest.param(row, k, id=f"{row.name}-{k}") for row in ROWS for k in range(len(row.domain))]
+ROWS_AND_ARGUMENTS = [
+    pytest.param(row, k, id=f"{row.name}-{k}") for row in ROWS for k in range(len(row.domain))
+]
 
 
 def arguments(row: vo.Operator) -> tuple[Any, ...]:
@@ -109,7 +112,9 @@ def test_fold_is_exact(row: vo.Operator) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_stable_form_is_accurate_over_its_domain(row: vo.Operator) -> None:
-    """The form that kernels use keeps its digits where the exact meaning cancels, overflows or vanishes on the way."""
+    """The form that kernels use keeps its digits where the exact meaning cancels, overflows or vanishes on
+    the way.
+    """
     expr = getattr(vo, row.name)(*arguments(row))
     with mpmath.workdps(700):
         for values in points(row, 200):
@@ -134,6 +139,11 @@ def test_notation_takes_its_arguments(row: vo.Operator) -> None:
     text = row.latex.format(*letters)
     assert text.count("{") == text.count("}")
     assert row.name == "alive" or all(letter in text for letter in letters)
+
+
+def test_pickling() -> None:
+    expr = vo.softplus(ARGUMENTS[0]) * vo.gated(*ARGUMENTS)
+    assert pickle.loads(pickle.dumps(expr)) == expr
 
 
 def test_share_of_a_softmax() -> None:

@@ -1,7 +1,8 @@
-"""Evaluates expressions of the algebra, slowly and plainly: in high precision, or in float64 as a kernel would.
+"""Evaluates expressions of the algebra, slowly and plainly: in high precision, or in float64 as a kernel
+would.
 
-``HIGH`` computes the exact meaning of every node with mpmath; ``FLOAT`` computes vocabulary functions by the stable forms that the
-kernels use, and everything else as IEEE arithmetic does.
+``HIGH`` computes the exact meaning of every node with mpmath; ``FLOAT`` computes vocabulary functions by
+the stable forms that the kernels use, and everything else as IEEE arithmetic does.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Arithmetic:
 
 
 def evaluate(expr: Any, values: Mapping[str, Any], arithmetic: Arithmetic, **bound: int) -> Any:
-    """Return the value of `expr`; `values` maps names of tensors to numbers or nested lists, names of axes to extents."""
+    """Return the value of `expr`; `values` maps names of tensors to numbers or nested lists, names of axes
+    to extents.
+    """
     return _Walk(values, arithmetic)(expr, bound)
 
 
@@ -61,7 +64,8 @@ class _Walk:
         if isinstance(e, vo.logshare):
             return self.share(e, bound)
         if isinstance(e, sp.And):
-            # SymPy sorts the parts; those that read entries come last, because the others may say where it is allowed.
+            # SymPy sorts the parts; those that read entries come last, because the others may say where it is
+            # allowed.
             return all(self(part, bound) for part in sorted(e.args, key=lambda part: part.has(Element)))
         if e is sp.S.NegativeInfinity:
             return -self.arithmetic.number(INF)

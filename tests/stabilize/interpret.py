@@ -16,11 +16,11 @@ from tests.stabilize.evaluate import Arithmetic, evaluate
 def run_program(program: Program, values: Mapping[str, Any], arithmetic: Arithmetic) -> list[Any]:
     """Return the value of every item of every term."""
     state = _run(program.stages, (), values, arithmetic)
-    found = []
-    for term in program.terms:
-        for bound in _nest(term.items, state, False):
-            found.append(evaluate(term.value, state, arithmetic, **bound))
-    return found
+    return [
+        evaluate(term.value, state, arithmetic, **bound)
+        for term in program.terms
+        for bound in _nest(term.items, state, False)
+    ]
 
 
 def run_routine(routine: Routine, values: Mapping[str, Any], arithmetic: Arithmetic) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""The declared losses mean the same before and after lifting, and their derivatives before and after cleaning."""
+"""The declared losses mean the same before and after lifting, and their derivatives before and after
+cleaning.
+"""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ def sample(source: random.Random, span: float) -> dict[str, Any]:
 @pytest.mark.parametrize("span", [1.5, 2.8], ids=["practical", "large"])
 @pytest.mark.parametrize("name", FORMULAS)
 def test_finite_and_accurate(name: str, span: float) -> None:
-    """Within a few roundings of the argument: half an ulp of an exponent of size a moves its exponential by a/2 ulp."""
+    """Within a few roundings of the argument: half an ulp of an exponent of size a moves its exponential by
+    a/2 ulp.
+    """
     form = lifted(FORMULAS[name])
     meant = vo.exact(form)
     source = random.Random(name)
@@ -160,7 +162,9 @@ def test_expected_form(name: str) -> None:
 
 
 def test_overlap_of_probabilities_is_not_moved_to_logarithms() -> None:
-    """A sum of sigmoids neither overflows nor is its logarithm taken: softmaxes of sigmoids would cost speed and digits."""
+    """A sum of sigmoids neither overflows nor is its logarithm taken: softmaxes of sigmoids would cost speed
+    and digits.
+    """
     s = 1 / (1 + sp.exp(-row[i]))
     target = weights[i]
     overlap = 2 * Reduction("sum", s * target, i) + 1

@@ -43,7 +43,9 @@ def test_rule_fires_and_keeps_the_value(rule: Rule, example: sp.Expr) -> None:
 
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
 def test_rule_keeps_the_slope(rule: Rule, example: sp.Expr) -> None:
-    """Central differences of both sides agree: an identity at isolated points would not do before differentiation."""
+    """Central differences of both sides agree: an identity at isolated points would not do before
+    differentiation.
+    """
     result = rule.apply(example)
     source = random.Random(rule.name + "slope")
     step = mpmath.mpf(10) ** -30

@@ -34,7 +34,7 @@ def _log_remainder(expr: sp.Add) -> sp.Expr | None:
 
 
 def _expm1(expr: sp.Add) -> sp.Expr | None:
-    """c*exp(u) - c is c*expm1(u), or -c*omexp(u) where u is never positive."""
+    """Write c*exp(u) - c as c*expm1(u), or -c*omexp(u) where u is never positive."""
     for node, c in terms_with(expr, sp.exp):
         u = node.args[0]
         rest = take(expr, c * node - c)
@@ -105,7 +105,7 @@ def _sigmoid_to_tanh(expr: sp.Add) -> sp.Expr | None:
 
 
 def _sech2(expr: sp.Add) -> sp.Expr | None:
-    """c - c*tanh(u)**2 is c*sech2(u)."""
+    """C - c*tanh(u)**2 is c*sech2(u)."""
     for node, c in terms_with(expr, sp.Pow):
         if isinstance(node.base, sp.tanh) and node.exp == 2:
             rest = take(expr, c * node - c)
@@ -124,7 +124,7 @@ def _softplus_minus_argument(expr: sp.Add) -> sp.Expr | None:
 
 
 def _softplus_and_line(expr: sp.Add) -> sp.Expr | None:
-    """c*softplus(u) - k*u with 0 <= k <= c is (c - k)*softplus(u) + k*softplus(-u): no term cancels another."""
+    """c*softplus(u) - k*u, 0 <= k <= c, is (c - k)*softplus(u) + k*softplus(-u): nothing cancels."""
     for node, c in terms_with(expr, vo.softplus):
         u = node.args[0]
         core = -u if u.could_extract_minus_sign() else u

@@ -1,6 +1,7 @@
 """Rules that run last: a factor 0 switches its product off, even where the other factor is infinite.
 
-Logits of plus or minus infinity, labels and weights of 0 are ordinary input: 0 * softplus(inf) is 0 in every loss that has it.
+Logits of plus or minus infinity, labels and weights of 0 are ordinary input: 0 * softplus(inf) is 0 in
+every loss that has it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def may_be_infinite(factor: sp.Expr) -> bool:
     if isinstance(factor, _LOG_LIKE):
         return True
     if isinstance(factor, Element):
-        # Inputs, and what is kept as its logarithm, may be infinite; other intermediate values are not expected to be.
+        # Inputs, and what is kept as its logarithm, may be infinite; other intermediate values are not
+        # expected to be.
         return factor.tensor.role == "pred" or factor.tensor.name.startswith(LOG_PREFIX)
     if isinstance(factor, sp.Add):
         return any(may_be_infinite(part) for term in factor.args for part in sp.Mul.make_args(term))

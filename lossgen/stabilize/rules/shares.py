@@ -65,7 +65,9 @@ def _divides(part: sp.Expr) -> bool:
 
 
 def _normalise_inside(expr: sp.Mul) -> sp.Expr | None:
-    """Sum(f*exp(a)) / Sum(exp(g)) normalises every term: the sums may overflow although their quotient does not."""
+    """Sum(f*exp(a)) / Sum(exp(g)) normalises every term: the sums may overflow although their quotient does
+    not.
+    """
     for below in expr.args:
         if not (isinstance(below, sp.Pow) and below.exp == -1 and isinstance(below.base, Reduction)):
             continue
