@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import sympy as sp
-
-from lossgen.backends.base import VariantKernels
-from lossgen.emit.notation import Notation
-from lossgen.lower.passes import passes_over
-from lossgen.spec.model import Loss, Parameter, Sweep, Variant
+from lossgen.algebra.tensors import Tensor
+from lossgen.derive.model import KINDS, Prepass, Routine
+from lossgen.emit.latex import formula, gradient_formulas
+from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.schedule import Helper
 
 # The version of the calling convention that generated modules follow; the runtime refuses any other.
 ABI = 1
 TENSORS = ("pred", "target", "class", "labels", "length")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the stages made of one variant.
+
+    Attributes
+    ----------
+    variant : Variant
+        Its declaration.
+    routines : mapping
+        Routine of each kind.
+    prepass : Prepass or None
+        What depends on targets and parameters alone.
+    prepass_inputs : tuple of Tensor or None
+        What the prepass kernel takes, its weight included.
+    no_hessian : str or None
+        Why it has no Hessian diagonal, if it has none.
+    passes : mapping
+        Passes over the predictions of each kind's kernel.
+    """
+
+    variant: Variant
+    routines: Mapping[str, Routine]
+    prepass: Prepass | None
+    prepass_inputs: tuple[Tensor, ...] | None
+    no_hessian: str | None
+    passes: Mapping[str, int]
 
 
 def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...]) -> str:
@@ -31,17 +58,15 @@ def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...])
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def entry(
-    loss: Loss, variants: list[tuple[Variant, VariantKernels, str | None]], module: str, text: str
-) -> dict[str, Any]:
+def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict[str, Any]:
     """Return what the manifest says about one loss.
 
     Parameters
     ----------
     loss : Loss
         Its declaration.
-    variants : list
-        Each variant with its kernels and the reason why it has no Hessian diagonal, if it has none.
+    variants : sequence of Built
+        What was made of its variants.
     module : str
         Where its kernels are, relative to the package.
     text : str
@@ -67,7 +92,7 @@ def entry(
             for p in loss.parameters
             if p.static
         ],
-        "variants": [_variant(loss, v, kernels, reason, text) for v, kernels, reason in variants],
+        "variants": [_variant(loss, built, text) for built in variants],
     }
 
 
@@ -103,17 +128,17 @@ def _param(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _variant(
-    loss: Loss, variant: Variant, kernels: VariantKernels, reason: str | None, text: str
-) -> dict[str, Any]:
+def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
+    variant = built.variant
     program = variant.program
     terms = program.terms
     names = {t.name for t in program.inputs}
-    kinds = [kernel.kind for kernel in kernels.kernels] + (["prepass"] if kernels.prepass else [])
+    kinds = [kind for kind in KINDS if kind in built.routines]
     prepass = None
-    if kernels.prepass is not None:
-        given = [t.name for t in kernels.prepass.routine.inputs if t.role != "weight"]
-        prepass = {"args": given, "mean_scale": kernels.mean_scale}
+    if built.prepass is not None and built.prepass_inputs is not None:
+        given = [t.name for t in built.prepass_inputs if t.role != "weight"]
+        prepass = {"args": given, "mean_scale": built.prepass.mean_scale != 1}
+        kinds.append("prepass")
     exact = "\n".join(map(str, (_stable(program.terms), _stable(program.stages), program.extents)))
     return {
         "static": dict(variant.static),
@@ -126,24 +151,18 @@ def _variant(
         "prepass": prepass,
         "params": [p.name for p in loss.parameters if is_param(p) and p.name in names],
         "wrt_all": [t.name for t in program.differentiable],
-        "no_hessian": reason,
-        "passes": {
-            k.kind: _passes(loss, variant, k.function)
-            for k in kernels.kernels
-            if k.kind in ("value", "gradient")
-        },
+        "no_hessian": built.no_hessian,
+        "passes": {kind: _passes(loss, built.passes[kind]) for kind in ("value", "gradient")},
         "coefficients": [float(term.coefficient) for term in terms],
-        "formula": _formula(variant),
-        "gradient_latex": _gradients(kernels),
+        "formula": formula(program),
+        "gradient_latex": gradient_formulas(program, built.routines["gradient"].steps),
         "fingerprint": "sha256:" + hashlib.sha256(f"{exact}\n{text}".encode()).hexdigest(),
     }
 
 
-def _passes(loss: Loss, variant: Variant, function: Any) -> int:
+def _passes(loss: Loss, loops: int) -> int:
     """Passes over memory: a small sample stays in cache, however often its kernel goes over it."""
-    if loss.structure in ("elementwise", "row"):
-        return 1
-    return max(passes_over(function, tensor.name) for tensor in variant.program.predictions)
+    return 1 if loss.structure in ("elementwise", "row") else loops
 
 
 def _stable(parts: Any) -> str:
@@ -164,46 +183,3 @@ def _words(text: str) -> list[str]:
             words += [current, letter]
             current = ""
     return [*words, current]
-
-
-def _formula(variant: Variant) -> str:
-    program = variant.program
-    notation = Notation(program.inputs)
-    values = []
-    for term in program.terms:
-        value = notation.latex(term.value)
-        values.append(
-            value
-            if term.coefficient == 1
-            else rf"{notation.latex(term.coefficient)} \cdot \left({value}\right)"
-        )
-    parts = [" + ".join(values)]
-    for stage in program.stages:
-        if isinstance(stage, Sweep):
-            for assign in stage.body:
-                pair = notation.latex(assign.target), notation.latex(assign.expr)
-                parts.append(rf"{pair[0]} = {pair[1]}")
-    return r",\quad ".join(parts)
-
-
-def _gradients(kernels: VariantKernels) -> dict[str, str]:
-    """Gradients by the predictions where they have a closed form, scale and weight left out."""
-    gradient = next((k.routine for k in kernels.kernels if k.kind == "gradient"), None)
-    if gradient is None or any(not isinstance(s, Sweep) for s in gradient.steps):
-        return {}
-    outputs = {output.name: output for output in gradient.outputs}
-    if any(a.target.tensor.name not in outputs or a.add for s in gradient.steps for a in s.body):
-        return {}
-    notation = Notation(gradient.inputs)
-    ones = {
-        e: sp.S.One
-        for s in gradient.steps
-        for a in s.body
-        for e in a.expr.atoms(type(a.target))
-        if e.tensor.role in ("scale", "weight")
-    }
-    return {
-        a.target.tensor.name.removeprefix("grad_"): notation.latex(a.expr.xreplace(ones))
-        for s in gradient.steps
-        for a in s.body
-    }

@@ -18,7 +18,7 @@ _LONGEST = 32
 RESERVED = frozenset(
     "and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None "
     "nonlocal not or pass raise return True try while with yield abs bool float int len max min range real round sum type math np njit "
-    "prange numba check_abi block count first last mask partials scales total lost".split()
+    "prange numba check_abi block count first last mask partials scales term k i numerator".split()
 )
 
 _WORDS = {"Abs": "abs", "Max": "max", "Min": "min", "Pow": "power", "ceiling": "ceil"}
@@ -56,7 +56,7 @@ def describe(expr: sp.Basic) -> str:
         name = _describe(expr, depth).strip("_")
         if name and len(name) <= _LONGEST:
             return name
-    return "term"
+    return "part"
 
 
 def _describe(expr: sp.Basic, depth: int) -> str:

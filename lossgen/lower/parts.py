@@ -24,3 +24,9 @@ class log_total(sp.Function):  # type: ignore[misc]  # noqa: N801
     """``log_total(L)`` = log1p(s)."""
 
     nargs = (1,)
+
+
+class full_size(sp.Function):  # type: ignore[misc]  # noqa: N801
+    """``full_size(axis)``: extent of the array, where ``axis`` alone is that of this sample."""
+
+    nargs = (1,)

@@ -11,6 +11,7 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element
 from lossgen.lower.ir import Type
+from lossgen.lower.parts import full_size
 
 _KEEP_INTEGER = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.Abs, sp.Mod, Detach)
 
@@ -19,7 +20,7 @@ _KEEP_INTEGER = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.Abs, sp.Mod, Detach)
 def type_of(expr: sp.Basic) -> Type:
     """Return the type that the value of `expr` has in a kernel; integers stay integers as long as they can."""
     # Symbols first: SymPy counts them among the truth values.
-    if isinstance(expr, sp.Integer | Index | Axis | Delta):
+    if isinstance(expr, sp.Integer | Index | Axis | Delta | full_size):
         return "int"
     if isinstance(expr, Boolean):
         return "bool"

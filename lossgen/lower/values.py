@@ -19,7 +19,7 @@ from lossgen.lower import arithmetic, ir, reductions
 from lossgen.lower.facts import Facts, indices_of, is_plain
 from lossgen.lower.indices import Indices
 from lossgen.lower.names import Names, describe
-from lossgen.lower.parts import log_total, shifted, total
+from lossgen.lower.parts import full_size, log_total, shifted, total
 from lossgen.lower.scopes import Scopes
 from lossgen.lower.types import type_of
 
@@ -158,6 +158,8 @@ class Lowering:
                 return ir.Op("sub", (self.float(expr.args[0]), reductions.peak(self, expr.args[1])), "float")
             case total():
                 return ir.Op("add", (reductions.rest(self, expr.args[0]), real(1)), "float")
+            case full_size():
+                return self.size(expr.args[0])
             case log_total():
                 return ir.Op("log1p", (reductions.rest(self, expr.args[0]),), "float")
             case sp.floor() if type_of(expr) == "int":

@@ -1,0 +1,187 @@
+"""The functions around a sample function, as text: a block of samples, and the serial and parallel kernels that run over blocks.
+
+Both kernels call the same block function, and blocks depend on shapes alone: results have the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lossgen.backends.base import Kernel
+from lossgen.backends.numba_cpu.expressions import Expressions
+from lossgen.backends.numba_cpu.sample import SampleText, signature
+from lossgen.lower import ir
+
+_SAMPLED = ("pred", "target", "class", "labels", "length", "tangent")
+# These kinds report no sums.
+WITHOUT_SUMS = ("values", "hessian", "hvp")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """How a driver passes each argument of a kernel on to the sample function."""
+
+    sampled: tuple[str, ...]  # one entry or row per sample
+    spread: tuple[str, ...]  # one number for all samples, or one per sample
+    shared: tuple[str, ...]  # an array for all samples
+    scales: tuple[str, ...]
+    outputs: tuple[str, ...]
+    masked: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Arguments of the kernel up to the mask."""
+        return self._order
+
+    _order: tuple[str, ...] = ()
+
+
+def roles(kernel: Kernel, terms: int) -> Roles:
+    """Sort the arguments of a kernel by what a driver does with them."""
+    sampled: list[str] = []
+    spread: list[str] = []
+    shared: list[str] = []
+    scales: list[str] = []
+    order: list[str] = []
+    items = False
+    for tensor in kernel.routine.inputs:
+        if tensor.role == "scale":
+            scales.append(tensor.name)
+            continue
+        order.append(tensor.name)
+        if tensor.role == "weight" and (tensor.axes or terms > 1):
+            items = True
+            (sampled if tensor.axes else shared).append(tensor.name)
+        elif tensor.role in _SAMPLED:
+            sampled.append(tensor.name)
+        else:
+            (shared if tensor.axes else spread).append(tensor.name)
+    outputs = tuple(output.name for output in kernel.routine.outputs)
+    return Roles(tuple(sampled), tuple(spread), tuple(shared), tuple(scales), outputs, not items, tuple(order))
+
+
+def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> str:
+    """Return the text of the function that runs one block of samples."""
+    role = roles(kernel, terms)
+    arguments = kernel_arguments(kernel, role)
+    ranks = {a.name: a.rank for a in kernel.function.arguments}
+    first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
+    sums = kernel.kind not in WITHOUT_SUMS
+    lines = ["@njit", *signature(f"def {name}(", (*arguments, "k"), "):")]
+    lines += ['    """Run block number k."""', f"    real = {first}.dtype.type"]
+    lines += ["    first = k * block", f"    last = min(first + block, {first}.shape[0])"]
+    lines += ["    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers."]
+    passed = {n for n in (*role.sampled, *role.outputs) if n in sample.arguments or n in role.outputs}
+    lines += [f"    {n} = {n}[first:last]" for n in (*role.sampled, *role.outputs) if n in passed]
+    lines += [f"    {n} = real(scales[{t}])" for t, n in enumerate(role.scales) if n in sample.arguments]
+    if terms > 1 and "weight" in sample.arguments and not ranks["weight"]:
+        lines.append("    one_weight = weight[0]")
+    lines += _workspace(kernel.function)
+    if sums:
+        lines += [f"    {_total(t, terms)}, {_lost(t, terms)} = 0.0, 0.0" for t in range(terms)]
+    spread = [n for n in role.spread if n in sample.arguments]
+    if role.masked or spread:
+        singles = " and ".join(f"{n}.shape[0] == 1" for n in role.spread + (("mask",) if role.masked else ()))
+        lines += signature("    if ", (singles + (" and mask[0]" if role.masked else ""),), ":")
+        lines += ["        # The same parameters for all samples."]
+        lines += [f"        one_{n} = {n}[0]" for n in spread]
+        lines += _loop(kernel, sample, role, terms, 8, lambda n: f"one_{n}" if n in spread else None)
+        lines += ["    else:"]
+        lines += [f"        {n} = {n}[first:last]" for n in (*spread, *(["mask"] if role.masked else []))]
+        lines += _loop(kernel, sample, role, terms, 8, lambda n: f"{n}[i]" if n in spread else None, role.masked)
+    else:
+        lines += _loop(kernel, sample, role, terms, 4, lambda n: None)
+    if sums:
+        lines += [f"    partials[k, {t}] = _total({_total(t, terms)}, {_lost(t, terms)})" for t in range(terms)]
+    return "\n".join(lines) + "\n"
+
+
+def print_kernels(kernel: Kernel, name: str, block: str, terms: int, remark: str) -> str:
+    """Return the text of the serial kernel and of the parallel one."""
+    arguments = kernel_arguments(kernel, roles(kernel, terms))
+    first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
+    count = f"-(-{first}.shape[0] // block)" if kernel.kind in WITHOUT_SUMS else "partials.shape[0]"
+    texts = []
+    for decorator, suffix, loop in (("@njit", "", "range"), ("@njit(parallel=True)", "_parallel", "prange")):
+        lines = [decorator, *signature(f"def {name}{suffix}(", arguments, "):")]
+        lines.append(f'    """{remark}"""' if not suffix else f'    """As `{name}`, in threads; the same bits."""')
+        lines.append(f"    for k in {loop}({count}):")
+        lines += signature(f"{block}(", (*arguments, "k"), ")", "        ")
+        texts.append("\n".join(lines) + "\n")
+    return "\n\n".join(texts)
+
+
+def kernel_arguments(kernel: Kernel, role: Roles) -> tuple[str, ...]:
+    """Return the arguments of a kernel in the order of the calling convention."""
+    partials = () if kernel.kind in WITHOUT_SUMS else ("partials",)
+    return (*role.names, "mask", "scales", *role.outputs, *partials, "block")
+
+
+def _total(term: int, terms: int) -> str:
+    return "total" if terms == 1 else f"total{term}"
+
+
+def _lost(term: int, terms: int) -> str:
+    return "lost" if terms == 1 else f"lost{term}"
+
+
+def _workspace(function: ir.Function) -> list[str]:
+    """Allocate the workspace once for the block. In a block arrays have the samples as their first dimension."""
+    lines = []
+    for array in function.workspace:
+        show = Expressions({})
+        extents = ", ".join(show.text(_in_block(extent)) for extent in array.extents)
+        kind = "real" if array.type == "float" else "np.int64"
+        lines.append(f"    {array.name} = np.empty(({extents},), {kind})")
+    return lines
+
+
+def _in_block(expr: ir.Expr) -> ir.Expr:
+    if isinstance(expr, ir.Size):
+        return ir.Size(expr.array, expr.dim + 1)
+    if isinstance(expr, ir.Op):
+        return ir.Op(expr.name, tuple(map(_in_block, expr.args)), expr.type)
+    return expr
+
+
+def _loop(
+    kernel: Kernel,
+    sample: SampleText,
+    role: Roles,
+    terms: int,
+    depth: int,
+    spelled: Callable[[str], str | None],
+    masked: bool = False,
+) -> list[str]:
+    """Return the loop over the samples of a block."""
+    function = kernel.function
+
+    def passed(name: str) -> str:
+        if (given := spelled(name)) is not None:
+            return given
+        if name == "weight" and name in role.shared and terms > 1:
+            return "one_weight"
+        return f"{name}[i]" if name in role.sampled or name in role.outputs else name
+
+    results = [("numerator" if terms == 1 else f"numerator{t}") for t in range(function.numerators)]
+    results += [f"{output}[i]" for output in function.scalar_outputs]
+    target = f"{', '.join(results)} = " if results else ""
+    pad = " " * depth
+    inner = pad + "    " * (2 if masked else 1)
+    lines = [f"{pad}for i in range(last - first):"]
+    if masked:
+        lines.append(f"{pad}    if mask[i]:")
+    lines += signature(f"{target}{sample.name}(", tuple(map(passed, sample.arguments)), ")", inner)
+    if kernel.kind not in WITHOUT_SUMS:
+        for t in range(terms):
+            state = f"{_total(t, terms)}, {_lost(t, terms)}"
+            lines.append(f"{inner}{state} = _two_sum({state}, {results[t]})")
+    if masked and role.outputs:
+        lines.append(f"{pad}    else:")
+        lines += [f"{inner}{_cleared(function, output)} = real(0)" for output in role.outputs]
+    return lines
+
+
+def _cleared(function: ir.Function, output: str) -> str:
+    return f"{output}[i]" if output in function.scalar_outputs else f"{output}[i][:]"

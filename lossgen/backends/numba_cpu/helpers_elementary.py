@@ -1,0 +1,66 @@
+"""Helpers that choose, guard or scale. NaN in, NaN out; a tie gives what the comment says."""
+
+ELEMENTARY: dict[str, str] = {
+    "maximum": '''\
+@njit
+def _maximum(a, b):
+    """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
+    return a if a > b or a != a else b
+''',
+    "minimum": '''\
+@njit
+def _minimum(a, b):
+    """Smaller of two numbers; NaN if either is."""
+    return a if a < b or a != a else b
+''',
+    "sign": '''\
+@njit
+def _sign(a):
+    """-1, 0 or 1; the tie gives 0."""
+    real = type(a)
+    if a > 0:
+        return real(1)
+    return real(-1) if a < 0 else a
+''',
+    "finite_or_zero": '''\
+@njit
+def _finite_or_zero(a):
+    """The number itself, but 0 for an infinity."""
+    return type(a)(0) if abs(a) == math.inf else a
+''',
+    "gated": '''\
+@njit
+def _gated(a, b):
+    """a * b, but 0 where a is 0 and b infinite."""
+    return type(a)(0) if a == 0 and b == b else a * b
+''',
+    "alive": '''\
+@njit
+def _alive(a):
+    """1, but 0 for minus infinity."""
+    real = type(a)
+    if a > -math.inf:
+        return real(1)
+    return real(0) if a == -math.inf else a
+''',
+    "sqdiv": '''\
+@njit
+def _sqdiv(a, b):
+    """a**2 / b; the square alone could overflow or vanish."""
+    return a * (a / b)
+''',
+    "hypot": '''\
+@njit
+def _hypot(a, b):
+    """sqrt(a**2 + b**2); powers of two keep the squares in range."""
+    larger = np.float64(max(abs(a), abs(b)))
+    smaller = np.float64(min(abs(a), abs(b)))
+    if larger > 1e150:
+        root = math.sqrt((larger * 2.0**-600) ** 2 + (smaller * 2.0**-600) ** 2) * 2.0**600
+    elif larger < 1e-140:
+        root = math.sqrt((larger * 2.0**600) ** 2 + (smaller * 2.0**600) ** 2) * 2.0**-600
+    else:
+        root = math.sqrt(larger * larger + smaller * smaller)
+    return type(a)(root if a == a and b == b else math.nan)
+''',
+}

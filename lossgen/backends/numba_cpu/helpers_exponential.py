@@ -1,0 +1,122 @@
+"""Helpers around exp and log: each says which naive form it replaces and where that one fails."""
+
+EXPONENTIAL: dict[str, str] = {
+    "sigmoid": '''\
+@njit
+def _sigmoid(u):
+    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their digits."""
+    real = type(u)
+    if u < 0:
+        tail = math.exp(u)
+        return tail / (real(1) + tail)
+    return real(1) / (real(1) + math.exp(-u))
+''',
+    "softplus": '''\
+@njit
+def _softplus(u):
+    """log(1 + exp(u)); exp sees nothing positive, so it cannot overflow."""
+    tail = math.log1p(math.exp(-abs(u)))
+    return u + tail if u > 0 else tail
+''',
+    "log1mexp": '''\
+@njit
+def _log1mexp(a):
+    """log(1 - exp(a)) for a <= 0; below -log(2) exp is small, above it 1 - exp cancels."""
+    if a > -0.6931471805599453:
+        return math.log(-math.expm1(a))
+    return math.log1p(-math.exp(a))
+''',
+    "logaddexp": '''\
+@njit
+def _logaddexp(a, b):
+    """log(exp(a) + exp(b)) from the larger one; equal infinities would give inf - inf."""
+    real = type(a)
+    if a == b:
+        return a + real(0.6931471805599453)
+    larger = a if a > b else b
+    return larger + math.log1p(math.exp(-abs(a - b)))
+''',
+    "firstshare": '''\
+@njit
+def _firstshare(a, b):
+    """exp(a) / (exp(a) + exp(b)); 0 where exp(a) is 0, also if both are."""
+    real = type(a)
+    if a == -math.inf and b == b:
+        return real(0)
+    if a < b:
+        tail = math.exp(a - b)
+        return tail / (real(1) + tail)
+    return real(1) / (real(1) + math.exp(b - a))
+''',
+    "logcosh": '''\
+@njit
+def _logcosh(u):
+    """log(cosh(u)); near 0 cosh - 1 comes from sinh, far out cosh would overflow."""
+    real = type(u)
+    size = abs(u)
+    if size < 2:
+        half = math.sinh(real(0.5) * u)
+        return math.log1p(real(2) * half * half)
+    return size + (math.log1p(math.exp(real(-2) * size)) - real(0.6931471805599453))
+''',
+    "sech2": '''\
+@njit
+def _sech2(u):
+    """1 / cosh(u)**2; 1 - tanh(u)**2 would cancel, cosh would overflow."""
+    real = type(u)
+    tail = math.exp(-abs(u))
+    share = tail / (real(1) + tail * tail)
+    return real(4) * share * share
+''',
+    "xlogy": '''\
+@njit
+def _xlogy(a, b):
+    """a * log(b), and 0 where a is 0 (0 * log(0) would be NaN)."""
+    return type(a)(0) if a == 0 and b == b else a * math.log(b)
+''',
+    "xlog1py": '''\
+@njit
+def _xlog1py(a, b):
+    """a * log(1 + b), and 0 where a is 0."""
+    return type(a)(0) if a == 0 and b == b else a * math.log1p(b)
+''',
+    "xmlog1p": '''\
+@njit
+def _xmlog1p(a):
+    """a - log(1 + a); near 0 the difference cancels and the series of atanh takes over."""
+    real = type(a)
+    if a == math.inf:
+        return a
+    if -0.4 < a < 0.6:
+        # log1p(a) = 2*atanh(s); a - 2*s = a*s exactly.
+        s = a / (real(2) + a)
+        square = s * s
+        tail = real(0)
+        for k in range(13):
+            tail = tail * square + real(1) / real(27 - 2 * k)
+        return s * (a - real(2) * square * tail)
+    return a - math.log1p(a)
+''',
+    "expm1mx": '''\
+@njit
+def _expm1mx(a):
+    """exp(a) - 1 - a; near 0 the differences cancel and the Taylor series takes over."""
+    real = type(a)
+    if abs(a) < 1:
+        tail = real(0)
+        for k in range(20, 2, -1):
+            tail = (tail + real(1)) * a / real(k)
+        return real(0.5) * a * a * (real(1) + tail)
+    grown = math.expm1(a)
+    return grown - a if grown < math.inf else grown
+''',
+    "log1psq": '''\
+@njit
+def _log1psq(a):
+    """log(1 + a**2); far out the square would overflow and the 1 is lost anyway."""
+    real = type(a)
+    if abs(a) > 134217728.0:
+        return real(2) * math.log(abs(a))
+    return math.log1p(a * a)
+''',
+}

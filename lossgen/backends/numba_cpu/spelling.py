@@ -1,0 +1,64 @@
+"""How each function of the vocabulary is written for Numba: in place, or as a helper that goes into the generated module.
+
+Helpers are text, because Numba's disk cache does not see changes in other files: every generated module carries those that it uses.
+``real`` is the type of the arguments, so one text serves float32 and float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lossgen.backends.numba_cpu.helpers_elementary import ELEMENTARY
+from lossgen.backends.numba_cpu.helpers_exponential import EXPONENTIAL
+from lossgen.backends.numba_cpu.helpers_sums import SUMS
+from lossgen.errors import LossError
+
+HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **SUMS}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A format string for a call in place, and the helpers it needs."""
+
+    text: str
+    helpers: tuple[str, ...] = ()
+
+
+def _in_math(*names: str) -> dict[str, Spelling]:
+    return {name: Spelling(f"math.{name}({{0}})") for name in names}
+
+
+def _by_helper(*names: str) -> dict[str, Spelling]:
+    return {name: Spelling(f"_{name}({{0}})", (name,)) for name in names}
+
+
+def _by_helper2(*names: str) -> dict[str, Spelling]:
+    return {name: Spelling(f"_{name}({{0}}, {{1}})", (name,)) for name in names}
+
+
+SPELLINGS: dict[str, Spelling] = {
+    **_in_math("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
+    **_in_math("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma"),
+    "loggamma": Spelling("math.lgamma({0})"),
+    "atan2": Spelling("math.atan2({0}, {1})"),
+    "abs": Spelling("abs({0})"),
+    "pow": Spelling("{0} ** {1}"),
+    "mod": Spelling("{0} % {1}"),
+    "floor": Spelling("np.floor({0})"),
+    "ceil": Spelling("np.ceil({0})"),
+    "omexp": Spelling("-math.expm1({0})"),
+    "max": Spelling("_maximum({0}, {1})", ("maximum",)),
+    "min": Spelling("_minimum({0}, {1})", ("minimum",)),
+    "sqdiv": Spelling("_sqdiv({0}, {1})", ("sqdiv",)),
+    "firstshare": Spelling("_firstshare({0}, {1})", ("firstshare",)),
+    **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logcosh", "sech2"),
+    **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero"),
+    **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated"),
+}
+
+
+def spelling(name: str) -> Spelling:
+    """Return how a function is written; a missing row stops the build."""
+    if name not in SPELLINGS:
+        raise LossError(f"the numba_cpu backend has no spelling of {name!r}: add a row to lossgen/backends/numba_cpu/spelling.py")
+    return SPELLINGS[name]

@@ -1,0 +1,160 @@
+"""Statements of the loop IR as lines of Python, with a comment where a step is there for accuracy."""
+
+from __future__ import annotations
+
+from lossgen.backends.numba_cpu.expressions import Expressions
+from lossgen.lower import ir
+
+_INDENT = "    "
+_SMALLEST_INT = "-(2**63) + 1"
+_LARGEST_INT = "2**63 - 1"
+
+
+class Statements:
+    """Prints the body of one function."""
+
+    def __init__(self, function: ir.Function) -> None:
+        self.function = function
+        kinds = {s.name: f"{s.op} {s.type}" for s in ir.statements(function.body) if isinstance(s, ir.Accumulator)}
+        self.expressions = Expressions(kinds)
+
+    def lines(self) -> list[str]:
+        """Return the lines of the body, one level deep, the return included."""
+        lines = self.block(self.function.body, _INDENT)
+        if self.function.returns:
+            lines += self._return(list(self.function.returns))
+        return lines or [f"{_INDENT}return"]
+
+    def block(self, body: tuple[ir.Stmt, ...], indent: str) -> list[str]:
+        """Return the lines of a statement list."""
+        lines: list[str] = []
+        for statement in body:
+            lines += self.statement(statement, indent)
+        return lines
+
+    def statement(self, statement: ir.Stmt, indent: str) -> list[str]:
+        """Return the lines of one statement."""
+        show = self.expressions
+        match statement:
+            case ir.Let(name=name, expr=expr):
+                return [*_remark(expr, indent), *show.broken(expr, f"{name} = ", indent)]
+            case ir.Loop(index=index, extent=extent, body=body, reverse=reverse):
+                size = show.text(extent)
+                steps = f"range({size} - 1, -1, -1)" if reverse else f"range({size})"
+                return [f"{indent}for {index} in {steps}:", *self.block(body, indent + _INDENT)]
+            case ir.Accumulator():
+                return [indent + self._opened(statement)]
+            case ir.Update():
+                return self._updated(statement, indent)
+            case ir.Store(array=array, positions=positions, expr=expr, add=add):
+                place = ", ".join(map(show.text, positions))
+                return show.broken(expr, f"{array}[{place}] {'+=' if add else '='} ", indent)
+            case ir.Fill(array=array):
+                return [f"{indent}{array}[:] = {self._zero(array)}"]
+            case ir.If(condition=condition, body=body):
+                return [*self._header("if", condition, indent), *self.block(body, indent + _INDENT)]
+            case ir.Choose():
+                return self._chosen(statement, indent)
+            case ir.Skip():
+                return self._skipped(statement, indent)
+            case ir.Sort(order=order, key=key, count=count, descending=descending):
+                sign = "-" if descending else ""
+                size = show.text(count)
+                return [f'{indent}{order}[:{size}] = np.argsort({sign}{key}[:{size}], kind="mergesort")']
+
+    def _header(self, word: str, condition: ir.Expr, indent: str) -> list[str]:
+        lines = self.expressions.broken(condition, f"{word} ", indent)
+        lines[-1] += ":"
+        return lines
+
+    def _opened(self, statement: ir.Accumulator) -> str:
+        name, op, kind = statement.name, statement.op, statement.type
+        if op == "sum":
+            return f"{name}, {name}_lost = 0.0, 0.0" if kind == "float" else f"{name} = 0"
+        if op == "norm":
+            return f"{name}_big, {name}, {name}_lost, {name}_small = 0.0, 0.0, 0.0, 0.0"
+        low = op in ("max", "argmax")
+        if kind == "int":
+            start = _SMALLEST_INT if low else _LARGEST_INT
+        else:
+            self.expressions.uses_real = True
+            start = f"real({'-' if low else ''}math.inf)"
+        return f"{name}, {name}_at = {start}, 0" if op.startswith("arg") else f"{name} = {start}"
+
+    def _updated(self, statement: ir.Update, indent: str) -> list[str]:
+        show, name = self.expressions, statement.name
+        kind = show.kinds[name]
+        if kind == "sum int":
+            return show.broken(statement.expr, f"{name} += ", indent)
+        calls = {
+            "sum float": ("two_sum", f"{name}, {name}_lost", ""),
+            "norm float": ("norm_add", f"{name}_big, {name}, {name}_lost, {name}_small", ""),
+        }
+        if statement.op in ("max", "min"):
+            helper, state, extra = {"max": "maximum", "min": "minimum"}[statement.op], name, ""
+        elif statement.position is not None:
+            helper = {"argmax": "larger", "argmin": "smaller"}[statement.op]
+            state, extra = f"{name}, {name}_at", f", {show.text(statement.position)}"
+        else:
+            helper, state, extra = calls[kind]
+        show.helpers.add(helper)
+        text = show.text(statement.expr)
+        line = f"{indent}{state} = _{helper}({state}, {text}{extra})"
+        if len(line) <= 100:
+            return [line]
+        return [*show.broken(statement.expr, "term = ", indent), f"{indent}{state} = _{helper}({state}, term{extra})"]
+
+    def _chosen(self, statement: ir.Choose, indent: str) -> list[str]:
+        show, inner = self.expressions, indent + _INDENT
+        lines = self._header("if", statement.condition, indent)
+        lines += self.block(statement.then, inner) + show.broken(statement.then_value, f"{statement.name} = ", inner)
+        lines += [f"{indent}else:"]
+        lines += self.block(statement.otherwise, inner)
+        return lines + show.broken(statement.otherwise_value, f"{statement.name} = ", inner)
+
+    def _skipped(self, statement: ir.Skip, indent: str) -> list[str]:
+        inner = indent + _INDENT
+        lines = [
+            f"{indent}# Left out: nothing else of this sample is read.",
+            *self._header("if", _negated(statement.condition), indent),
+            *(f"{inner}{array}[:] = {self._zero(array)}" for array in statement.outputs),
+        ]
+        zeros = ", ".join("real(0)" for _ in self.function.returns)
+        self.expressions.uses_real = self.expressions.uses_real or bool(zeros)
+        return [*lines, f"{inner}return {zeros}".rstrip()]
+
+    def _zero(self, array: str) -> str:
+        kinds = {a.name: a.type for a in (*self.function.arguments, *self.function.workspace)}
+        if kinds[array] == "int":
+            return "0"
+        self.expressions.uses_real = True
+        return "real(0)"
+
+    def _return(self, values: list[ir.Expr]) -> list[str]:
+        texts = [self.expressions.text(value) for value in values]
+        line = f"{_INDENT}return {', '.join(texts)}"
+        if len(line) <= 100:
+            return [line]
+        names = ["numerator" if self.function.numerators == 1 else f"numerator{k}" for k in range(self.function.numerators)]
+        names += [f"result_{output}" for output in self.function.scalar_outputs]
+        lines: list[str] = []
+        for name, value in zip(names, values, strict=True):
+            lines += self.expressions.broken(value, f"{name} = ", _INDENT)
+        return [*lines, f"{_INDENT}return {', '.join(names)}"]
+
+
+def _negated(condition: ir.Expr) -> ir.Expr:
+    opposite = {"eq": "ne", "ne": "eq"}
+    if isinstance(condition, ir.Op) and condition.name in opposite:
+        return ir.Op(opposite[condition.name], condition.args, "bool")
+    return ir.Op("not", (condition,), "bool")
+
+
+def _remark(expr: ir.Expr, indent: str) -> list[str]:
+    """Return the reason for a step that the formula does not have."""
+    if isinstance(expr, ir.Op) and expr.name == "finite_or_zero":
+        return [
+            f"{indent}# exp sees differences from the largest term, which stays out of the sum: it cannot overflow,",
+            f"{indent}# and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.",
+        ]
+    return []
