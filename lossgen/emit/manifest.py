@@ -72,6 +72,7 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
     text : str
         Text of that module, for the fingerprint.
     """
+    spanned = {axis for parameter in loss.parameters for axis in parameter.axes}
     return {
         "family": loss.family,
         "summary": loss.summary,

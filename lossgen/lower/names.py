@@ -12,7 +12,7 @@ from lossgen.algebra.nodes import Detach, Reduction, Where
 from lossgen.algebra.tensors import Element
 from lossgen.algebra.vocabulary import logshare
 
-_LONGEST = 32
+_LONGEST = 28
 
 # Words of Python and of the generated modules, which no temporary may shadow.
 RESERVED = frozenset(

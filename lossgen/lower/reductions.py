@@ -32,7 +32,7 @@ def reduce(low: Lowering, expr: Reduction) -> ir.Expr:
         return _lse(low, expr)
     with low.scopes.within(low.home(expr)):
         kind = type_of(expr)
-        name = low.names.of(("accumulator", expr), f"{describe(expr)}_state")
+        name = low.names.of(("accumulator", expr), f"{describe(expr)}_acc")
         index, body = _opened(low, expr)
         low.scopes.top.add(ir.Accumulator(name, expr.op, type_of(expr.body)))
         with _loop(low, index) as inner:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lossgen.backends.base import Kernel
-from lossgen.backends.numba_cpu.expressions import Expressions
+from lossgen.backends.numba_cpu.expressions import WIDTH, Expressions
 from lossgen.backends.numba_cpu.sample import SampleText, signature
 from lossgen.lower import ir
 
@@ -82,8 +82,8 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
         lines += [f"    {_total(t, terms)}, {_lost(t, terms)} = 0.0, 0.0" for t in range(terms)]
     spread = [n for n in role.spread if n in sample.arguments]
     if role.masked or spread:
-        singles = " and ".join(f"{n}.shape[0] == 1" for n in role.spread + (("mask",) if role.masked else ()))
-        lines += signature("    if ", (singles + (" and mask[0]" if role.masked else ""),), ":")
+        singles = [f"{n}.shape[0] == 1" for n in (*role.spread, *(["mask"] if role.masked else []))]
+        lines += _condition(singles + (["mask[0]"] if role.masked else []))
         lines += ["        # The same parameters for all samples."]
         lines += [f"        one_{n} = {n}[0]" for n in spread]
         lines += _loop(kernel, sample, role, terms, 8, lambda n: f"one_{n}" if n in spread else None)
@@ -116,6 +116,13 @@ def kernel_arguments(kernel: Kernel, role: Roles) -> tuple[str, ...]:
     """Return the arguments of a kernel in the order of the calling convention."""
     partials = () if kernel.kind in WITHOUT_SUMS else ("partials",)
     return (*role.names, "mask", "scales", *role.outputs, *partials, "block")
+
+
+def _condition(parts: list[str]) -> list[str]:
+    line = f"    if {' and '.join(parts)}:"
+    if len(line) <= WIDTH:
+        return [line]
+    return ["    if (", f"        {parts[0]}", *(f"        and {part}" for part in parts[1:]), "    ):"]
 
 
 def _total(term: int, terms: int) -> str:

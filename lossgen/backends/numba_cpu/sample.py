@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lossgen.backends.base import Kernel
+from lossgen.backends.numba_cpu.expressions import WIDTH
 from lossgen.backends.numba_cpu.statements import Statements
 from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
-_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ def print_sample(kernel: Kernel, name: str, remark: str) -> SampleText:
 def signature(head: str, names: tuple[str, ...], tail: str, indent: str = "") -> list[str]:
     """Return ``head + names + tail``, broken after commas where it is long."""
     line = f"{indent}{head}{', '.join(names)}{tail}"
-    if len(line) <= _WIDTH:
+    if len(line) <= WIDTH:
         return [line]
     lines, current = [f"{indent}{head}"], ""
     for name in names:
-        if len(indent) + len(current) + len(name) + 6 > _WIDTH:
+        if len(indent) + len(current) + len(name) + 6 > WIDTH:
             lines.append(f"{indent}    {current.rstrip()}")
             current = ""
         current += f"{name}, "
-    return [*lines, f"{indent}    {current.rstrip()}", f"{indent}{tail}"]
+    return [*lines, f"{indent}    {current.rstrip().rstrip(',')}", f"{indent}{tail}"]
 
 
 def _used(function: ir.Function) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossgen.backends.numba_cpu.expressions import Expressions
+from lossgen.backends.numba_cpu.expressions import WIDTH, Expressions
 from lossgen.lower import ir
 
 _INDENT = "    "
@@ -100,9 +100,13 @@ class Statements:
         show.helpers.add(helper)
         text = show.text(statement.expr)
         line = f"{indent}{state} = _{helper}({state}, {text}{extra})"
-        if len(line) <= 100:
+        if len(line) <= WIDTH:
             return [line]
-        return [*show.broken(statement.expr, "term = ", indent), f"{indent}{state} = _{helper}({state}, term{extra})"]
+        lines = show.broken(statement.expr, "term = ", indent)
+        line = f"{indent}{state} = _{helper}({state}, term{extra})"
+        if len(line) <= WIDTH:
+            return [*lines, line]
+        return [*lines, f"{indent}{state} = _{helper}(", f"{indent}    {state}, term{extra}", f"{indent})"]
 
     def _chosen(self, statement: ir.Choose, indent: str) -> list[str]:
         show, inner = self.expressions, indent + _INDENT
@@ -133,7 +137,7 @@ class Statements:
     def _return(self, values: list[ir.Expr]) -> list[str]:
         texts = [self.expressions.text(value) for value in values]
         line = f"{_INDENT}return {', '.join(texts)}"
-        if len(line) <= 100:
+        if len(line) <= WIDTH:
             return [line]
         names = ["numerator" if self.function.numerators == 1 else f"numerator{k}" for k in range(self.function.numerators)]
         names += [f"result_{output}" for output in self.function.scalar_outputs]
