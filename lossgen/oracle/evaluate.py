@@ -170,9 +170,12 @@ class Oracle:
                 return {}
         return {node: float(total.mid()) for node, total in moves.totals.items()}
 
-    def kept(self, case: Case) -> bool:
-        """Whether any item of the sample takes part."""
-        return any(parts is not None for out in self.divisor(case) for parts in out.values())
+    def reads(self, case: Case, place: Place) -> bool:
+        """Whether the value at this sample depends on an entry: branches that are not taken read nothing."""
+        watched = _Watched(_numbers(case, ()), place)
+        with _precision(512), _order(1):
+            self._plain["loss"](watched.inputs, _sizes(self.program, case), None)
+        return watched.read
 
 
 class Run:
@@ -225,6 +228,21 @@ class Run:
             with _order(cap):
                 self._done[key] = code["loss"](_numbers(self.case, curve), self.sizes, moves)
         return self._done[key]
+
+
+class _Watched:
+    """Numbers of a sample that note whether one entry was read."""
+
+    def __init__(self, inputs: dict[str, dict[tuple[int, ...], Any]], place: Place) -> None:
+        watch = self
+
+        class Entries(dict[tuple[int, ...], Any]):
+            def __getitem__(self, position: tuple[int, ...]) -> Any:
+                watch.read = watch.read or position == place[1]
+                return super().__getitem__(position)
+
+        self.read = False
+        self.inputs = {**inputs, place[0]: Entries(inputs[place[0]])}
 
 
 def _compiled(program: Program) -> dict[str, Any]:

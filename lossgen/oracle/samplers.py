@@ -39,25 +39,41 @@ class Batch:
 
 
 def batches(
-    loss: Loss, variant: Variant, oracle: Oracle, sampler: str, count: int, dtype: Any, seed: int
+    loss: Loss,
+    variant: Variant,
+    oracle: Oracle,
+    sampler: str,
+    count: int,
+    dtype: Any,
+    seed: int,
+    size: int | None = None,
 ) -> Iterator[Batch]:
-    """Yield batches with `count` samples in all; equal arguments give equal samples."""
+    """Yield batches with `count` samples in all; equal arguments give equal samples.
+
+    With `size` every axis has that extent, otherwise extents vary.
+    """
     rng = np.random.default_rng([seed, SAMPLERS.index(sampler), np.dtype(dtype).itemsize])
     number = max(1, min(8, count // 4), -(-count // BATCH))
     for k in range(number):
-        size = count // number + (k < count % number)
-        yield _Maker(loss, variant.program, oracle, sampler, np.dtype(dtype), rng).batch(
-            size, plain=k % 2 == 0
-        )
+        part = count // number + (k < count % number)
+        maker = _Maker(loss, variant.program, oracle, sampler, np.dtype(dtype), rng, size)
+        yield maker.batch(part, plain=k % 2 == 0)
 
 
 class _Maker:
     def __init__(
-        self, loss: Loss, program: Program, oracle: Oracle, sampler: str, dtype: np.dtype[Any], rng: Random
+        self,
+        loss: Loss,
+        program: Program,
+        oracle: Oracle,
+        sampler: str,
+        dtype: np.dtype[Any],
+        rng: Random,
+        size: int | None = None,
     ) -> None:
         self.declared: Mapping[str, Parameter] = {p.name: p for p in loss.parameters}
         self.program, self.oracle, self.sampler, self.dtype, self.rng = program, oracle, sampler, dtype, rng
-        self.sizes = self._sizes()
+        self.sizes = self._sizes(size)
 
     def batch(self, count: int, plain: bool) -> Batch:
         params = {
@@ -69,12 +85,12 @@ class _Maker:
 
     # Sizes and parameters
 
-    def _sizes(self) -> dict[str, int]:
+    def _sizes(self, size: int | None) -> dict[str, int]:
         sizes: dict[str, int] = {}
         all_axes = axes_of(self.program)
         for axis in all_axes:
             if axis.extent is None:
-                low, high = self._size_range(axis)
+                low, high = self._size_range(axis) if size is None else (size, size)
                 sizes[axis.name] = int(self.rng.integers(low, high + 1))
         for axis in all_axes:
             if axis.extent is not None:

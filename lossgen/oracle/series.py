@@ -3,8 +3,7 @@
 A number is a `flint.arb_series` whose variable e runs along a curve of inputs; coefficient 0 is the value.
 Along ``x + e u`` coefficient 1 is the derivative by u and twice coefficient 2 the second one. Along ``x + e^2
 u + e^3 v`` coefficient 5 is the mixed second derivative, and nothing else: 5 is no other sum of twos and
-threes. Zero times an
-infinity is zero. Every choice (comparison, sign, sort) is made on coefficient 0.
+threes. Every choice (comparison, sign, sort) is made on coefficient 0. Zero times an infinity is zero.
 """
 
 from __future__ import annotations

@@ -1,0 +1,101 @@
+"""What there is to test, found in the declarations and the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossgen.losses
+from lossgen.oracle.arrange import Arrangement
+from lossgen.oracle.evaluate import Case, Oracle, Request
+from lossgen.oracle.samplers import batches
+from lossgen.paths import specs_folder
+from lossgen.spec.model import Loss, Variant
+from lossgen.spec.registry import load
+
+LOSSES: tuple[Loss, ...] = load(specs_folder())
+VARIANTS = [
+    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
+    for loss in LOSSES
+    for variant in loss.variants
+]
+DEFAULTS = [pytest.param(loss, loss.variants[0], id=loss.name) for loss in LOSSES]
+
+
+@dataclass
+class Subject:
+    """A loss with samples for one call."""
+
+    loss: Loss
+    variant: Variant
+    function: Any
+    oracle: Oracle
+    arrangement: Arrangement
+    cases: list[Case]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keyword arguments of a call on all samples."""
+        return self.arrangement.arrays(self.cases)
+
+    @property
+    def predictions(self) -> list[str]:
+        return [tensor.name for tensor in self.variant.program.predictions]
+
+    @property
+    def has_values(self) -> bool:
+        return "values" in self._kinds
+
+    @property
+    def has_hessian(self) -> bool:
+        return "hessian" in self._kinds
+
+    @property
+    def _kinds(self) -> Any:
+        return next(v.kinds for v in self.function.entry.variants if v.suffix == self.variant.suffix)
+
+    def of(self, cases: Sequence[Case]) -> dict[str, Any]:
+        """Return the keyword arguments of a call on some samples."""
+        return self.arrangement.arrays(cases)
+
+    def gradients(self, given: dict[str, Any], **options: Any) -> list[np.ndarray]:
+        """Return the gradients by each prediction."""
+        return as_list(self.function.grad(**given, **options))
+
+
+def subject(
+    loss: Loss,
+    variant: Variant,
+    dtype: Any = np.float64,
+    count: int = 6,
+    seed: int = 0,
+    size: int | None = None,
+    sampler: str = "practical",
+) -> Subject:
+    """Return a loss with samples that share their parameters; one sample where the axes leave no batch."""
+    oracle, arrangement = Oracle(variant.program), Arrangement(variant)
+    cases: list[Case] = []
+    for batch in batches(loss, variant, oracle, sampler, 4 * count, dtype, seed, size):
+        finite = [c for c in batch.cases if np.isfinite(float(oracle.truth(c, Request("value"))))]
+        cases = finite[: count if arrangement.batched else 1]
+        if len(cases) == (count if arrangement.batched else 1):
+            break
+    return Subject(loss, variant, lossgen.losses.all()[loss.name], oracle, arrangement, cases)
+
+
+def as_list(result: Any) -> list[np.ndarray]:
+    """Return one array per prediction."""
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def per_sample(subject: Subject, values: Any) -> np.ndarray:
+    """Return unreduced values as (samples, items)."""
+    term = subject.variant.program.terms[0]
+    items = [index.axis.name for index in term.items]
+    return subject.arrangement.split_values(values, items, (-1,) if items else ()).reshape(
+        len(subject.cases), -1
+    )

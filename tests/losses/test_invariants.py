@@ -1,0 +1,113 @@
+"""What must hold between the operations of one loss, to the last bit where the design says so."""
+
+import numpy as np
+import pytest
+
+import lossgen
+
+from .discovery import DEFAULTS, LOSSES, VARIANTS, as_list, per_sample, subject
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+def test_fused_is_separate(loss, variant, dtype):
+    it = subject(loss, variant, dtype)
+    for reduction in ("mean", "sum", "none") if it.has_values else ("mean", "sum"):
+        value, gradient = it.function.value_and_grad(**it.given, reduction=reduction)
+        np.testing.assert_array_equal(value, it.function(**it.given, reduction=reduction))
+        for fused, alone in zip(as_list(gradient), it.gradients(it.given, reduction=reduction), strict=True):
+            np.testing.assert_array_equal(fused, alone)
+
+
+@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+def test_the_gradient_of_a_sum_is_the_sum_of_gradients(loss, variant):
+    it = subject(loss, variant)
+    together = it.gradients(it.given, reduction="sum")
+    for name, whole in zip(it.predictions, together, strict=True):
+        shape = it.cases[0].inputs[name].shape
+        rows = it.arrangement.split(name, whole, shape)
+        for case, row in zip(it.cases, rows, strict=True):
+            alone = it.gradients(it.of([case]), reduction="sum")[it.predictions.index(name)]
+            np.testing.assert_array_equal(it.arrangement.split(name, alone, shape)[0], row)
+            assert np.any(row != 0) or np.all(np.isfinite(row))
+    if it.has_values:
+        for summed, single in zip(together, it.gradients(it.given, reduction="none"), strict=True):
+            np.testing.assert_array_equal(summed, single)
+
+
+@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+def test_the_mean_is_the_sum_over_the_divisor(loss, variant):
+    it = subject(loss, variant)
+    total, divisor = 0.0, 0.0
+    for case in it.cases:
+        for term, parts in zip(variant.program.terms, it.oracle.divisor(case), strict=True):
+            if len(variant.program.terms) > 1:
+                pytest.skip("each term of a composition has a divisor of its own; see the identities")
+            kept = [pair for pair in parts.values() if pair is not None]
+            divisor += sum(pair[0] for pair in kept)
+            scale = kept[0][1] if kept else 1.0
+            value = it.function(**it.of([case]), reduction="sum")
+            total += scale * float(value)
+            assert term.coefficient == 1
+    mean = float(it.function(**it.given, reduction="mean"))
+    assert mean == pytest.approx(total / divisor, rel=1e-13, abs=1e-300)
+    if it.has_values:
+        values = per_sample(it, it.function(**it.given, reduction="none"))
+        whole = float(it.function(**it.given, reduction="sum"))
+        assert whole == pytest.approx(values.sum(), rel=1e-13, abs=1e-300)
+
+
+@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+def test_samples_may_come_in_any_order(loss, variant):
+    it = subject(loss, variant)
+    order = np.random.default_rng(0).permutation(len(it.cases))
+    turned = it.of([it.cases[k] for k in order])
+    if it.has_values:
+        before = per_sample(it, it.function(**it.given, reduction="none"))
+        np.testing.assert_array_equal(per_sample(it, it.function(**turned, reduction="none")), before[order])
+    for name, first, second in zip(
+        it.predictions,
+        it.gradients(it.given, reduction="sum"),
+        it.gradients(turned, reduction="sum"),
+        strict=True,
+    ):
+        shape = it.cases[0].inputs[name].shape
+        np.testing.assert_array_equal(
+            it.arrangement.split(name, second, shape), it.arrangement.split(name, first, shape)[order]
+        )
+
+
+def _large(loss, variant):
+    it = subject(loss, variant)
+    repeats = -(-(2**16) // max(1, sum(a.size for a in it.given.values() if isinstance(a, np.ndarray))))
+    return it, it.of(it.cases * repeats)
+
+
+ONE_OF_EACH = [
+    next(loss for loss in LOSSES if loss.structure == s) for s in sorted({x.structure for x in LOSSES})
+]
+
+
+def _same_bits(loss, variant):
+    it, given = _large(loss, variant)
+    if not it.arrangement.batched:
+        pytest.skip("one call holds one sample, which is never split over threads")
+    results = []
+    for count in (1, 2, 3, 4):
+        with lossgen.threads(count):
+            value, gradient = it.function.value_and_grad(**given, reduction="mean")
+            results.append([np.asarray(value), *as_list(gradient)])
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("loss", ONE_OF_EACH, ids=lambda loss: loss.name)
+def test_threads_change_no_bit(loss):
+    _same_bits(loss, loss.variants[0])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("loss", "variant"), DEFAULTS)
+def test_threads_change_no_bit_of_any_loss(loss, variant):
+    _same_bits(loss, variant)

@@ -1,0 +1,199 @@
+"""Where a peer in torch is declared, float64 values and gradients agree with it."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+from lossgen.oracle.evaluate import Case
+
+from .discovery import LOSSES, as_list, per_sample, subject
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lossgen[torch]'")
+functional = torch.nn.functional
+
+# torch's name of our argument, where it differs.
+NAMES = {"class_weight": "weight"}
+# Coarse values, so that ties, hinges and ends of branches are hit exactly.
+GRID = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+# Differences that are meant (reasons in the declarations); everything else must agree.
+EXCEPTIONS = {
+    ("gradient", "ctc_loss", ""): "the exact derivative; convention='torch' adds exp(x), as torch does",
+    ("gradient", "ctc_loss", "zero_infinity"): "the exact derivative, as above",
+}
+
+
+def signature(peer):
+    return inspect.signature(getattr(functional, peer)).parameters
+
+
+def comparable(loss, variant):
+    """Whether torch has the static choices of a variant."""
+    known = signature(dict(loss.peers)["torch"])
+    defaults = dict(loss.variants[0].static)
+    for name, value in variant.static:
+        if name not in known and value != defaults[name] and value != "torch":
+            return False
+    return True
+
+
+PEERED = [
+    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
+    for loss in LOSSES
+    if "torch" in dict(loss.peers)
+    for variant in loss.variants
+    if comparable(loss, variant)
+]
+
+
+def call_torch(it, cases, reduction, gradients=True):
+    """Return torch's value and its gradients of the sum."""
+    peer, given, known = dict(it.loss.peers)["torch"], it.of(cases), signature(dict(it.loss.peers)["torch"])
+    tensors = [t for t in it.variant.program.inputs if t.name in it.arrangement.placements]
+    arrays = [torch.tensor(given[t.name], requires_grad=t.role == "pred") for t in tensors]
+    options = {}
+    for name, value in given.items():
+        theirs = NAMES.get(name, name)
+        if name in it.arrangement.placements or theirs not in known:
+            continue
+        as_tensor = theirs in ("weight", "pos_weight")
+        options[theirs] = (
+            torch.as_tensor(value, dtype=torch.float64)
+            if as_tensor
+            else float(value)
+            if value == "inf"
+            else value
+        )
+    value = getattr(functional, peer)(*arrays, **options, reduction=reduction)
+    if not gradients:
+        return value.detach().numpy(), []
+    value.sum().backward()
+    return value.detach().numpy(), [
+        a.grad.numpy() for t, a in zip(tensors, arrays, strict=True) if t.role == "pred"
+    ]
+
+
+def unknown_parameters(it):
+    """Parameters that torch does not have must have the value at which they do nothing: their default."""
+    known = signature(dict(it.loss.peers)["torch"])
+    declared = {p.name: p.default for p in it.loss.parameters}
+    return {
+        t.name: declared[t.name]
+        for t in it.variant.program.inputs
+        if t.role in ("param", "per_class") and NAMES.get(t.name, t.name) not in known
+    }
+
+
+def with_defaults(it, cases):
+    fixed = unknown_parameters(it)
+    return [
+        Case({n: np.full_like(a, fixed[n]) if n in fixed else a for n, a in case.inputs.items()})
+        for case in cases
+    ]
+
+
+def assert_close(ours, theirs):
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    finite = np.isfinite(theirs)
+    scale = max(1.0, float(np.max(np.abs(theirs[finite]), initial=0.0)))
+    np.testing.assert_allclose(ours[finite], theirs[finite], rtol=0, atol=1e-12 * scale)
+    infinite = np.isinf(theirs)
+    np.testing.assert_array_equal(ours[infinite], theirs[infinite])
+
+
+def agree(it, cases):
+    given = it.of(cases)
+    for reduction in ("none", "mean", "sum"):
+        theirs, gradients = call_torch(it, cases, reduction)
+        ours = it.function(**given, reduction=reduction)
+        if reduction == "none":
+            assert_close(per_sample(it, ours).ravel(), theirs.ravel())
+        else:
+            assert_close(ours, theirs)
+        if ("gradient", dict(it.loss.peers)["torch"], it.variant.suffix) in EXCEPTIONS:
+            continue
+        for mine, other in zip(
+            as_list(it.function.grad(**given, reduction=reduction)), gradients, strict=True
+        ):
+            assert_close(mine, other)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("loss", "variant"), PEERED)
+def test_ordinary_inputs(loss, variant, seed):
+    it = subject(loss, variant, count=8, seed=seed)
+    agree(it, with_defaults(it, it.cases))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("loss", "variant"), PEERED)
+def test_ties_and_ends_of_branches(loss, variant, seed):
+    it, rng = subject(loss, variant, count=8, seed=seed), np.random.default_rng(seed)
+    cases = []
+    for case in with_defaults(it, it.cases):
+        inputs = dict(case.inputs)
+        for tensor in variant.program.inputs:
+            if tensor.role in ("pred", "target") and tensor.dtype == "float" and tensor.domain == "real":
+                inputs[tensor.name] = rng.choice(GRID, inputs[tensor.name].shape)
+        cases.append(Case(inputs))
+    agree(it, cases)
+
+
+@pytest.mark.parametrize(("loss", "variant"), PEERED)
+def test_large_inputs(loss, variant):
+    it = subject(loss, variant, count=4)
+    cases = []
+    for case in with_defaults(it, it.cases):
+        inputs = dict(case.inputs)
+        for tensor in variant.program.predictions:
+            if tensor.domain == "real":
+                inputs[tensor.name] = np.sign(inputs[tensor.name]) * 1000.0
+        cases.append(Case(inputs))
+    agree(it, cases)
+
+
+@pytest.mark.parametrize(("loss", "variant"), PEERED)
+def test_weighted_means(loss, variant):
+    # Some of torch's functions take an elementwise weight; what their mean divides by differs from loss to loss.
+    peer = dict(loss.peers)["torch"]
+    if "weight" not in signature(peer) or any(t.role == "per_class" for t in variant.program.inputs):
+        pytest.skip("torch has no sample weight here")
+    it = subject(loss, variant, count=4)
+    cases, weight = with_defaults(it, it.cases), np.array([1.0, 0.0, 3.0, 0.25])
+    given = it.of(cases)
+    names = [n for n in given if n in it.arrangement.placements]
+    arrays = [torch.tensor(given[name], requires_grad=True) for name in names]
+    for reduction in ("none", "mean", "sum"):
+        options = {k: v for k, v in given.items() if k in signature(peer)}
+        options = {k: torch.tensor(v) if k == "pos_weight" else v for k, v in options.items()}
+        theirs = getattr(functional, peer)(
+            *arrays, **options, weight=torch.tensor(weight), reduction=reduction
+        )
+        assert_close(it.function(**given, weight=weight, reduction=reduction), theirs.detach().numpy())
+        (gradient, *_) = torch.autograd.grad(theirs.sum(), arrays[:1])
+        assert_close(
+            as_list(it.function.grad(**given, weight=weight, reduction=reduction))[0], gradient.numpy()
+        )
+
+
+@pytest.mark.parametrize(("loss", "variant"), PEERED)
+def test_nothing(loss, variant):
+    it = subject(loss, variant, count=2)
+    if any(t.axes for t in variant.program.inputs if t.name in it.arrangement.placements):
+        pytest.skip("torch refuses some empty batches of rows; tests of edges cover ours")
+    given = {n: v[:0] if n in it.arrangement.placements else v for n, v in it.given.items()}
+    value = getattr(functional, dict(loss.peers)["torch"])(
+        *(torch.tensor(given[n]) for n in given if n in it.arrangement.placements)
+    )
+    assert math.isnan(value.item())
+    assert math.isnan(it.function(**given))
+
+
+def test_some_loss_has_a_peer():
+    assert PEERED
+    for kind, peer, suffix in EXCEPTIONS:
+        assert kind == "gradient"
+        assert any(
+            dict(p.values[0].peers)["torch"] == peer and p.values[1].suffix == suffix for p in PEERED
+        ), "an exception that nothing needs"

@@ -1,0 +1,65 @@
+"""Declarations that the repository does not ship are built and judged like its own: nothing in lossgen knows a loss."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lossgen.oracle.verify import verify
+from lossgen.pipeline import build
+from lossgen.spec.registry import load
+
+SPECS = Path(__file__).parent / "unseen"
+FILES = sorted(SPECS.glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The unseen losses, built into a folder of their own and imported from there."""
+    folder = tmp_path_factory.mktemp("unseen")
+    build(SPECS, folder / "unseen_losses")
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module("unseen_losses")
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "unseen_losses"]:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_unseen_declaration(file, package):
+    rows = verify([loss.name for loss in load(file)], specs=file, package=package, points=12)
+    assert len(rows) >= 6
+    failures = [f"{r.loss} {r.output} {r.dtype}: {r.worst_point}" for r in rows if r.failed]
+    assert not failures, "\n".join(failures)
+
+
+def test_the_unseen_are_not_shipped(package):
+    shipped = importlib.import_module("lossgen.losses").all()
+    assert not set(package.all()) & set(shipped)
+    structures = {loss.structure for loss in load(SPECS)}
+    assert structures >= {"elementwise", "row", "reduce", "pairwise", "sort", "recurrence"}
+
+
+def test_verify_notices_a_wrong_kernel(package):
+    class Slanted:
+        """The built package with values that are a little wrong."""
+
+        @staticmethod
+        def all():
+            return {name: Wrong(loss) for name, loss in package.all().items()}
+
+    class Wrong:
+        def __init__(self, loss):
+            self.loss, self.entry = loss, loss.entry
+            self.grad, self.grad_and_hess, self.hvp = loss.grad, loss.grad_and_hess, loss.hvp
+
+        def __call__(self, *args, **kwargs):
+            return np.asarray(self.loss(*args, **kwargs)) * (1 + 1e-6)
+
+    rows = verify(specs=FILES[0], package=Slanted, dtypes=[np.float64], points=8, samplers=("practical",))
+    assert all(row.failed > 0 for row in rows if row.output == "value")
+    assert not any(row.failed for row in rows if row.output != "value")
