@@ -82,9 +82,12 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
         "structure": loss.structure,
         "module": module,
         "axes": {
-            axis.name: {"dims": axis.dims, "when": dict(axis.when)}
+            axis.name: {
+                "dims": axis.dims,
+                "when": dict(axis.when),
+                "equals": None if axis.extent is None else str(axis.extent),
+            }
             for axis in loss.axes
-            if axis.extent is None
         },
         "tensors": [_tensor(p) for p in loss.parameters if p.kind in TENSORS],
         "params": [_param(p) for p in loss.parameters if is_param(p)],

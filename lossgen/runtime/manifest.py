@@ -50,11 +50,12 @@ class Static:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of the sample and the array dimensions that it spans."""
+    """An axis of the sample, the array dimensions that it spans, and the axis it must be as long as."""
 
     name: str
     dims: str
     when: Mapping[str, str]
+    equals: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +131,7 @@ def parse_entry(raw: Mapping[str, Any]) -> Entry:
         for item in raw.get("static", ())
     )
     axes = {
-        name: Axis(name, item["dims"].replace(" ", ""), dict(item.get("when") or {}))
+        name: Axis(name, item["dims"].replace(" ", ""), dict(item.get("when") or {}), item.get("equals"))
         for name, item in raw.get("axes", {}).items()
     }
     defaults = {param.name: param.default is not None for param in params if param.optional}

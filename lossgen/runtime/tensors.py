@@ -109,6 +109,7 @@ def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, s
         if tensor is not reference:
             layouts[tensor.name] = _matching_layout(tensor, raw, reference, layouts[reference.name], dims)
         _join_sizes(tensor, layouts[tensor.name], tensors.sizes, raw)
+    _check_equal_axes(entry, tensors.sizes, reference.name, layouts[reference.name].shape)
     for tensor in entry.tensors:
         if tensor.name in raw:
             dtype = tensors.compute if tensor.is_float else INT64
@@ -165,6 +166,15 @@ def _join_sizes(tensor: Tensor, layout: Layout, sizes: dict[str, int], raw: Mapp
             raise LossValueError(
                 f"{tensor.name} has size {size} along the axis {axis}, which has size {sizes[axis]} "
                 f"elsewhere: the shapes are {shapes}"
+            )
+
+
+def _check_equal_axes(entry: Entry, sizes: Mapping[str, int], name: str, shape: tuple[int, ...]) -> None:
+    for axis in entry.axes.values():
+        if axis.equals in sizes and axis.name in sizes and sizes[axis.name] != sizes[axis.equals]:
+            raise LossValueError(
+                f"{name} has shape {shape}: its axes {axis.equals} and {axis.name} must be equally long, "
+                f"but have {sizes[axis.equals]} and {sizes[axis.name]} entries"
             )
 
 
