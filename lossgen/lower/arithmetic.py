@@ -53,7 +53,9 @@ def add(low: Lowering, expr: sp.Add) -> ir.Expr:
 def _term_key(term: sp.Expr) -> tuple[int, int, object]:
     magnitude = -term if _negative(term) else term
     if isinstance(magnitude, Element):
-        rank = {"pred": 0, "target": 1}.get(magnitude.tensor.role, 2 if magnitude.tensor.role == "local" else 4)
+        rank = {"pred": 0, "target": 1}.get(
+            magnitude.tensor.role, 2 if magnitude.tensor.role == "local" else 4
+        )
     else:
         rank = 5 if magnitude.is_number else 3
     return rank, int(_negative(term)), sp.default_sort_key(magnitude)
@@ -161,7 +163,11 @@ def _outer(
     constant_upper = [f for f in upper if outside(f)]
     constant_lower = [f for f in lower if outside(f)]
     varying = [f for f in upper if not outside(f)]
-    if not constant_upper or not varying or len(constant_upper) + len(constant_lower) + (coefficient != 1) < 2:
+    if (
+        not constant_upper
+        or not varying
+        or len(constant_upper) + len(constant_lower) + (coefficient != 1) < 2
+    ):
         return upper, lower, None
     group = sp.Mul(coefficient, *constant_upper, *(1 / f for f in constant_lower))
     return varying, [f for f in lower if not outside(f)], low.float(group)
@@ -216,5 +222,3 @@ def floor_divide(low: Lowering, expr: sp.Expr) -> ir.Expr:
     q = sp.ilcm(1, *denominators)
     numerator = low.value(sp.expand(expr * q))
     return numerator if q == 1 else ir.Op("floordiv", (numerator, ir.Const(Fraction(int(q)), "int")), "int")
-
-

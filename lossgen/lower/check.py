@@ -13,7 +13,9 @@ ARITHMETIC = {"add", "sub", "mul", "neg"}
 INTEGER_ONLY = {"floordiv"}
 COMPARISON = {"lt", "le", "gt", "ge", "eq", "ne"}
 LOGICAL = {"and", "or", "not"}
-ARITY = {"neg": 1, "not": 1, "float": 1, "select": 3, "sub": 2, "div": 2, "floordiv": 2} | dict.fromkeys(COMPARISON, 2)
+ARITY = {"neg": 1, "not": 1, "float": 1, "select": 3, "sub": 2, "div": 2, "floordiv": 2} | dict.fromkeys(
+    COMPARISON, 2
+)
 
 
 class IRError(LossError):
@@ -72,10 +74,14 @@ class _Checker:
         where = f"in {self.function.name}"
         match expr:
             case ir.Const(value=value, type=kind):
-                _require(isinstance(value, bool) == (kind == "bool"), f"constant {value} is no {kind} {where}")
+                _require(
+                    isinstance(value, bool) == (kind == "bool"), f"constant {value} is no {kind} {where}"
+                )
                 _require(kind != "int" or value == int(value), f"integer constant {value} {where}")
             case ir.Var(name=name, type=kind):
-                _require(name in known, f"`{name}` is used before it is defined, or outside its loop, {where}")
+                _require(
+                    name in known, f"`{name}` is used before it is defined, or outside its loop, {where}"
+                )
                 _require(known[name] == kind, f"`{name}` is {known[name]}, used as {kind} {where}")
             case ir.Load(array=array, positions=positions, type=kind):
                 _require(array in self.ranks, f"load of undeclared array `{array}` {where}")
@@ -86,23 +92,37 @@ class _Checker:
             case ir.Finish(accumulator=name):
                 _require(name in accumulators, f"unknown accumulator `{name}` {where}")
             case ir.Op(name=name, args=args):
-                _require(len(args) == ARITY.get(name, len(args)) > 0, f"{name} with {len(args)} arguments {where}")
+                _require(
+                    len(args) == ARITY.get(name, len(args)) > 0, f"{name} with {len(args)} arguments {where}"
+                )
                 types = [self.expr(arg, known, accumulators) for arg in args]
-                _require(SHAPES.get(name, _function)(expr, types), f"{name}({', '.join(types)}) -> {expr.type} {where}")
+                _require(
+                    SHAPES.get(name, _function)(expr, types),
+                    f"{name}({', '.join(types)}) -> {expr.type} {where}",
+                )
         return expr.type
 
     def positions(
         self, array: str, positions: tuple[ir.Expr, ...], known: dict[str, str], accumulators: dict[str, str]
     ) -> None:
-        _require(len(positions) == self.ranks[array], f"`{array}` has {self.ranks[array]} dimensions, got {len(positions)}")
+        _require(
+            len(positions) == self.ranks[array],
+            f"`{array}` has {self.ranks[array]} dimensions, got {len(positions)}",
+        )
         for position in positions:
-            _require(self.expr(position, known, accumulators) == "int", f"position of `{array}` is not an integer")
+            _require(
+                self.expr(position, known, accumulators) == "int", f"position of `{array}` is not an integer"
+            )
 
     def define(self, name: str, kind: str, known: dict[str, str]) -> None:
-        _require(name not in known and name not in self.ranks, f"`{name}` is defined twice in {self.function.name}")
+        _require(
+            name not in known and name not in self.ranks, f"`{name}` is defined twice in {self.function.name}"
+        )
         known[name] = kind
 
-    def body(self, body: tuple[ir.Stmt, ...], known: dict[str, str], accumulators: dict[str, str]) -> dict[str, str]:
+    def body(
+        self, body: tuple[ir.Stmt, ...], known: dict[str, str], accumulators: dict[str, str]
+    ) -> dict[str, str]:
         """Check a statement list; return what is known after it."""
         known, accumulators = dict(known), dict(accumulators)
         for statement in body:
@@ -112,10 +132,15 @@ class _Checker:
     def statement(self, statement: ir.Stmt, known: dict[str, str], accumulators: dict[str, str]) -> None:
         match statement:
             case ir.Let(name=name, type=kind, expr=expr):
-                _require(self.expr(expr, known, accumulators) == kind, f"`{name}` gets a value that is not {kind}")
+                _require(
+                    self.expr(expr, known, accumulators) == kind, f"`{name}` gets a value that is not {kind}"
+                )
                 self.define(name, kind, known)
             case ir.Loop(index=index, extent=extent, body=inner):
-                _require(self.expr(extent, known, accumulators) == "int", f"extent of loop `{index}` is not an integer")
+                _require(
+                    self.expr(extent, known, accumulators) == "int",
+                    f"extent of loop `{index}` is not an integer",
+                )
                 inside = dict(known)
                 self.define(index, "int", inside)
                 self.body(inner, inside, accumulators)
@@ -123,11 +148,16 @@ class _Checker:
                 _require(name not in accumulators, f"accumulator `{name}` is opened twice")
                 accumulators[name] = op
             case ir.Update(name=name, op=op, expr=expr, position=position):
-                _require(accumulators.get(name) == op, f"update of `{name}` by {op}, which is not what was opened")
+                _require(
+                    accumulators.get(name) == op, f"update of `{name}` by {op}, which is not what was opened"
+                )
                 self.expr(expr, known, accumulators)
                 _require((position is not None) == op.startswith("arg"), f"update of `{name}`: position")
                 if position is not None:
-                    _require(self.expr(position, known, accumulators) == "int", f"position of `{name}` is not an integer")
+                    _require(
+                        self.expr(position, known, accumulators) == "int",
+                        f"position of `{name}` is not an integer",
+                    )
             case ir.Store(array=array, positions=positions, expr=expr):
                 _require(array in self.writable, f"store into `{array}`, which is no output and no workspace")
                 self.positions(array, positions, known, accumulators)
@@ -136,19 +166,33 @@ class _Checker:
             case ir.Fill(array=array):
                 _require(array in self.writable, f"fill of `{array}`, which is no output and no workspace")
             case ir.If(condition=condition, body=inner):
-                _require(self.expr(condition, known, accumulators) == "bool", "a condition is not a truth value")
+                _require(
+                    self.expr(condition, known, accumulators) == "bool", "a condition is not a truth value"
+                )
                 self.body(inner, known, accumulators)
             case ir.Choose(name=name, type=kind, condition=condition):
-                _require(self.expr(condition, known, accumulators) == "bool", "a condition is not a truth value")
-                for branch, value in ((statement.then, statement.then_value), (statement.otherwise, statement.otherwise_value)):
+                _require(
+                    self.expr(condition, known, accumulators) == "bool", "a condition is not a truth value"
+                )
+                for branch, value in (
+                    (statement.then, statement.then_value),
+                    (statement.otherwise, statement.otherwise_value),
+                ):
                     inside = self.body(branch, known, accumulators)
-                    _require(self.expr(value, inside, accumulators) == kind, f"a branch of `{name}` is not {kind}")
+                    _require(
+                        self.expr(value, inside, accumulators) == kind, f"a branch of `{name}` is not {kind}"
+                    )
                 self.define(name, kind, known)
             case ir.Skip(condition=condition, outputs=outputs):
-                _require(self.expr(condition, known, accumulators) == "bool", "a condition is not a truth value")
+                _require(
+                    self.expr(condition, known, accumulators) == "bool", "a condition is not a truth value"
+                )
                 _require(set(outputs) <= self.writable, "a skip zeroes what is no output")
             case ir.Sort(order=order, key=key, count=count):
-                _require(self.array_types.get(order) == "int" and order in self.writable, f"`{order}` cannot hold an order")
+                _require(
+                    self.array_types.get(order) == "int" and order in self.writable,
+                    f"`{order}` cannot hold an order",
+                )
                 _require(self.array_types.get(key) == "float", f"`{key}` is no sort key")
                 _require(self.expr(count, known, accumulators) == "int", "a sort's count is not an integer")
 

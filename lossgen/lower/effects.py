@@ -85,7 +85,8 @@ def conflict(first: Effects, second: Effects) -> bool:
 def names_conflict(first: Effects, second: Effects) -> bool:
     """Tell whether one of two statements defines what the other uses or defines."""
     return bool(
-        first.defines & (second.uses | second.defines | second.local) or second.defines & (first.uses | first.local)
+        first.defines & (second.uses | second.defines | second.local)
+        or second.defines & (first.uses | first.local)
     )
 
 

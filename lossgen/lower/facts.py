@@ -10,6 +10,7 @@ import sympy as sp
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.vocabulary import log1p, sigmoid, softplus
 from lossgen.derive.model import Routine
 from lossgen.lower.indices import Indices
 from lossgen.spec.model import Sort
@@ -61,6 +62,11 @@ def depends_on_axis(axis: Axis, bounded: frozenset[Axis]) -> bool:
     return axis in bounded or (axis.extent is not None and bool(axis.extent.free_symbols & bounded))
 
 
+def tail(expr: sp.Expr) -> sp.Expr:
+    """Return exp(-|u|) for softplus(u) and sigmoid(u): where several of them meet, u or -u, it is computed once."""
+    return sp.exp(-sp.Abs(expr.args[0]))
+
+
 class Facts:
     """Counts and sets over all expressions of a routine whose indices have their final names."""
 
@@ -79,6 +85,10 @@ class Facts:
         """Return the parts of an expression, a reduction's body written with its loop variable."""
         if isinstance(expr, Reduction):
             return (self.indices.open(expr)[1],)
+        if isinstance(expr, softplus):
+            return (*expr.args, log1p(tail(expr)))
+        if isinstance(expr, sigmoid):
+            return (*expr.args, tail(expr))
         return tuple(arg for arg in expr.args if not isinstance(arg, Tensor))
 
     def _count(self, expr: sp.Basic) -> None:

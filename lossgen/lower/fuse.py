@@ -24,16 +24,16 @@ def fuse(function: ir.Function) -> ir.Function:
 def _schedule(body: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
     """Reorder: whatever is ready and no loop, in the old order, then the first ready loop with all that can join it."""
     touched = [effects(statement) for statement in body]
-    blockers = [
-        [j for j in range(k) if conflict(touched[j], touched[k])] for k in range(len(body))
-    ]
+    blockers = [[j for j in range(k) if conflict(touched[j], touched[k])] for k in range(len(body))]
     remaining = list(range(len(body)))
     scheduled: list[ir.Stmt] = []
     while remaining:
         waiting = set(remaining)
         ready = [k for k in remaining if waiting.isdisjoint(blockers[k])]
         plain = [k for k in ready if not isinstance(body[k], ir.Loop)]
-        chosen = plain[:1] or _partners(body, touched, [[j for j in b if j in waiting] for b in blockers], remaining, ready[0])
+        chosen = plain[:1] or _partners(
+            body, touched, [[j for j in b if j in waiting] for b in blockers], remaining, ready[0]
+        )
         scheduled.append(_inside(_merged([body[k] for k in chosen])))
         remaining = [k for k in remaining if k not in chosen]
     return tuple(scheduled)
@@ -49,7 +49,11 @@ def _inside(statement: ir.Stmt) -> ir.Stmt:
 
 
 def _partners(
-    body: tuple[ir.Stmt, ...], touched: list[Effects], blockers: list[list[int]], remaining: list[int], first: int
+    body: tuple[ir.Stmt, ...],
+    touched: list[Effects],
+    blockers: list[list[int]],
+    remaining: list[int],
+    first: int,
 ) -> list[int]:
     """Return the loop `first` and all loops that may run in it.
 
@@ -112,4 +116,3 @@ def _merged(group: list[ir.Stmt]) -> ir.Stmt:
                 body.append(rename(statement, loop.index, first.index))
         defined |= {s.name for s in loop.body if isinstance(s, ir.Let | ir.Choose | ir.Accumulator)}
     return replace(first, body=tuple(body))
-

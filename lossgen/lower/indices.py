@@ -75,5 +75,3 @@ def _renamed(assign: Assign, names: Mapping[Index, Index]) -> Assign:
     if not isinstance(target, Element):
         raise TypeError(f"{assign.target} is no element")
     return replace(assign, target=target, expr=expr, guard=guard)
-
-

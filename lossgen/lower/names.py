@@ -16,9 +16,7 @@ _LONGEST = 28
 
 # Words of Python and of the generated modules, which no temporary may shadow.
 RESERVED = frozenset(
-    "and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None "
-    "nonlocal not or pass raise return True try while with yield abs bool float int len max min range real round sum type math np njit "
-    "prange numba check_abi block count first last mask partials scales term k i numerator".split()
+    ["and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except", "False", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "None", "nonlocal", "not", "or", "pass", "raise", "return", "True", "try", "while", "with", "yield", "abs", "bool", "float", "int", "len", "max", "min", "range", "real", "round", "sum", "type", "math", "np", "njit", "prange", "numba", "check_abi", "block", "count", "first", "last", "mask", "partials", "scales", "term", "k", "i", "numerator"]
 )
 
 _WORDS = {"Abs": "abs", "Max": "max", "Min": "min", "Pow": "power", "ceiling": "ceil"}
@@ -89,7 +87,11 @@ def _compound(expr: sp.Basic, depth: int) -> str:
         return _product_name(expr, depth)
     if isinstance(expr, sp.Pow):
         words = {sp.Rational(1, 2): "sqrt", sp.Integer(2): "sq", sp.Integer(-1): "inv"}
-        return _join(words.get(expr.exp, "power"), _describe(expr.base, depth - 1)) if depth > 1 else words.get(expr.exp, "power")
+        return (
+            _join(words.get(expr.exp, "power"), _describe(expr.base, depth - 1))
+            if depth > 1
+            else words.get(expr.exp, "power")
+        )
     word = _WORDS.get(type(expr).__name__, type(expr).__name__)
     if depth <= 1 or not expr.args:
         return word
@@ -102,22 +104,38 @@ def _sum_name(expr: sp.Add, depth: int) -> str:
     loads = all(isinstance(term, Element) for term in (*positive, *negative))
     if len(positive) == len(negative) == 1 and loads:
         roles = {positive[0].tensor.role, negative[0].tensor.role}
-        return "residual" if roles == {"pred", "target"} else _join("difference", *(_describe(t, depth - 1) for t in (*positive, *negative)))
+        return (
+            "residual"
+            if roles == {"pred", "target"}
+            else _join("difference", *(_describe(t, depth - 1) for t in (*positive, *negative)))
+        )
     if depth <= 1:
         return "sum"
     if expr.args[0] == 1 and len(negative) == 1 and len(positive) == 1:
         return _join("one_minus", _describe(negative[0], depth - 1))
     kind = "difference" if negative and positive else "sum"
-    return _join(kind, *sorted(_describe(t, depth - 2) for t in (*positive, *negative) if not t.is_number)[:2])
+    return _join(
+        kind, *sorted(_describe(t, depth - 2) for t in (*positive, *negative) if not t.is_number)[:2]
+    )
 
 
 def _product_name(expr: sp.Mul, depth: int) -> str:
     coefficient, rest = expr.as_coeff_Mul()
     if coefficient == -1:
         return _join("neg", _describe(rest, depth))
-    roles = {f.tensor.role for f in rest.args if isinstance(f, Element)} if isinstance(rest, sp.Mul) else {rest.tensor.role} if isinstance(rest, Element) else set()
+    roles = (
+        {f.tensor.role for f in rest.args if isinstance(f, Element)}
+        if isinstance(rest, sp.Mul)
+        else {rest.tensor.role}
+        if isinstance(rest, Element)
+        else set()
+    )
     if roles & {"scale", "weight"}:
-        others = [f for f in sp.Mul.make_args(rest) if not (isinstance(f, Element) and f.tensor.role in ("scale", "weight"))]
+        others = [
+            f
+            for f in sp.Mul.make_args(rest)
+            if not (isinstance(f, Element) and f.tensor.role in ("scale", "weight"))
+        ]
         word = "scaled" if "scale" in roles else "weighted"
         if not others:
             return "scaled_weight" if roles == {"scale", "weight"} else word
@@ -133,7 +151,11 @@ def _product_name(expr: sp.Mul, depth: int) -> str:
 def _share_of(expr: sp.Basic, depth: int) -> str:
     of = expr.args[0]
     gathered = isinstance(of, Element) and any(not isinstance(p, Index) for p in of.positions)
-    return _join("at", *(_position(p, depth) for p in of.positions if not isinstance(p, Index))) if gathered else ""
+    return (
+        _join("at", *(_position(p, depth) for p in of.positions if not isinstance(p, Index)))
+        if gathered
+        else ""
+    )
 
 
 def _position(position: sp.Expr, depth: int) -> str:
@@ -148,7 +170,13 @@ def describe_short(expr: sp.Expr) -> str:
         return str(expr) if expr >= 0 else f"minus{-expr}"
     coefficient, rest = expr.as_coeff_Add()
     if isinstance(rest, sp.Symbol) and coefficient.is_Integer:
-        word = "last" if isinstance(rest, Axis) and coefficient == -1 else "before" if coefficient < 0 else "after"
+        word = (
+            "last"
+            if isinstance(rest, Axis) and coefficient == -1
+            else "before"
+            if coefficient < 0
+            else "after"
+        )
         return word if abs(coefficient) == 1 else f"{word}{abs(coefficient)}"
     return "there"
 

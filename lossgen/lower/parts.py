@@ -8,25 +8,25 @@ from __future__ import annotations
 import sympy as sp
 
 
-class shifted(sp.Function):  # type: ignore[misc]  # noqa: N801 - a function in formulas
+class shifted(sp.Function):  # type: ignore[misc]
     """``shifted(a, L)`` = a - m, one rounding; an atom, because SymPy would merge the difference with the terms of `a`."""
 
     nargs = (2,)
 
 
-class total(sp.Function):  # type: ignore[misc]  # noqa: N801
+class total(sp.Function):  # type: ignore[misc]
     """``total(L)`` = 1 + s, the sum of exp(g - m)."""
 
     nargs = (1,)
 
 
-class log_total(sp.Function):  # type: ignore[misc]  # noqa: N801
+class log_total(sp.Function):  # type: ignore[misc]
     """``log_total(L)`` = log1p(s)."""
 
     nargs = (1,)
 
 
-class full_size(sp.Function):  # type: ignore[misc]  # noqa: N801
+class full_size(sp.Function):  # type: ignore[misc]
     """``full_size(axis)``: extent of the array, where ``axis`` alone is that of this sample."""
 
     nargs = (1,)

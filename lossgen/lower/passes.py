@@ -15,6 +15,7 @@ def passes_over(function: ir.Function, tensor: str) -> int:
     if ranks.get(tensor, 0) == 0:
         return 1
     return sum(
-        isinstance(statement, ir.Loop) and any(isinstance(e, ir.Load) and e.array == tensor for e in ir.expressions((statement,)))
+        isinstance(statement, ir.Loop)
+        and any(isinstance(e, ir.Load) and e.array == tensor for e in ir.expressions((statement,)))
         for statement in function.body
     )

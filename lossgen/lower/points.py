@@ -41,18 +41,29 @@ def _position(condition: sp.Basic, index: Index) -> sp.Expr | None:
         return None
     # Only class tensors are checked before any kernel runs; other integers may deliberately lie outside.
     checked = isinstance(k, Element) and k.tensor.role == "class" and not k.positions
+    index_too = isinstance(k, Index) and k.axis == index.axis
     found = isinstance(k, Reduction) and k.op.startswith("arg") and k.index.axis == index.axis
-    return k if checked or found else None
+    return k if checked or found or index_too else None
 
 
 def _decide(expr: sp.Expr, index: Index, position: sp.Expr, equal: bool) -> sp.Expr:
     """Rewrite `expr` knowing whether ``index == position``."""
     if index not in expr.free_symbols or expr == index:
         return expr
-    if isinstance(expr, Where) and isinstance(expr.args[0], sp.Eq) and set(expr.args[0].args) == {index, position}:
+    if (
+        isinstance(expr, Where)
+        and isinstance(expr.args[0], sp.Eq)
+        and set(expr.args[0].args) == {index, position}
+    ):
         return _decide(expr.args[1] if equal else expr.args[2], index, position, equal)
-    if isinstance(expr, Where) and isinstance(expr.args[0], sp.Ne) and set(expr.args[0].args) == {index, position}:
+    if (
+        isinstance(expr, Where)
+        and isinstance(expr.args[0], sp.Ne)
+        and set(expr.args[0].args) == {index, position}
+    ):
         return _decide(expr.args[2] if equal else expr.args[1], index, position, equal)
     if isinstance(expr, Delta) and set(expr.args) == {index, position}:
         return sp.Integer(int(equal))
-    return expr.func(*(_decide(arg, index, position, equal) if arg.free_symbols else arg for arg in expr.args))
+    return expr.func(
+        *(_decide(arg, index, position, equal) if arg.free_symbols else arg for arg in expr.args)
+    )

@@ -29,7 +29,9 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
         Inputs of the program: one of those that have a bounding axis is passed along for its shape.
     """
     # An index that has not been checked yet is no class: nothing may be read at it unconditionally.
-    plain = {t: Tensor(t.name, t.axes, t.dtype, "target", t.domain) for t in prepass.inputs if t.role == "class"}
+    plain = {
+        t: Tensor(t.name, t.axes, t.dtype, "target", t.domain) for t in prepass.inputs if t.role == "class"
+    }
     checked = [t for t in prepass.inputs if t.role in CHECKED]
     lengths = [t for t in checked if t.role == "length"]
     others = [t for t in checked if t.role != "length"]
@@ -46,7 +48,9 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
         if tensor not in prepass.inputs and set(tensor.axes) & (needed - present):
             shapes.append(tensor)
             present |= set(tensor.axes)
-    if not any(t.role == "pred" for t in shapes) and not any(t.role in ("pred", "target", *CHECKED) for t in prepass.inputs):
+    if not any(t.role == "pred" for t in shapes) and not any(
+        t.role in ("pred", "target", *CHECKED) for t in prepass.inputs
+    ):
         shapes.append(next(t for t in inputs if t.role == "pred"))
     read = tuple(t for t in inputs if t in prepass.inputs or t in shapes)
     return Routine(

@@ -31,7 +31,9 @@ def rename(statement: ir.Stmt, old: str, new: str) -> ir.Stmt:
         case ir.Loop(extent=extent, body=inner):
             return replace(statement, extent=value(extent), body=body(inner))
         case ir.Update(expr=expr, position=position):
-            return replace(statement, expr=value(expr), position=None if position is None else value(position))
+            return replace(
+                statement, expr=value(expr), position=None if position is None else value(position)
+            )
         case ir.Store(positions=positions, expr=expr):
             return replace(statement, positions=tuple(map(value, positions)), expr=value(expr))
         case ir.If(condition=condition, body=inner):

@@ -10,8 +10,8 @@ from lossgen.lower import ir
 from lossgen.lower.check import check
 from lossgen.lower.facts import depends_on_axis
 from lossgen.lower.fuse import fuse
-from lossgen.lower.known import drop_known
 from lossgen.lower.indices import Indices
+from lossgen.lower.known import drop_known
 from lossgen.lower.stages import changed_in_loops, lower_stage
 from lossgen.lower.values import Lowering, integer
 from lossgen.spec.model import Sort, Sweep
@@ -30,7 +30,9 @@ def lower(routine: Routine, name: str | None = None) -> ir.Function:
     tensors = (*routine.inputs, *routine.outputs, *_locals(routine))
     indices = Indices(tensor.name for tensor in tensors)
     renamed = indices.routine(routine)
-    placed = check(_place(renamed, indices, name or routine.kind))  # statements in their scopes, one loop per reduction
+    placed = check(
+        _place(renamed, indices, name or routine.kind)
+    )  # statements in their scopes, one loop per reduction
     fused = fuse(placed)  # loops over the same extent without dependency run as one
     return check(drop_known(fused))  # what an enclosing scope has is not computed again inside
 
@@ -49,7 +51,9 @@ def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:
     returns = [*results, *(low.float(output[()]) for output in scalars)]
     return ir.Function(
         name=name,
-        arguments=tuple(_argument(tensor) for tensor in (*routine.inputs, *(o for o in routine.outputs if o.axes))),
+        arguments=tuple(
+            _argument(tensor) for tensor in (*routine.inputs, *(o for o in routine.outputs if o.axes))
+        ),
         workspace=_workspace(low),
         body=tuple(low.scopes.top.statements),
         returns=tuple(returns),
@@ -63,14 +67,18 @@ def _locals(routine: Routine) -> list[Tensor]:
     """Workspace tensors in order of first assignment."""
     found: dict[Tensor, None] = {}
     for stage in routine.steps:
-        for tensor in [stage.order] if isinstance(stage, Sort) else [assign.target.tensor for assign in stage.body]:
+        for tensor in (
+            [stage.order] if isinstance(stage, Sort) else [assign.target.tensor for assign in stage.body]
+        ):
             if tensor not in routine.outputs:
                 found.setdefault(tensor)
     return list(found)
 
 
 def _argument(tensor: Tensor) -> ir.Argument:
-    return ir.Argument(tensor.name, "int" if tensor.dtype == "int" else "float", len(tensor.axes), tensor.role)
+    return ir.Argument(
+        tensor.name, "int" if tensor.dtype == "int" else "float", len(tensor.axes), tensor.role
+    )
 
 
 def _start_accumulated(low: Lowering) -> None:
@@ -83,8 +91,12 @@ def _start_accumulated(low: Lowering) -> None:
             for assign in stage.body
             if assign.target.tensor == tensor
         ]
-        partial = any(assign.add for assign, _ in assigns) or all(assign.guard != sp.true for assign, _ in assigns)
-        short = tensor.role == "output" and any(depends_on_axis(axis, low.facts.bounded) for axis in tensor.axes)
+        partial = any(assign.add for assign, _ in assigns) or all(
+            assign.guard != sp.true for assign, _ in assigns
+        )
+        short = tensor.role == "output" and any(
+            depends_on_axis(axis, low.facts.bounded) for axis in tensor.axes
+        )
         if tensor.axes or tensor in low.boxed:
             if (partial and assigns) or short:
                 low.scopes.top.add(ir.Fill(tensor.name))

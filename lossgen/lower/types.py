@@ -27,7 +27,11 @@ def type_of(expr: sp.Basic) -> Type:
     if isinstance(expr, Element):
         return "int" if expr.tensor.dtype == "int" else "float"
     if isinstance(expr, Reduction):
-        return "int" if expr.op.startswith("arg") else ("float" if expr.op in ("lse", "norm") else type_of(expr.body))
+        return (
+            "int"
+            if expr.op.startswith("arg")
+            else ("float" if expr.op in ("lse", "norm") else type_of(expr.body))
+        )
     if isinstance(expr, Where):
         return "int" if type_of(expr.args[1]) == type_of(expr.args[2]) == "int" else "float"
     if isinstance(expr, sp.floor | sp.ceiling):

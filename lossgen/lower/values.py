@@ -12,11 +12,11 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor, tensors
-from lossgen.algebra.vocabulary import logshare
+from lossgen.algebra.vocabulary import log1p, logshare, sigmoid, softplus
 from lossgen.derive.model import Routine
 from lossgen.errors import LossError
 from lossgen.lower import arithmetic, ir, reductions
-from lossgen.lower.facts import Facts, indices_of, is_plain
+from lossgen.lower.facts import Facts, indices_of, is_plain, tail
 from lossgen.lower.indices import Indices
 from lossgen.lower.names import Names, describe
 from lossgen.lower.parts import full_size, log_total, shifted, total
@@ -84,7 +84,10 @@ class Lowering:
         """Return the depth at which `expr` is computed."""
         if self.volatile and tensors(expr) & self.volatile:
             return len(self.scopes.stack) - 1
-        return self.scopes.home(indices_of(expr), self.facts.safe(expr))
+        depth = self.scopes.home(indices_of(expr), self.facts.safe(expr))
+        lazy = isinstance(expr, Reduction) and self.facts.uses[expr] <= 1
+        # A loop that only one branch needs runs only there, unless moving it out saves repeating it.
+        return len(self.scopes.stack) - 1 if lazy and not self.scopes.leaves_loop(depth) else depth
 
     def written(self, tensor: Tensor) -> None:
         """Forget every value that was computed from what `tensor` held before."""
@@ -162,6 +165,10 @@ class Lowering:
                 return self.size(expr.args[0])
             case log_total():
                 return ir.Op("log1p", (reductions.rest(self, expr.args[0]),), "float")
+            case softplus() if self.facts.uses[tail(expr)] > 1:
+                return ir.Op("softplus_tail", (self.float(expr.args[0]), self.float(log1p(tail(expr)))), "float")
+            case sigmoid() if self.facts.uses[tail(expr)] > 1:
+                return ir.Op("sigmoid_tail", (self.float(expr.args[0]), self.float(tail(expr))), "float")
             case sp.floor() if type_of(expr) == "int":
                 return arithmetic.floor_divide(self, expr.args[0])
             case sp.Function() | sp.Max() | sp.Min() | sp.Mod():
@@ -249,7 +256,10 @@ class Lowering:
             return first
         with self.scopes.open(barrier=True) as scope:
             others = tuple(self.value(part) for part in parts[len(safe) :])
-        statements, value = tuple(scope.statements), ir.Op(name, others, "bool") if len(others) > 1 else others[0]
+        statements, value = (
+            tuple(scope.statements),
+            ir.Op(name, others, "bool") if len(others) > 1 else others[0],
+        )
         if not statements:
             return ir.Op(name, (*safe, *others), "bool")
         known: tuple[tuple[ir.Stmt, ...], ir.Expr] = ((), ir.Const(not both, "bool"))
@@ -278,7 +288,9 @@ class Lowering:
             if axis in tensor.axes:
                 return ir.Size(tensor.name, tensor.axes.index(axis))
         if axis.extent is None:
-            raise LossError(f"no tensor of the call has axis {axis.name}, so its extent is unknown: give it one")
+            raise LossError(
+                f"no tensor of the call has axis {axis.name}, so its extent is unknown: give it one"
+            )
         return self._full(axis.extent)
 
     def _full(self, expr: sp.Expr) -> ir.Expr:
@@ -324,11 +336,16 @@ def constant(expr: sp.Expr) -> ir.Const:
     if expr is sp.nan or not expr.is_real:
         raise LossError(f"{expr} is no real number")
     with mpmath.workdps(_DIGITS):
-        return ir.Const(Fraction(sp.Rational(str(expr.evalf(_DIGITS))).p, sp.Rational(str(expr.evalf(_DIGITS))).q), "float")
+        return ir.Const(
+            Fraction(sp.Rational(str(expr.evalf(_DIGITS))).p, sp.Rational(str(expr.evalf(_DIGITS))).q),
+            "float",
+        )
 
 
 def as_float(value: ir.Expr) -> ir.Expr:
     """Convert an integer value."""
     if value.type != "int":
         return value
-    return ir.Const(value.value, "float") if isinstance(value, ir.Const) else ir.Op("float", (value,), "float")
+    return (
+        ir.Const(value.value, "float") if isinstance(value, ir.Const) else ir.Op("float", (value,), "float")
+    )

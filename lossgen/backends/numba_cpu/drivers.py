@@ -58,7 +58,9 @@ def roles(kernel: Kernel, terms: int) -> Roles:
         else:
             (shared if tensor.axes else spread).append(tensor.name)
     outputs = tuple(output.name for output in kernel.routine.outputs)
-    return Roles(tuple(sampled), tuple(spread), tuple(shared), tuple(scales), outputs, not items, tuple(order))
+    return Roles(
+        tuple(sampled), tuple(spread), tuple(shared), tuple(scales), outputs, not items, tuple(order)
+    )
 
 
 def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> str:
@@ -71,7 +73,9 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
     lines = ["@njit", *signature(f"def {name}(", (*arguments, "k"), "):")]
     lines += ['    """Run block number k."""', f"    real = {first}.dtype.type"]
     lines += ["    first = k * block", f"    last = min(first + block, {first}.shape[0])"]
-    lines += ["    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers."]
+    lines += [
+        "    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers."
+    ]
     passed = {n for n in (*role.sampled, *role.outputs) if n in sample.arguments or n in role.outputs}
     lines += [f"    {n} = {n}[first:last]" for n in (*role.sampled, *role.outputs) if n in passed]
     lines += [f"    {n} = real(scales[{t}])" for t, n in enumerate(role.scales) if n in sample.arguments]
@@ -89,11 +93,15 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
         lines += _loop(kernel, sample, role, terms, 8, lambda n: f"one_{n}" if n in spread else None)
         lines += ["    else:"]
         lines += [f"        {n} = {n}[first:last]" for n in (*spread, *(["mask"] if role.masked else []))]
-        lines += _loop(kernel, sample, role, terms, 8, lambda n: f"{n}[i]" if n in spread else None, role.masked)
+        lines += _loop(
+            kernel, sample, role, terms, 8, lambda n: f"{n}[i]" if n in spread else None, role.masked
+        )
     else:
         lines += _loop(kernel, sample, role, terms, 4, lambda n: None)
     if sums:
-        lines += [f"    partials[k, {t}] = _total({_total(t, terms)}, {_lost(t, terms)})" for t in range(terms)]
+        lines += [
+            f"    partials[k, {t}] = _total({_total(t, terms)}, {_lost(t, terms)})" for t in range(terms)
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -105,7 +113,9 @@ def print_kernels(kernel: Kernel, name: str, block: str, terms: int, remark: str
     texts = []
     for decorator, suffix, loop in (("@njit", "", "range"), ("@njit(parallel=True)", "_parallel", "prange")):
         lines = [decorator, *signature(f"def {name}{suffix}(", arguments, "):")]
-        lines.append(f'    """{remark}"""' if not suffix else f'    """As `{name}`, in threads; the same bits."""')
+        lines.append(
+            f'    """{remark}"""' if not suffix else f'    """As `{name}`, in threads; the same bits."""'
+        )
         lines.append(f"    for k in {loop}({count}):")
         lines += signature(f"{block}(", (*arguments, "k"), ")", "        ")
         texts.append("\n".join(lines) + "\n")

@@ -54,6 +54,9 @@ class Expressions:
         flat = self.text(expr)
         if len(indent) + len(prefix) + len(flat) <= WIDTH or not isinstance(expr, ir.Op):
             return [f"{indent}{prefix}{flat}"]
+        return self._split(expr, prefix, indent)
+
+    def _split(self, expr: ir.Op, prefix: str, indent: str) -> list[str]:
         inner = indent + _INDENT
         lines = [f"{indent}{prefix}("]
         for lead, part, level in self._parts(expr):
@@ -61,7 +64,8 @@ class Expressions:
             if len(inner) + len(lead) + len(text) <= WIDTH or not isinstance(part, ir.Op):
                 lines.append(f"{inner}{lead}{text}")
             else:
-                lines += self.broken(part, lead, inner)
+                # Split even where it would fit without them: the parentheses are part of the meaning.
+                lines += self._split(part, lead, inner)
         return [*lines, f"{indent})"]
 
     def _parts(self, expr: ir.Op) -> list[tuple[str, ir.Expr, int]]:
@@ -74,7 +78,11 @@ class Expressions:
             return [("" if k == 0 else f"{expr.name} ", arg, level + 1) for k, arg in enumerate(expr.args)]
         if expr.name in _SIGNS:
             left, right = expr.args
-            head = self._parts(left) if isinstance(left, ir.Op) and _same_chain(left, level) else [("", left, level)]
+            head = (
+                self._parts(left)
+                if isinstance(left, ir.Op) and _same_chain(left, level)
+                else [("", left, level)]
+            )
             return [*head, (f"{_SIGNS[expr.name]} ", right, level + 1)]
         if expr.name == "neg":
             return [("-", expr.args[0], level)]
@@ -107,7 +115,7 @@ class Expressions:
             return f"{self._inside(left, level)} {_SIGNS[op.name]} {self._inside(right, level + 1)}"
         spelled = spelling(op.name)
         self.helpers.update(spelled.helpers)
-        if level < _ATOM:
+        if level < _ATOM and "(" not in spelled.text:
             return spelled.text.format(*(self._inside(arg, level + 1) for arg in op.args))
         return spelled.text.format(*map(self.text, op.args))
 

@@ -18,6 +18,19 @@ def _softplus(u):
     tail = math.log1p(math.exp(-abs(u)))
     return u + tail if u > 0 else tail
 ''',
+    "sigmoid_tail": '''\
+@njit
+def _sigmoid_tail(u, tail):
+    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    real = type(u)
+    return (tail if u < 0 else real(1)) / (real(1) + tail)
+''',
+    "softplus_tail": '''\
+@njit
+def _softplus_tail(u, log_tail):
+    """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
+    return u + log_tail if u > 0 else log_tail
+''',
     "log1mexp": '''\
 @njit
 def _log1mexp(a):

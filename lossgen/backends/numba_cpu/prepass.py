@@ -27,7 +27,9 @@ def print_prepass(kernel: Kernel, sample: SampleText, name: str, mean_scale: boo
         return f"{argument}[i]" if argument in role.sampled else argument
 
     lines += [f"    for i in range({first}.shape[0]):", "        if mask[i * step_mask]:"]
-    lines += signature(f"bad, divisor, factor = {sample.name}(", tuple(map(passed, sample.arguments)), ")", " " * 12)
+    lines += signature(
+        f"bad, divisor, factor = {sample.name}(", tuple(map(passed, sample.arguments)), ")", " " * 12
+    )
     lines += ["            if bad != 0:", "                return math.nan, i"]
     lines += ["            total, lost = _two_sum(total, lost, divisor)"]
     if mean_scale:

@@ -11,7 +11,6 @@ from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
 
-
 @dataclass(frozen=True)
 class SampleText:
     """A printed sample function.
@@ -32,12 +31,18 @@ def print_sample(kernel: Kernel, name: str, remark: str) -> SampleText:
     body = statements.lines()
     used = _used(function)
     anchor = _anchor(function, used)
-    kept = [a for a in function.arguments if a.name in used or a is anchor or a.name in function.array_outputs]
+    kept = [
+        a for a in function.arguments if a.name in used or a is anchor or a.name in function.array_outputs
+    ]
     names = (*(a.name for a in kept), *(w.name for w in function.workspace))
     lines = ["@njit", *signature(f"def {name}(", names, "):"), f'    """{remark}"""']
     if statements.expressions.uses_real:
-        lines.append(f"    real = {anchor.name}.dtype.type" if anchor.rank else f"    real = type({anchor.name})")
-    return SampleText(name, "\n".join([*lines, *body]) + "\n", names, frozenset(statements.expressions.helpers))
+        lines.append(
+            f"    real = {anchor.name}.dtype.type" if anchor.rank else f"    real = type({anchor.name})"
+        )
+    return SampleText(
+        name, "\n".join([*lines, *body]) + "\n", names, frozenset(statements.expressions.helpers)
+    )
 
 
 def signature(head: str, names: tuple[str, ...], tail: str, indent: str = "") -> list[str]:
@@ -59,7 +64,10 @@ def _used(function: ir.Function) -> set[str]:
     for statement in function.body:
         touched = effects(statement)
         names |= touched.uses | touched.loads | touched.stores
-    every = [*ir.expressions(function.body), *(e for value in function.returns for e in ir.subexpressions(value))]
+    every = [
+        *ir.expressions(function.body),
+        *(e for value in function.returns for e in ir.subexpressions(value)),
+    ]
     for expr in every:
         if isinstance(expr, ir.Load | ir.Size):
             names.add(expr.array)

@@ -51,6 +51,8 @@ SPELLINGS: dict[str, Spelling] = {
     "min": Spelling("_minimum({0}, {1})", ("minimum",)),
     "sqdiv": Spelling("_sqdiv({0}, {1})", ("sqdiv",)),
     "firstshare": Spelling("_firstshare({0}, {1})", ("firstshare",)),
+    "sigmoid_tail": Spelling("_sigmoid_tail({0}, {1})", ("sigmoid_tail",)),
+    "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),
     **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logcosh", "sech2"),
     **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero"),
     **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated"),
@@ -60,5 +62,7 @@ SPELLINGS: dict[str, Spelling] = {
 def spelling(name: str) -> Spelling:
     """Return how a function is written; a missing row stops the build."""
     if name not in SPELLINGS:
-        raise LossError(f"the numba_cpu backend has no spelling of {name!r}: add a row to lossgen/backends/numba_cpu/spelling.py")
+        raise LossError(
+            f"the numba_cpu backend has no spelling of {name!r}: add a row to lossgen/backends/numba_cpu/spelling.py"
+        )
     return SPELLINGS[name]

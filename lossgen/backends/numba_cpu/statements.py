@@ -15,7 +15,9 @@ class Statements:
 
     def __init__(self, function: ir.Function) -> None:
         self.function = function
-        kinds = {s.name: f"{s.op} {s.type}" for s in ir.statements(function.body) if isinstance(s, ir.Accumulator)}
+        kinds = {
+            s.name: f"{s.op} {s.type}" for s in ir.statements(function.body) if isinstance(s, ir.Accumulator)
+        }
         self.expressions = Expressions(kinds)
 
     def lines(self) -> list[str]:
@@ -111,7 +113,9 @@ class Statements:
     def _chosen(self, statement: ir.Choose, indent: str) -> list[str]:
         show, inner = self.expressions, indent + _INDENT
         lines = self._header("if", statement.condition, indent)
-        lines += self.block(statement.then, inner) + show.broken(statement.then_value, f"{statement.name} = ", inner)
+        lines += self.block(statement.then, inner) + show.broken(
+            statement.then_value, f"{statement.name} = ", inner
+        )
         lines += [f"{indent}else:"]
         lines += self.block(statement.otherwise, inner)
         return lines + show.broken(statement.otherwise_value, f"{statement.name} = ", inner)
@@ -139,12 +143,18 @@ class Statements:
         line = f"{_INDENT}return {', '.join(texts)}"
         if len(line) <= WIDTH:
             return [line]
-        names = ["numerator" if self.function.numerators == 1 else f"numerator{k}" for k in range(self.function.numerators)]
+        names = [
+            "numerator" if self.function.numerators == 1 else f"numerator{k}"
+            for k in range(self.function.numerators)
+        ]
         names += [f"result_{output}" for output in self.function.scalar_outputs]
         lines: list[str] = []
+        returned: list[str] = []
         for name, value in zip(names, values, strict=True):
-            lines += self.expressions.broken(value, f"{name} = ", _INDENT)
-        return [*lines, f"{_INDENT}return {', '.join(names)}"]
+            if isinstance(value, ir.Op):
+                lines += self.expressions.broken(value, f"{name} = ", _INDENT)
+            returned.append(name if isinstance(value, ir.Op) else self.expressions.text(value))
+        return [*lines, f"{_INDENT}return {', '.join(returned)}"]
 
 
 def _negated(condition: ir.Expr) -> ir.Expr:
