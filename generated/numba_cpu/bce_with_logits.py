@@ -32,20 +32,23 @@ def _gated(a, b):
 
 
 @njit
-def _sigmoid(u):
-    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their digits."""
-    real = type(u)
-    if u < 0:
-        tail = math.exp(u)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(-u))
-
-
-@njit
 def _softplus(u):
     """log(1 + exp(u)); exp sees nothing positive, so it cannot overflow."""
     tail = math.log1p(math.exp(-abs(u)))
     return u + tail if u > 0 else tail
+
+
+@njit
+def _sigmoid_tail(u, tail):
+    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    real = type(u)
+    return (tail if u < 0 else real(1)) / (real(1) + tail)
+
+
+@njit
+def _softplus_tail(u, log_tail):
+    """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
+    return u + log_tail if u > 0 else log_tail
 
 
 @njit
@@ -168,8 +171,23 @@ def _gradient(x, y, pos_weight, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     one_minus_y = real(1) - y
-    grad_x_value = scale0 * weight * (one_minus_y * _sigmoid(x) - pos_weight * y * _sigmoid(-x))
-    numerator = weight * (_gated(pos_weight * y, _softplus(-x)) + _gated(one_minus_y, _softplus(x)))
+    exp_neg_abs_x = math.exp(-abs(x))
+    grad_x_value = (
+        scale0
+        * weight
+        * (
+            one_minus_y * _sigmoid_tail(x, exp_neg_abs_x)
+            - pos_weight * y * _sigmoid_tail(-x, exp_neg_abs_x)
+        )
+    )
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    numerator = (
+        weight
+        * (
+            _gated(pos_weight * y, _softplus_tail(-x, log1p_exp_neg_abs))
+            + _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+        )
+    )
     result_grad_x = grad_x_value
     return numerator, result_grad_x
 
@@ -225,9 +243,18 @@ def _gradient_all(x, y, pos_weight, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
     one_minus_y = real(1) - y
-    grad_x_value = scale0 * weight * (one_minus_y * _sigmoid(x) - pos_weight * y * _sigmoid(-x))
-    softplus_neg_x = _softplus(-x)
-    softplus_x = _softplus(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    grad_x_value = (
+        scale0
+        * weight
+        * (
+            one_minus_y * _sigmoid_tail(x, exp_neg_abs_x)
+            - pos_weight * y * _sigmoid_tail(-x, exp_neg_abs_x)
+        )
+    )
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
+    softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     grad_y_value = scale0 * weight * (_gated(pos_weight, softplus_neg_x) - softplus_x)
     grad_pos_weight_value = scale0 * weight * _gated(y, softplus_neg_x)
     numerator = weight * (_gated(pos_weight * y, softplus_neg_x) + _gated(one_minus_y, softplus_x))
@@ -307,8 +334,9 @@ def gradient_all_parallel(
 def _hessian(x, y, pos_weight, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
-    sigmoid_x = _sigmoid(x)
-    sigmoid_neg_x = _sigmoid(-x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     grad_x_value = weight * ((real(1) - y) * sigmoid_x - pos_weight * y * sigmoid_neg_x)
     hess_x_value = weight * (pos_weight * y - y + real(1)) * sigmoid_neg_x * sigmoid_x
     return grad_x_value, hess_x_value
@@ -361,13 +389,14 @@ def hessian_parallel(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, blo
 def _hvp(x, y, pos_weight, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
+    exp_neg_abs_x = math.exp(-abs(x))
     hv_x_value = (
         scale0
         * weight
         * tangent_x
         * (pos_weight * y - y + real(1))
-        * _sigmoid(-x)
-        * _sigmoid(x)
+        * _sigmoid_tail(-x, exp_neg_abs_x)
+        * _sigmoid_tail(x, exp_neg_abs_x)
     )
     return hv_x_value
 
@@ -585,19 +614,29 @@ def _gradient__label_smoothing(x, y, pos_weight, label_smoothing, weight, scale0
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
     sum_2 = real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing
+    exp_neg_abs_x = math.exp(-abs(x))
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
         real(0.5)
         * scale0
         * weight
-        * (sum_2 * _sigmoid(x) - pos_weight * sum_label_smoothing_product * _sigmoid(-x))
+        * (
+            sum_2 * _sigmoid_tail(x, exp_neg_abs_x)
+            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
+        )
     )
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     numerator = (
         real(0.5)
         * weight
         * (
-            sum_2 * _softplus(x)
-            + real(2) * _gated(real(0.5) * pos_weight * sum_label_smoothing_product, _softplus(-x))
+            sum_2 * _softplus_tail(x, log1p_exp_neg_abs)
+            + (
+                real(2)
+                * (
+                    _gated(real(0.5) * pos_weight * sum_label_smoothing_product, _softplus_tail(-x, log1p_exp_neg_abs))
+                )
+            )
         )
     )
     result_grad_x = grad_x_value
@@ -676,15 +715,20 @@ def _gradient_all__label_smoothing(x, y, pos_weight, label_smoothing, weight, sc
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
     sum_2 = real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing
+    exp_neg_abs_x = math.exp(-abs(x))
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
         real(0.5)
         * scale0
         * weight
-        * (sum_2 * _sigmoid(x) - pos_weight * sum_label_smoothing_product * _sigmoid(-x))
+        * (
+            sum_2 * _sigmoid_tail(x, exp_neg_abs_x)
+            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
+        )
     )
-    softplus_neg_x = _softplus(-x)
-    softplus_x = _softplus(x)
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
+    softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     grad_y_value = (
         scale0
         * weight
@@ -807,9 +851,10 @@ def _hessian__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
-    sigmoid_neg_x = _sigmoid(-x)
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     grad_x_value = (
         real(0.5)
         * weight
@@ -901,6 +946,7 @@ def _hvp__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, 
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
+    exp_neg_abs_x = math.exp(-abs(x))
     hv_x_value = (
         real(0.5)
         * scale0
@@ -912,8 +958,8 @@ def _hvp__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, 
             - label_smoothing
             + real(2)
         )
-        * _sigmoid(-x)
-        * _sigmoid(x)
+        * _sigmoid_tail(-x, exp_neg_abs_x)
+        * _sigmoid_tail(x, exp_neg_abs_x)
     )
     return hv_x_value
 

@@ -37,20 +37,16 @@ def _gated(a, b):
 
 
 @njit
-def _sigmoid(u):
-    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their digits."""
+def _sigmoid_tail(u, tail):
+    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
     real = type(u)
-    if u < 0:
-        tail = math.exp(u)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(-u))
+    return (tail if u < 0 else real(1)) / (real(1) + tail)
 
 
 @njit
-def _softplus(u):
-    """log(1 + exp(u)); exp sees nothing positive, so it cannot overflow."""
-    tail = math.log1p(math.exp(-abs(u)))
-    return u + tail if u > 0 else tail
+def _softplus_tail(u, log_tail):
+    """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
+    return u + log_tail if u > 0 else log_tail
 
 
 @njit
@@ -85,10 +81,17 @@ def _values(x, y, gamma, weight):
     """One sample: its weighted loss."""
     real = type(x)
     one_minus_y = real(1) - y
+    exp_neg_abs_x = math.exp(-abs(x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     out_value = (
         weight
-        * (one_minus_y * _sigmoid(x) + y * _sigmoid(-x)) ** gamma
-        * (_gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+        * (
+            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
+        )
+        * (
+            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+        )
     )
     return out_value
 
@@ -139,10 +142,17 @@ def _value(x, y, gamma, weight):
     """One sample: its weighted loss."""
     real = type(x)
     one_minus_y = real(1) - y
+    exp_neg_abs_x = math.exp(-abs(x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     numerator = (
         weight
-        * (one_minus_y * _sigmoid(x) + y * _sigmoid(-x)) ** gamma
-        * (_gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+        * (
+            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
+        )
+        * (
+            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+        )
     )
     return numerator
 
@@ -193,12 +203,17 @@ def value_parallel(x, y, gamma, weight, mask, scales, partials, block):
 def _gradient(x, y, gamma, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
-    sigmoid_neg_x = _sigmoid(-x)
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    sum_gated = _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    sum_gated = (
+        _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+        + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+    )
     power_sum_product = sum_product ** gamma
     grad_x_value = (
         scale0
@@ -266,13 +281,15 @@ def gradient_parallel(x, y, gamma, weight, mask, scales, grad_x, partials, block
 def _gradient_all(x, y, gamma, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
-    sigmoid_neg_x = _sigmoid(-x)
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    softplus_x = _softplus(x)
-    softplus_neg_x = _softplus(-x)
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
+    softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
     power_sum_gated = sum_product ** (gamma - real(1)) * sum_gated
     power_sum_product = sum_product ** gamma
@@ -369,15 +386,20 @@ def _hessian(x, y, gamma, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
     one_minus_twice_y = real(1) - real(2) * y
-    sigmoid_neg_x = _sigmoid(-x)
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     gamma_sigmoid = gamma * sigmoid_neg_x * sigmoid_x
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     difference_gamma = gamma - real(1)
     power_sum_product = sum_product ** difference_gamma
-    sum_gated = _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    sum_gated = (
+        _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+        + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+    )
     power_sum_gated = power_sum_product * sum_gated
     difference_product = one_minus_y_sigmoid_x - y * sigmoid_neg_x
     power_sum_product_2 = sum_product ** gamma
@@ -470,15 +492,20 @@ def _hvp(x, y, gamma, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
     one_minus_y = real(1) - y
-    sigmoid_neg_x = _sigmoid(-x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
-    sigmoid_x = _sigmoid(x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sq_sigmoid_x = sigmoid_x * sigmoid_x
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     difference_gamma = gamma - real(1)
     power_sum_product = sum_product ** difference_gamma
-    sum_gated = _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    sum_gated = (
+        _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+        + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+    )
     one_minus_twice_y = real(1) - real(2) * y
     hv_x_value = (
         scale0
@@ -565,11 +592,15 @@ def _values__alpha(x, y, gamma, alpha, weight):
     """One sample: its weighted loss."""
     real = type(x)
     one_minus_y = real(1) - y
+    exp_neg_abs_x = math.exp(-abs(x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     out_value = (
         weight
-        * (one_minus_y * _sigmoid(x) + y * _sigmoid(-x)) ** gamma
         * (
-            _gated((real(1) - alpha) * one_minus_y + alpha * y, _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
+        )
+        * (
+            _gated((real(1) - alpha) * one_minus_y + alpha * y, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
         )
     )
     return out_value
@@ -629,11 +660,15 @@ def _value__alpha(x, y, gamma, alpha, weight):
     """One sample: its weighted loss."""
     real = type(x)
     one_minus_y = real(1) - y
+    exp_neg_abs_x = math.exp(-abs(x))
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     numerator = (
         weight
-        * (one_minus_y * _sigmoid(x) + y * _sigmoid(-x)) ** gamma
         * (
-            _gated((real(1) - alpha) * one_minus_y + alpha * y, _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
+        )
+        * (
+            _gated((real(1) - alpha) * one_minus_y + alpha * y, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
         )
     )
     return numerator
@@ -693,14 +728,16 @@ def value_parallel__alpha(x, y, gamma, alpha, weight, mask, scales, partials, bl
 def _gradient__alpha(x, y, gamma, alpha, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
-    sigmoid_neg_x = _sigmoid(-x)
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     gated_sum_product_sum_gated = (
-        _gated(sum_product_2, _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+        _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
     )
     power_sum_product = sum_product ** gamma
     grad_x_value = (
@@ -781,14 +818,16 @@ def gradient_parallel__alpha(x, y, gamma, alpha, weight, mask, scales, grad_x, p
 def _gradient_all__alpha(x, y, gamma, alpha, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
-    sigmoid_neg_x = _sigmoid(-x)
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
-    softplus_x = _softplus(x)
-    softplus_neg_x = _softplus(-x)
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
+    softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
     gated_sum_product_sum_gated = _gated(sum_product_2, sum_gated)
     gated_sum_power_sum = sum_product ** (gamma - real(1)) * gated_sum_product_sum_gated
@@ -915,16 +954,18 @@ def _hessian__alpha(x, y, gamma, alpha, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
     one_minus_twice_y = real(1) - real(2) * y
-    sigmoid_neg_x = _sigmoid(-x)
-    sigmoid_x = _sigmoid(x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     difference_gamma = gamma - real(1)
     power_sum_product = sum_product ** difference_gamma
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     gated_sum_product_sum_gated = (
-        _gated(sum_product_2, _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+        _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
     )
     gated_sum_power_sum = power_sum_product * gated_sum_product_sum_gated
     difference_product = one_minus_y_sigmoid_x - y * sigmoid_neg_x
@@ -1026,17 +1067,19 @@ def _hvp__alpha(x, y, gamma, alpha, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
     one_minus_y = real(1) - y
-    sigmoid_neg_x = _sigmoid(-x)
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
-    sigmoid_x = _sigmoid(x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sq_sigmoid_x = sigmoid_x * sigmoid_x
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     difference_gamma = gamma - real(1)
     power_sum_product = sum_product ** difference_gamma
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     gated_sum_product_sum_gated = (
-        _gated(sum_product_2, _gated(one_minus_y, _softplus(x)) + _gated(y, _softplus(-x)))
+        _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
     )
     one_minus_twice_y = real(1) - real(2) * y
     hv_x_value = (

@@ -327,7 +327,10 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
     sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
     numerator = (
         weight
-        * -(_gated(label_smoothing, sum_gated) / real(C)) - _gated(class_weight_sum, log_share_at_y)
+        * (
+            -(_gated(label_smoothing, sum_gated) / real(C))
+            - _gated(class_weight_sum, log_share_at_y)
+        )
     )
     return numerator
 
@@ -490,7 +493,10 @@ def _gradient_all(
     )
     numerator = (
         weight
-        * -(_gated(label_smoothing, sum_gated) / real(C)) - _gated(class_weight_sum, log_share_at_y)
+        * (
+            -(_gated(label_smoothing, sum_gated) / real(C))
+            - _gated(class_weight_sum, log_share_at_y)
+        )
     )
     result_grad_label_smoothing = grad_label_smoothing_value
     return numerator, result_grad_label_smoothing

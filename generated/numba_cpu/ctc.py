@@ -1074,7 +1074,11 @@ def _values__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, l
     )
     out_value = (
         weight
-        * real(0) if _alive(logaddexp_chosen_log_alpha) <= real(0) else -logaddexp_chosen_log_alpha
+        * (
+            real(0)
+            if _alive(logaddexp_chosen_log_alpha) <= real(0)
+            else -logaddexp_chosen_log_alpha
+        )
     )
     return out_value
 
@@ -1158,7 +1162,11 @@ def _value__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, lo
     )
     numerator = (
         weight
-        * real(0) if _alive(logaddexp_chosen_log_alpha) <= real(0) else -logaddexp_chosen_log_alpha
+        * (
+            real(0)
+            if _alive(logaddexp_chosen_log_alpha) <= real(0)
+            else -logaddexp_chosen_log_alpha
+        )
     )
     return numerator
 

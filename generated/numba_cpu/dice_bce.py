@@ -36,20 +36,16 @@ def _sqdiv(a, b):
 
 
 @njit
-def _sigmoid(u):
-    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their digits."""
+def _sigmoid_tail(u, tail):
+    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
     real = type(u)
-    if u < 0:
-        tail = math.exp(u)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(-u))
+    return (tail if u < 0 else real(1)) / (real(1) + tail)
 
 
 @njit
-def _softplus(u):
-    """log(1 + exp(u)); exp sees nothing positive, so it cannot overflow."""
-    tail = math.log1p(math.exp(-abs(u)))
-    return u + tail if u > 0 else tail
+def _softplus_tail(u, log_tail):
+    """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
+    return u + log_tail if u > 0 else log_tail
 
 
 @njit
@@ -79,7 +75,8 @@ def _value(x, y, smooth_nr, smooth_dr, pos_weight, weight):
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -89,7 +86,11 @@ def _value(x, y, smooth_nr, smooth_dr, pos_weight, weight):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = _gated(pos_weight * y[s], _softplus(-x[s])) + _gated(real(1) - y[s], _softplus(x[s]))
+        log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+        term = (
+            _gated(pos_weight * y[s], _softplus_tail(-x[s], log1p_exp_neg_abs))
+            + _gated(real(1) - y[s], _softplus_tail(x[s], log1p_exp_neg_abs))
+        )
         sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -168,7 +169,8 @@ def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, gr
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -178,8 +180,12 @@ def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, gr
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+        log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
         one_minus_y = real(1) - y[s]
-        term = _gated(pos_weight * y[s], _softplus(-x[s])) + _gated(one_minus_y, _softplus(x[s]))
+        term = (
+            _gated(pos_weight * y[s], _softplus_tail(-x[s], log1p_exp_neg_abs))
+            + _gated(one_minus_y, _softplus_tail(x[s], log1p_exp_neg_abs))
+        )
         sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
@@ -190,8 +196,9 @@ def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, gr
     sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
     for s in range(S):
         one_minus_y = real(1) - y[s]
-        sigmoid_x = _sigmoid(x[s])
-        sigmoid_neg_x = _sigmoid(-x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         grad_x[s] = (
             weight
             * (
@@ -284,7 +291,8 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
     sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -294,13 +302,14 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        softplus_neg_x = _softplus(-x[s])
+        log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+        softplus_neg_x = _softplus_tail(-x[s], log1p_exp_neg_abs)
         term = _gated(y[s], softplus_neg_x)
         sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = _two_sum(
             sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost, term
         )
         one_minus_y = real(1) - y[s]
-        softplus_x = _softplus(x[s])
+        softplus_x = _softplus_tail(x[s], log1p_exp_neg_abs)
         term = _gated(pos_weight * y[s], softplus_neg_x) + _gated(one_minus_y, softplus_x)
         sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
@@ -321,8 +330,9 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
     sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
     for s in range(S):
         one_minus_y = real(1) - y[s]
-        sigmoid_x = _sigmoid(x[s])
-        sigmoid_neg_x = _sigmoid(-x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         grad_x[s] = (
             weight
             * (
@@ -335,8 +345,9 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
                 )
             )
         )
-        softplus_neg_x = _softplus(-x[s])
-        softplus_x = _softplus(x[s])
+        log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+        softplus_neg_x = _softplus_tail(-x[s], log1p_exp_neg_abs)
+        softplus_x = _softplus_tail(x[s], log1p_exp_neg_abs)
         grad_y[s] = (
             weight
             * (
@@ -438,8 +449,9 @@ def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scal
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * tangent_x[s] * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
             sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
@@ -478,8 +490,9 @@ def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scal
         / sum_smooth_dr_sum
     )
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         hv_x[s] = (
             weight
             * (

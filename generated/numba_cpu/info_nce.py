@@ -207,8 +207,8 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     D = a.shape[1]
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
     for n in range(N):
-        largest_s_2, largest_s_2_at = real(-math.inf), 0
-        others_s_2, others_s_2_lost = 0.0, 0.0
+        largest_s, largest_s_at = real(-math.inf), 0
+        others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
@@ -216,59 +216,30 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n, n2], n2)
-        max_s_2 = largest_s_2
-        argmax_s_2 = largest_s_2_at
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+        max_s = largest_s
+        argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
         # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_2 = _finite_or_zero(max_s_2)
+        shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-        term = weight[n] * (s[n, n] - max_s_2 - math.log1p(rest_s_2))
+            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+        rest_s = real(_total(others_s, others_s_lost))
+        scaled_inv = scale0 / (rest_s + real(1)) * weight[n]
+        term = weight[n] * (s[n, n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
-    sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    for n in range(N):
-        largest_s_2, largest_s_2_at = real(-math.inf), 0
-        others_s_2, others_s_2_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n, n2], n2)
-        max_s_2 = largest_s_2
-        argmax_s_2 = largest_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_2 = _finite_or_zero(max_s_2)
+            bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
+        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1((s[n, n] - max_s - math.log1p(rest_s))))
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-        scaled_inv = scale0 / (rest_s_2 + real(1)) * weight[n]
-        for n2 in range(N):
-            largest_s, largest_s_at = real(-math.inf), 0
-            others_s, others_s_lost = 0.0, 0.0
-            for n3 in range(N):
-                largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n2, n3], n3)
-            max_s = largest_s
-            argmax_s = largest_s_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_s = _finite_or_zero(max_s)
-            for n3 in range(N):
-                term = math.exp(s[n2, n3] - shift_s) if n3 != argmax_s else real(0)
-                others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            rest_s = real(_total(others_s, others_s_lost))
-            bar_s[n, n2] = (
-                -(scale0 * weight[n2] * -math.expm1((s[n2, n2] - max_s - math.log1p(rest_s))))
-                if n == n2
-                else scaled_inv * math.exp(s[n, n2] - max_s_2)
-            )
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
                 grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
+    sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
     return -sum_weighted_log_share
 
 
@@ -331,8 +302,8 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     D = a.shape[1]
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
     for n in range(N):
-        largest_s_2, largest_s_2_at = real(-math.inf), 0
-        others_s_2, others_s_2_lost = 0.0, 0.0
+        largest_s, largest_s_at = real(-math.inf), 0
+        others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
@@ -340,57 +311,27 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n, n2], n2)
-        max_s_2 = largest_s_2
-        argmax_s_2 = largest_s_2_at
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+        max_s = largest_s
+        argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
         # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_2 = _finite_or_zero(max_s_2)
+        shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-        term = weight[n] * (s[n, n] - max_s_2 - math.log1p(rest_s_2))
+            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+        rest_s = real(_total(others_s, others_s_lost))
+        scaled_inv = scale0 / (rest_s + real(1)) * weight[n]
+        term = weight[n] * (s[n, n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
-    sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    for n in range(N):
-        largest_s_2, largest_s_2_at = real(-math.inf), 0
-        others_s_2, others_s_2_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n, n2], n2)
-        max_s_2 = largest_s_2
-        argmax_s_2 = largest_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_2 = _finite_or_zero(max_s_2)
+            bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
+        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1((s[n, n] - max_s - math.log1p(rest_s))))
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-        scaled_inv = scale0 / (rest_s_2 + real(1)) * weight[n]
-        for n2 in range(N):
-            largest_s, largest_s_at = real(-math.inf), 0
-            others_s, others_s_lost = 0.0, 0.0
-            sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
-            for n3 in range(N):
-                largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n2, n3], n3)
-            max_s = largest_s
-            argmax_s = largest_s_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_s = _finite_or_zero(max_s)
-            for n3 in range(N):
-                term = math.exp(s[n2, n3] - shift_s) if n3 != argmax_s else real(0)
-                others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            rest_s = real(_total(others_s, others_s_lost))
-            bar_s[n, n2] = (
-                -(scale0 * weight[n2] * -math.expm1((s[n2, n2] - max_s - math.log1p(rest_s))))
-                if n == n2
-                else scaled_inv * math.exp(s[n, n2] - max_s_2)
-            )
             bar_s_inv_temperature = bar_s[n, n2] / temperature
+            sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
                 grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
@@ -401,6 +342,7 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             grad_temperature_sum, grad_temperature_sum_lost = _two_sum(
                 grad_temperature_sum, grad_temperature_sum_lost, term
             )
+    sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
     grad_temperature_2 = real(_total(grad_temperature_sum, grad_temperature_sum_lost))
     return -sum_weighted_log_share, grad_temperature_2
 
@@ -478,6 +420,10 @@ def _hvp(
     N = a.shape[0]
     D = a.shape[1]
     for n in range(N):
+        scaled_weight = scale0 * weight[n]
+        largest_s, largest_s_at = real(-math.inf), 0
+        others_s, others_s_lost = 0.0, 0.0
+        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
@@ -492,52 +438,31 @@ def _hvp(
             s[n, n2] = sum_a_b / temperature
             sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
             tangent_s[n, n2] = sum_product / temperature
-    for n in range(N):
-        scaled_weight = scale0 * weight[n]
-        largest_s_2, largest_s_2_at = real(-math.inf), 0
-        others_s_2, others_s_2_lost = 0.0, 0.0
-        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
-        for n2 in range(N):
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n, n2], n2)
-        max_s_2 = largest_s_2
-        argmax_s_2 = largest_s_2_at
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+        max_s = largest_s
+        argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
         # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_2 = _finite_or_zero(max_s_2)
+        shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-        total_lse_s = rest_s_2 + real(1)
+            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+        rest_s = real(_total(others_s, others_s_lost))
+        total_lse_s = rest_s + real(1)
         for n2 in range(N):
-            share = math.exp(s[n, n2] - max_s_2) / total_lse_s
+            share = math.exp(s[n, n2] - max_s) / total_lse_s
             term = tangent_s[n, n2] * share
             sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
                 sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
             )
         sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
         for n2 in range(N):
-            largest_s, largest_s_at = real(-math.inf), 0
-            others_s, others_s_lost = 0.0, 0.0
-            share = math.exp(s[n, n2] - max_s_2) / total_lse_s
+            share = math.exp(s[n, n2] - max_s) / total_lse_s
+            bar_s[n, n2] = scaled_weight * share
             tangent_bar_s[n, n2] = scaled_weight * (tangent_s[n, n2] - sum_share_tangent_s) * share
+        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1((s[n, n] - max_s - math.log1p(rest_s))))
+        for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]
-            for n3 in range(N):
-                largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n2, n3], n3)
-            max_s = largest_s
-            argmax_s = largest_s_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_s = _finite_or_zero(max_s)
-            for n3 in range(N):
-                term = math.exp(s[n2, n3] - shift_s) if n3 != argmax_s else real(0)
-                others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            rest_s = real(_total(others_s, others_s_lost))
-            bar_s[n, n2] = (
-                -(scale0 * weight[n2] * -math.expm1((s[n2, n2] - max_s - math.log1p(rest_s))))
-                if n == n2
-                else scaled_weight * share
-            )
             bar_s_2 = bar_s[n, n2]
             for d in range(D):
                 hv_a[n, d] += (
@@ -797,84 +722,68 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
     for n in range(N):
+        largest_s, largest_s_at = real(-math.inf), 0
+        others_s, others_s_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
-        largest_s_4, largest_s_4_at = real(-math.inf), 0
-        others_s_4, others_s_4_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n, n2], n2)
-            largest_s_4, largest_s_4_at = _larger(largest_s_4, largest_s_4_at, s[n2, n], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
+        max_s = largest_s
+        argmax_s = largest_s_at
+        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
+        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
         # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
         # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
-        max_s_4 = largest_s_4
-        argmax_s_4 = largest_s_4_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_4 = _finite_or_zero(max_s_4)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_3) if n2 != argmax_s_3 else real(0)
+            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
-            term = math.exp(s[n2, n] - shift_s_4) if n2 != argmax_s_4 else real(0)
-            others_s_4, others_s_4_lost = _two_sum(others_s_4, others_s_4_lost, term)
+        rest_s = real(_total(others_s, others_s_lost))
+        weighted_inv = weight[n] / (rest_s + real(1))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
-        weighted_inv = weight[n] / (rest_s_3 + real(1))
-        rest_s_4 = real(_total(others_s_4, others_s_4_lost))
         term = (
             weight[n]
-            * (
-                -(s[n, n] - max_s_3 - math.log1p(rest_s_3))
-                - (s[n, n] - max_s_4 - math.log1p(rest_s_4))
-            )
+            * (-(s[n, n] - max_s - math.log1p(rest_s)) - (s[n, n] - max_s_3 - math.log1p(rest_s_3)))
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
         for n2 in range(N):
-            largest_s, largest_s_at = real(-math.inf), 0
-            others_s, others_s_lost = 0.0, 0.0
             largest_s_2, largest_s_2_at = real(-math.inf), 0
             others_s_2, others_s_2_lost = 0.0, 0.0
             for n3 in range(N):
-                largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n2, n3], n3)
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
-            max_s = largest_s
-            argmax_s = largest_s_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_s = _finite_or_zero(max_s)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
             # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
             # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
-                term = math.exp(s[n2, n3] - shift_s) if n3 != argmax_s else real(0)
-                others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
                 others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-            rest_s = real(_total(others_s, others_s_lost))
             rest_s_2 = real(_total(others_s_2, others_s_2_lost))
             bar_s[n, n2] = (
-                (
-                    scaled
-                    * weight[n2]
-                    * (
-                        --math.expm1((s[n2, n2] - max_s - math.log1p(rest_s)))
-                        - -math.expm1((s[n2, n2] - max_s_2 - math.log1p(rest_s_2)))
-                    )
-                )
-                if n == n2
-                else (
-                    scaled
-                    * (
-                        weighted_inv * math.exp(s[n, n2] - max_s_3)
-                        + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[n, n2] - max_s_2)
-                    )
+                scaled
+                * (
+                    weighted_inv * math.exp(s[n, n2] - max_s)
+                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[n, n2] - max_s_2)
                 )
             )
+        bar_s[n, n] = (
+            scaled
+            * weight[n]
+            * (
+                --math.expm1((s[n, n] - max_s - math.log1p(rest_s)))
+                - -math.expm1((s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+            )
+        )
+        for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
@@ -957,86 +866,70 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
     for n in range(N):
+        largest_s, largest_s_at = real(-math.inf), 0
+        others_s, others_s_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
-        largest_s_4, largest_s_4_at = real(-math.inf), 0
-        others_s_4, others_s_4_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n, n2], n2)
-            largest_s_4, largest_s_4_at = _larger(largest_s_4, largest_s_4_at, s[n2, n], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
+        max_s = largest_s
+        argmax_s = largest_s_at
+        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
+        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
         # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
         # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
-        max_s_4 = largest_s_4
-        argmax_s_4 = largest_s_4_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-        shift_s_4 = _finite_or_zero(max_s_4)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_3) if n2 != argmax_s_3 else real(0)
+            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
-            term = math.exp(s[n2, n] - shift_s_4) if n2 != argmax_s_4 else real(0)
-            others_s_4, others_s_4_lost = _two_sum(others_s_4, others_s_4_lost, term)
+        rest_s = real(_total(others_s, others_s_lost))
+        weighted_inv = weight[n] / (rest_s + real(1))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
-        weighted_inv = weight[n] / (rest_s_3 + real(1))
-        rest_s_4 = real(_total(others_s_4, others_s_4_lost))
         term = (
             weight[n]
-            * (
-                -(s[n, n] - max_s_3 - math.log1p(rest_s_3))
-                - (s[n, n] - max_s_4 - math.log1p(rest_s_4))
-            )
+            * (-(s[n, n] - max_s - math.log1p(rest_s)) - (s[n, n] - max_s_3 - math.log1p(rest_s_3)))
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
         for n2 in range(N):
-            largest_s, largest_s_at = real(-math.inf), 0
-            others_s, others_s_lost = 0.0, 0.0
             largest_s_2, largest_s_2_at = real(-math.inf), 0
             others_s_2, others_s_2_lost = 0.0, 0.0
-            sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for n3 in range(N):
-                largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n2, n3], n3)
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
-            max_s = largest_s
-            argmax_s = largest_s_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_s = _finite_or_zero(max_s)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
             # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
             # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
-                term = math.exp(s[n2, n3] - shift_s) if n3 != argmax_s else real(0)
-                others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
                 others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-            rest_s = real(_total(others_s, others_s_lost))
             rest_s_2 = real(_total(others_s_2, others_s_2_lost))
             bar_s[n, n2] = (
-                (
-                    scaled
-                    * weight[n2]
-                    * (
-                        --math.expm1((s[n2, n2] - max_s - math.log1p(rest_s)))
-                        - -math.expm1((s[n2, n2] - max_s_2 - math.log1p(rest_s_2)))
-                    )
-                )
-                if n == n2
-                else (
-                    scaled
-                    * (
-                        weighted_inv * math.exp(s[n, n2] - max_s_3)
-                        + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[n, n2] - max_s_2)
-                    )
+                scaled
+                * (
+                    weighted_inv * math.exp(s[n, n2] - max_s)
+                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[n, n2] - max_s_2)
                 )
             )
+        bar_s[n, n] = (
+            scaled
+            * weight[n]
+            * (
+                --math.expm1((s[n, n] - max_s - math.log1p(rest_s)))
+                - -math.expm1((s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+            )
+        )
+        for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
+            sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
                 grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
@@ -1142,105 +1035,101 @@ def _hvp__symmetric(
             tangent_s[n, n2] = sum_product / temperature
     for n in range(N):
         weight_2 = weight[n]
+        largest_s, largest_s_at = real(-math.inf), 0
+        others_s, others_s_lost = 0.0, 0.0
+        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
         sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n, n2], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
+        max_s = largest_s
+        argmax_s = largest_s_at
+        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
+        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
         # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
         # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s_3) if n2 != argmax_s_3 else real(0)
+            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
+        rest_s = real(_total(others_s, others_s_lost))
+        total_lse_s = rest_s + real(1)
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
-        total_lse_s = rest_s_3 + real(1)
+        total_lse_s_3 = rest_s_3 + real(1)
         for n2 in range(N):
-            share = math.exp(s[n, n2] - max_s_3) / total_lse_s
+            share = math.exp(s[n, n2] - max_s) / total_lse_s
             term = tangent_s[n, n2] * share
+            sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
+                sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
+            )
+            term = tangent_s[n2, n] / total_lse_s_3 * math.exp(s[n2, n] - max_s_3)
             sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = _two_sum(
                 sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost, term
             )
+        sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
         sum_share_tangent_s_3 = real(_total(sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost))
         for n2 in range(N):
-            largest_s, largest_s_at = real(-math.inf), 0
-            others_s, others_s_lost = 0.0, 0.0
+            share = math.exp(s[n, n2] - max_s) / total_lse_s
             largest_s_2, largest_s_2_at = real(-math.inf), 0
             others_s_2, others_s_2_lost = 0.0, 0.0
-            share = math.exp(s[n, n2] - max_s_3) / total_lse_s
-            sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
             sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost = 0.0, 0.0
             for n3 in range(N):
-                largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n2, n3], n3)
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
-            max_s = largest_s
-            argmax_s = largest_s_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_s = _finite_or_zero(max_s)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
             # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
             # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
-                term = math.exp(s[n2, n3] - shift_s) if n3 != argmax_s else real(0)
-                others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
                 others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-            rest_s = real(_total(others_s, others_s_lost))
-            log_share = s[n2, n2] - max_s - math.log1p(rest_s)
             rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-            log_share_2 = s[n2, n2] - max_s_2 - math.log1p(rest_s_2)
             share_2 = math.exp(s[n, n2] - max_s_2) / (rest_s_2 + real(1))
-            bar_s[n, n2] = (
-                scaled * weight[n2] * (--math.expm1(log_share) - -math.expm1(log_share_2))
-                if n == n2
-                else scaled * (weight_2 * share + weight[n2] * share_2)
-            )
-            total_lse_s_2 = rest_s + real(1)
-            total_lse_s_3 = rest_s_2 + real(1)
-            bar_s_2 = bar_s[n, n2]
+            bar_s[n, n2] = scaled * (weight_2 * share + weight[n2] * share_2)
+            total_lse_s_2 = rest_s_2 + real(1)
             for n3 in range(N):
-                term = tangent_s[n2, n3] / total_lse_s_2 * math.exp(s[n2, n3] - max_s)
-                sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
-                    sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
-                )
-                term = tangent_s[n3, n2] / total_lse_s_3 * math.exp(s[n3, n2] - max_s_2)
+                term = tangent_s[n3, n2] / total_lse_s_2 * math.exp(s[n3, n2] - max_s_2)
                 sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost = _two_sum(
                     sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost, term
                 )
-            sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
             sum_share_tangent_s_2 = real(_total(sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost))
             tangent_bar_s[n, n2] = (
-                (
-                    scaled
-                    * weight[n2]
-                    * (
-                        (
-                            (tangent_s[n2, n2] - sum_share_tangent_s)
-                            / total_lse_s_2
-                            * math.exp(s[n2, n2] - max_s)
-                        )
-                        + (
-                            (tangent_s[n2, n2] - sum_share_tangent_s_2)
-                            / total_lse_s_3
-                            * math.exp(s[n2, n2] - max_s_2)
-                        )
-                    )
-                )
-                if n == n2
-                else (
-                    scaled
-                    * (
-                        weight_2 * (tangent_s[n, n2] - sum_share_tangent_s_3) * share
-                        + weight[n2] * (tangent_s[n, n2] - sum_share_tangent_s_2) * share_2
-                    )
+                scaled
+                * (
+                    weight_2 * (tangent_s[n, n2] - sum_share_tangent_s) * share
+                    + weight[n2] * (tangent_s[n, n2] - sum_share_tangent_s_2) * share_2
                 )
             )
+        bar_s[n, n] = (
+            scaled
+            * weight_2
+            * (
+                --math.expm1((s[n, n] - max_s - math.log1p(rest_s)))
+                - -math.expm1((s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+            )
+        )
+        tangent_bar_s[n, n] = (
+            scaled
+            * weight_2
+            * (
+                (tangent_s[n, n] - sum_share_tangent_s) / total_lse_s * math.exp(s[n, n] - max_s)
+                + (
+                    (tangent_s[n, n] - sum_share_tangent_s_3)
+                    / total_lse_s_3
+                    * math.exp(s[n, n] - max_s_3)
+                )
+            )
+        )
+        for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]
+            bar_s_2 = bar_s[n, n2]
             for d in range(D):
                 hv_a[n, d] += (
                     (b[n2, d] * tangent_bar_s_2 + bar_s_2 * tangent_b[n2, d])

@@ -99,7 +99,11 @@ def _values(s, temperature, weight, out):
         out[n] = (
             -(
                 weight[n]
-                * s[n, n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)
+                * (
+                    s[n, n] / temperature
+                    - max_inv_temperature_s
+                    - math.log1p(rest_inv_temperature_s)
+                )
             )
         )
 
@@ -666,7 +670,11 @@ def _values__symmetric(s, temperature, weight, out):
             * weight[n]
             * (
                 -(inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
-                - inv_temperature_s - max_inv_temperature_s_2 - math.log1p(rest_inv_temperature_s_2)
+                - (
+                    inv_temperature_s
+                    - max_inv_temperature_s_2
+                    - math.log1p(rest_inv_temperature_s_2)
+                )
             )
         )
 
@@ -763,7 +771,11 @@ def _value__symmetric(s, temperature, weight):
             weight[n]
             * (
                 -(inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
-                - inv_temperature_s - max_inv_temperature_s_2 - math.log1p(rest_inv_temperature_s_2)
+                - (
+                    inv_temperature_s
+                    - max_inv_temperature_s_2
+                    - math.log1p(rest_inv_temperature_s_2)
+                )
             )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
@@ -885,32 +897,32 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
         )
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
-            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-            others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
-            for n2 in range(N):
-                term = s[n2, m] / temperature
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                )
-            max_inv_temperature_s_3 = largest_inv_temperature_s_3
-            argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-            for n2 in range(N):
-                term = (
-                    math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
-                    if n2 != argmax_inv_temperature_s_3
-                    else real(0)
-                )
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                )
-            rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
-            grad_s[n, m] = (
-                scaled_inv_sum
-                if m == n
-                else (
+            if m == n:
+                chosen_scaled_inv_sum = scaled_inv_sum
+            else:
+                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+                for n2 in range(N):
+                    term = s[n2, m] / temperature
+                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
+                        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
+                    )
+                max_inv_temperature_s_3 = largest_inv_temperature_s_3
+                argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+                # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
+                # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+                shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+                for n2 in range(N):
+                    term = (
+                        math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
+                        if n2 != argmax_inv_temperature_s_3
+                        else real(0)
+                    )
+                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
+                        others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
+                    )
+                rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+                chosen_scaled_inv_sum = (
                     scaled_inv
                     * (
                         weighted_inv * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
@@ -921,7 +933,7 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
                         )
                     )
                 )
-            )
+            grad_s[n, m] = chosen_scaled_inv_sum
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     return real(0.5) * sum_weighted_sum
 
@@ -1048,36 +1060,32 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
             share = math.exp(inv_temperature_s_2 - max_inv_temperature_s) / total_lse_product
-            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-            others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
-            term = _gated(share, s[n, m])
-            sum_gated_share_s_acc, sum_gated_share_s_acc_lost = _two_sum(
-                sum_gated_share_s_acc, sum_gated_share_s_acc_lost, term
-            )
-            for n2 in range(N):
-                term = s[n2, m] / temperature
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                )
-            max_inv_temperature_s_3 = largest_inv_temperature_s_3
-            argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
-            shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-            for n2 in range(N):
-                term = (
-                    math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
-                    if n2 != argmax_inv_temperature_s_3
-                    else real(0)
-                )
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                )
-            rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
-            grad_s[n, m] = (
-                scaled_inv_sum
-                if m == n
-                else (
+            if m == n:
+                chosen_scaled_inv_sum = scaled_inv_sum
+            else:
+                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+                for n2 in range(N):
+                    term = s[n2, m] / temperature
+                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
+                        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
+                    )
+                max_inv_temperature_s_3 = largest_inv_temperature_s_3
+                argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+                # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
+                # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+                shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+                for n2 in range(N):
+                    term = (
+                        math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
+                        if n2 != argmax_inv_temperature_s_3
+                        else real(0)
+                    )
+                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
+                        others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
+                    )
+                rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+                chosen_scaled_inv_sum = (
                     scaled_inv
                     * (
                         weight_2 * share
@@ -1088,6 +1096,10 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
                         )
                     )
                 )
+            grad_s[n, m] = chosen_scaled_inv_sum
+            term = _gated(share, s[n, m])
+            sum_gated_share_s_acc, sum_gated_share_s_acc_lost = _two_sum(
+                sum_gated_share_s_acc, sum_gated_share_s_acc_lost, term
             )
         sum_gated_share_s = real(_total(sum_gated_share_s_acc, sum_gated_share_s_acc_lost))
         for n2 in range(N):
@@ -1444,7 +1456,6 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = 0.0, 0.0
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
             others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
             for n2 in range(N):
@@ -1469,27 +1480,28 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
             total_lse_product_3 = rest_inv_temperature_s_3 + real(1)
             share_2 = math.exp(inv_temperature_s - max_inv_temperature_s_3) / total_lse_product_3
-            for n2 in range(N):
-                term = (
-                    tangent_s[n2, m]
-                    / total_lse_product_3
-                    * math.exp(s[n2, m] / temperature - max_inv_temperature_s_3)
-                )
-                sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = _two_sum(
-                    sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost, term
-                )
-            sum_share_tangent_s_3 = real(_total(sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost))
-            hv_s[n, m] = (
-                scaled_power_sum
-                if m == n
-                else (
+            if m == n:
+                chosen_scaled_power_sum = scaled_power_sum
+            else:
+                sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = 0.0, 0.0
+                for n2 in range(N):
+                    term = (
+                        tangent_s[n2, m]
+                        / total_lse_product_3
+                        * math.exp(s[n2, m] / temperature - max_inv_temperature_s_3)
+                    )
+                    sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = _two_sum(
+                        sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost, term
+                    )
+                sum_share_tangent_s_3 = real(_total(sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost))
+                chosen_scaled_power_sum = (
                     scaled_power
                     * (
                         weight_2 * (tangent_s[n, m] - sum_share_tangent_s) * share
                         + weight[m] * (tangent_s[n, m] - sum_share_tangent_s_3) * share_2
                     )
                 )
-            )
+            hv_s[n, m] = chosen_scaled_power_sum
 
 
 @njit

@@ -85,7 +85,10 @@ def _values(x, y, weight, order, inside, order_key):
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             chosen_inv_sum = (
-                (real(1) - y_at_order) * (sum_y - inside[p - 1]) + y_at_order * difference_inside_p
+                (
+                    (real(1) - y_at_order) * (sum_y - inside[p - 1])
+                    + y_at_order * difference_inside_p
+                )
                 / difference_inside_p
                 / (real(p) - y_at_order - inside[p - 1] + sum_y + real(1))
             )
@@ -170,7 +173,10 @@ def _value(x, y, weight, order, inside, order_key):
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             chosen_inv_sum = (
-                (real(1) - y_at_order) * (sum_y - inside[p - 1]) + y_at_order * difference_inside_p
+                (
+                    (real(1) - y_at_order) * (sum_y - inside[p - 1])
+                    + y_at_order * difference_inside_p
+                )
                 / difference_inside_p
                 / (real(p) - y_at_order - inside[p - 1] + sum_y + real(1))
             )
@@ -803,7 +809,10 @@ def _values__per_image(x, y, weight, order, inside, order_key):
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             chosen_inv_sum = (
-                (real(1) - y_at_order) * (sum_y - inside[p - 1]) + y_at_order * difference_inside_p
+                (
+                    (real(1) - y_at_order) * (sum_y - inside[p - 1])
+                    + y_at_order * difference_inside_p
+                )
                 / difference_inside_p
                 / (real(p) - y_at_order - inside[p - 1] + sum_y + real(1))
             )
@@ -888,7 +897,10 @@ def _value__per_image(x, y, weight, order, inside, order_key):
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             chosen_inv_sum = (
-                (real(1) - y_at_order) * (sum_y - inside[p - 1]) + y_at_order * difference_inside_p
+                (
+                    (real(1) - y_at_order) * (sum_y - inside[p - 1])
+                    + y_at_order * difference_inside_p
+                )
                 / difference_inside_p
                 / (real(p) - y_at_order - inside[p - 1] + sum_y + real(1))
             )

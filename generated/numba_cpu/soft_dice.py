@@ -92,6 +92,13 @@ def _sigmoid(u):
 
 
 @njit
+def _sigmoid_tail(u, tail):
+    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    real = type(u)
+    return (tail if u < 0 else real(1)) / (real(1) + tail)
+
+
+@njit
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -813,7 +820,8 @@ def _gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -830,11 +838,12 @@ def _gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
     sum_smooth_dr_sum = sum_sigmoid_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
-            * _sigmoid(-x[s])
+            * _sigmoid_tail(-x[s], exp_neg_abs_x)
             * sigmoid_x
         )
     return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
@@ -914,7 +923,8 @@ def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -938,11 +948,12 @@ def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_
         * sum_product_smooth_nr
     )
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
-            * _sigmoid(-x[s])
+            * _sigmoid_tail(-x[s], exp_neg_abs_x)
             * sigmoid_x
         )
         grad_y[s] = (
@@ -1044,7 +1055,8 @@ def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -1067,8 +1079,9 @@ def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
         / sum_smooth_dr_sum
     )
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
             weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
@@ -1168,8 +1181,9 @@ def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * tangent_x[s] * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
             sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
@@ -1208,8 +1222,9 @@ def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_
         / sum_smooth_dr_sum
     )
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         hv_x[s] = (
             scaled_weight
             * (
@@ -3028,23 +3043,21 @@ def _values__empty_zero(x, y, smooth_nr, smooth_dr, weight):
     real = x.dtype.type
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     S = x.shape[0]
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     for s in range(S):
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
-    out_value = (
-        weight
-        * (
-            real(0)
-            if sum_y == real(0)
-            else real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
-        )
-    )
+    if sum_y == real(0):
+        chosen = real(0)
+    else:
+        sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+        sum_x_acc, sum_x_acc_lost = 0.0, 0.0
+        for s in range(S):
+            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+        sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
+        sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+        chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
+    out_value = weight * chosen
     return out_value
 
 
@@ -3103,24 +3116,21 @@ def _value__empty_zero(x, y, smooth_nr, smooth_dr, weight):
     real = x.dtype.type
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     S = x.shape[0]
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     for s in range(S):
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
-    numerator = (
-        weight
-        * (
-            real(0)
-            if sum_y == real(0)
-            else real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
-        )
-    )
-    return numerator
+    if sum_y == real(0):
+        chosen = real(0)
+    else:
+        sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+        sum_x_acc, sum_x_acc_lost = 0.0, 0.0
+        for s in range(S):
+            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+        sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
+        sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+        chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
+    return weight * chosen
 
 
 @njit
@@ -3819,7 +3829,8 @@ def _gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, gr
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -3836,11 +3847,12 @@ def _gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, gr
     sum_smooth_dr_sum = sum_sigmoid_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
-            * _sigmoid(-x[s])
+            * _sigmoid_tail(-x[s], exp_neg_abs_x)
             * sigmoid_x
         )
     return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
@@ -3920,7 +3932,8 @@ def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -3944,11 +3957,12 @@ def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0
         * sum_product_smooth_nr
     )
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
-            * _sigmoid(-x[s])
+            * _sigmoid_tail(-x[s], exp_neg_abs_x)
             * sigmoid_x
         )
         grad_y[s] = (
@@ -4050,7 +4064,8 @@ def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hes
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
@@ -4073,8 +4088,9 @@ def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hes
         / sum_smooth_dr_sum
     )
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
             weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
@@ -4174,8 +4190,9 @@ def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scal
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * tangent_x[s] * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
             sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
@@ -4214,8 +4231,9 @@ def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scal
         / sum_smooth_dr_sum
     )
     for s in range(S):
-        sigmoid_neg_x = _sigmoid(-x[s])
-        sigmoid_x = _sigmoid(x[s])
+        exp_neg_abs_x = math.exp(-abs(x[s]))
+        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         hv_x[s] = (
             scaled_weight
             * (

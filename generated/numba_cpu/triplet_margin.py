@@ -479,8 +479,6 @@ def _gradient_all(
     scaled_weight = scale0 * weight
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
-    sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
-    sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         term = difference_anchor_eps
@@ -496,6 +494,36 @@ def _gradient_all(
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
     grad_margin_value = scale0 * weight * real(1 if difference_margin_norm >= real(0) else 0)
+    if difference_margin_norm >= real(0):
+        sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
+        sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            chosen = (
+                real(0)
+                if norm_difference_anchor_eps == real(0)
+                else difference_anchor_eps / norm_difference_anchor_eps
+            )
+            term = chosen
+            sum_chosen_acc, sum_chosen_acc_lost = _two_sum(
+                sum_chosen_acc, sum_chosen_acc_lost, term
+            )
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            chosen_2 = (
+                real(0)
+                if norm_difference_anchor_eps_2 == real(0)
+                else difference_anchor_eps_2 / norm_difference_anchor_eps_2
+            )
+            term = chosen_2
+            sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
+                sum_chosen_acc_2, sum_chosen_acc_2_lost, term
+            )
+        sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
+        sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
+        chosen_difference_sum = sum_chosen - sum_chosen_2
+    else:
+        chosen_difference_sum = real(0)
+    grad_eps_value = scale0 * weight * chosen_difference_sum
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         chosen = (
@@ -521,18 +549,6 @@ def _gradient_all(
             scaled_weight
             * (chosen_2 if difference_margin_norm >= real(0) else real(0))
         )
-        sum_chosen_acc, sum_chosen_acc_lost = _two_sum(sum_chosen_acc, sum_chosen_acc_lost, chosen)
-        term = chosen_2
-        sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
-            sum_chosen_acc_2, sum_chosen_acc_2_lost, term
-        )
-    sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
-    sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
-    grad_eps_value = (
-        scale0
-        * weight
-        * (sum_chosen - sum_chosen_2 if difference_margin_norm >= real(0) else real(0))
-    )
     numerator = weight * (difference_margin_norm if difference_margin_norm >= real(0) else real(0))
     result_grad_margin = grad_margin_value
     result_grad_eps = grad_eps_value
@@ -1302,8 +1318,6 @@ def _gradient_all__p_1(
     scaled_weight = scale0 * weight
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
-    sum_sign_sum_acc, sum_sign_sum_acc_lost = 0.0, 0.0
-    sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = 0.0, 0.0
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         term = abs(difference_anchor_eps)
@@ -1315,27 +1329,32 @@ def _gradient_all__p_1(
         sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
             sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
         )
-        sign_difference_anchor_eps = _sign(difference_anchor_eps)
-        term = sign_difference_anchor_eps
-        sum_sign_sum_acc, sum_sign_sum_acc_lost = _two_sum(
-            sum_sign_sum_acc, sum_sign_sum_acc_lost, term
-        )
-        sign_difference_anchor_eps_2 = _sign(difference_anchor_eps_2)
-        term = sign_difference_anchor_eps_2
-        sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = _two_sum(
-            sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost, term
-        )
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
     grad_margin_value = scale0 * weight * real(1 if difference_margin_sum >= real(0) else 0)
-    sum_sign_sum = real(_total(sum_sign_sum_acc, sum_sign_sum_acc_lost))
-    sum_sign_sum_2 = real(_total(sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost))
-    grad_eps_value = (
-        scale0
-        * weight
-        * (sum_sign_sum - sum_sign_sum_2 if difference_margin_sum >= real(0) else real(0))
-    )
+    if difference_margin_sum >= real(0):
+        sum_sign_sum_acc, sum_sign_sum_acc_lost = 0.0, 0.0
+        sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            sign_difference_anchor_eps = _sign(difference_anchor_eps)
+            term = sign_difference_anchor_eps
+            sum_sign_sum_acc, sum_sign_sum_acc_lost = _two_sum(
+                sum_sign_sum_acc, sum_sign_sum_acc_lost, term
+            )
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            sign_difference_anchor_eps_2 = _sign(difference_anchor_eps_2)
+            term = sign_difference_anchor_eps_2
+            sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = _two_sum(
+                sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost, term
+            )
+        sum_sign_sum = real(_total(sum_sign_sum_acc, sum_sign_sum_acc_lost))
+        sum_sign_sum_2 = real(_total(sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost))
+        chosen_difference_sum = sum_sign_sum - sum_sign_sum_2
+    else:
+        chosen_difference_sum = real(0)
+    grad_eps_value = scale0 * weight * chosen_difference_sum
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         sign_difference_anchor_eps = _sign(difference_anchor_eps)
@@ -2770,9 +2789,6 @@ def _gradient_all__swap(
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_eps_negative_acc_big, norm_difference_eps_negative_acc, norm_difference_eps_negative_acc_lost, norm_difference_eps_negative_acc_small = 0.0, 0.0, 0.0, 0.0
-    sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
-    sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
-    sum_chosen_acc_3, sum_chosen_acc_3_lost = 0.0, 0.0
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         term = difference_anchor_eps
@@ -2813,6 +2829,48 @@ def _gradient_all__swap(
         else chosen_half
     )
     grad_margin_value = scale0 * weight * real(1 if difference_margin_min >= real(0) else 0)
+    if difference_margin_min >= real(0):
+        sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
+        sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
+        sum_chosen_acc_3, sum_chosen_acc_3_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            chosen = (
+                real(0)
+                if norm_difference_anchor_eps == real(0)
+                else difference_anchor_eps / norm_difference_anchor_eps
+            )
+            term = chosen
+            sum_chosen_acc, sum_chosen_acc_lost = _two_sum(
+                sum_chosen_acc, sum_chosen_acc_lost, term
+            )
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            chosen_2 = (
+                real(0)
+                if norm_difference_anchor_eps_2 == real(0)
+                else difference_anchor_eps_2 / norm_difference_anchor_eps_2
+            )
+            term = chosen_2
+            sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
+                sum_chosen_acc_2, sum_chosen_acc_2_lost, term
+            )
+            difference_eps_negative = positive[d] - negative[d] + eps
+            chosen_4 = (
+                real(0)
+                if norm_difference_eps_negative == real(0)
+                else difference_eps_negative / norm_difference_eps_negative
+            )
+            term = chosen_4
+            sum_chosen_acc_3, sum_chosen_acc_3_lost = _two_sum(
+                sum_chosen_acc_3, sum_chosen_acc_3_lost, term
+            )
+        sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
+        sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
+        sum_chosen_3 = real(_total(sum_chosen_acc_3, sum_chosen_acc_3_lost))
+        chosen_difference_product = sum_chosen - sum_chosen_2 * chosen_3 - sum_chosen_3 * chosen_5
+    else:
+        chosen_difference_product = real(0)
+    grad_eps_value = scale0 * weight * chosen_difference_product
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         chosen = (
@@ -2848,27 +2906,6 @@ def _gradient_all__swap(
                 else real(0)
             )
         )
-        sum_chosen_acc, sum_chosen_acc_lost = _two_sum(sum_chosen_acc, sum_chosen_acc_lost, chosen)
-        term = chosen_2
-        sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
-            sum_chosen_acc_2, sum_chosen_acc_2_lost, term
-        )
-        term = chosen_4
-        sum_chosen_acc_3, sum_chosen_acc_3_lost = _two_sum(
-            sum_chosen_acc_3, sum_chosen_acc_3_lost, term
-        )
-    sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
-    sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
-    sum_chosen_3 = real(_total(sum_chosen_acc_3, sum_chosen_acc_3_lost))
-    grad_eps_value = (
-        scale0
-        * weight
-        * (
-            sum_chosen - sum_chosen_2 * chosen_3 - sum_chosen_3 * chosen_5
-            if difference_margin_min >= real(0)
-            else real(0)
-        )
-    )
     numerator = weight * (difference_margin_min if difference_margin_min >= real(0) else real(0))
     result_grad_margin = grad_margin_value
     result_grad_eps = grad_eps_value
