@@ -33,7 +33,7 @@ def _run(case: Case, value: Value) -> Run:
         x.grad = None
         result = value(x, y)
         result.backward()
-        return result
+        return result.detach()
 
     return step
 
