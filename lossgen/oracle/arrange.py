@@ -6,7 +6,7 @@ one sample.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from lossgen.algebra.axes import Axis
 from lossgen.algebra.tensors import Tensor
 from lossgen.oracle.evaluate import Array, Case
-from lossgen.spec.model import Program, Variant
+from lossgen.spec.model import Loss, Program, Variant
 
 _MOST_DIMENSIONS = 4
 _PARAMETERS = ("param", "per_class")
@@ -33,7 +33,8 @@ class Placement:
 class Arrangement:
     """How samples of one variant are laid out as arrays."""
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, loss: Loss, variant: Variant) -> None:
+        self._optional = {parameter.name for parameter in loss.parameters if parameter.optional}
         self.program: Program = variant.program
         self.static = dict(variant.static)
         first = self.program.predictions[0]
@@ -70,18 +71,15 @@ class Arrangement:
 
     def arrays(self, cases: Sequence[Case]) -> dict[str, Any]:
         """Return the keyword arguments of a call on these samples, static choices and parameters included."""
-        given: dict[str, Any] = {
-            name: value
-            for name, value in self.static.items()
-            if name not in {t.name for t in self.program.inputs}
-        }
+        # Whether an optional parameter is there is a static choice, made by passing it or not.
+        given = {name: value for name, value in self.static.items() if name not in self._optional}
         for tensor in self.program.inputs:
             values = [case.inputs[tensor.name] for case in cases]
             if tensor.role in _PARAMETERS:
                 given[tensor.name] = values[0] if tensor.axes else values[0].item()
             else:
                 given[tensor.name] = self.join(tensor.name, values)
-        return _without_absent(given, self.program)
+        return given
 
     def join(self, name: str, values: Sequence[Array]) -> Array:
         """Return the array of a tensor from its samples."""
@@ -139,9 +137,3 @@ def _factors(size: int, count: int) -> list[int]:
         factors.append(factor)
         size //= factor
     return [*factors, size] if count else []
-
-
-def _without_absent(given: Mapping[str, Any], program: Program) -> dict[str, Any]:
-    # An optional parameter that a variant does not have is static False there: the call then leaves it out.
-    names = {tensor.name for tensor in program.inputs}
-    return {name: value for name, value in given.items() if name in names or value is not None}

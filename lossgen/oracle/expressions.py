@@ -45,7 +45,7 @@ class Writer(Blocks):
 
     def __init__(self) -> None:
         super().__init__()
-        # The sums met so far; each has its place here as its number.
+        # The sums and extremes met so far; each has its place here as its number.
         self.sums: list[Reduction] = []
 
     # Integers and conditions
@@ -222,19 +222,23 @@ class Writer(Blocks):
             with self.block(loop):
                 self.put(f"{name} += {self.integer(expr.body)}")
             return
-        if expr not in self.sums:
-            self.sums.append(expr)
-        node = self.sums.index(expr)
         self.put(f"{name} = constant(0)")
         with self.block(loop):
-            body = self.real(expr.body)
-            self.put(f"{name} = {name} + ({body} if moves is None else moves.term({node}, {body}))")
+            self.put(f"{name} = {name} + {self._movable_term(expr)}")
+
+    def _movable_term(self, expr: Reduction) -> str:
+        if expr not in self.sums:
+            self.sums.append(expr)
+        body = self.real(expr.body)
+        return f"({body} if moves is None else moves.term({self.sums.index(expr)}, {body}))"
 
     def _extreme(self, expr: Reduction, name: str, loop: str, relation: str, position: bool) -> None:
         best = self.name()
         self.put(f"{name} = {best} = None")
         with self.block(loop):
-            body = self.integer(expr.body) if is_integer(expr.body) else self.real(expr.body)
+            body = self.name()
+            whole = is_integer(expr.body)
+            self.put(f"{body} = {self.integer(expr.body) if whole else self._movable_term(expr)}")
             better = (
                 f"{body} {relation} {best}"
                 if is_integer(expr.body)

@@ -5,8 +5,8 @@ inputs moved by at most 2 ulp and sums whose terms are moved by the bound. The s
 moving one input (or all terms of one sum) at a time, up and down, and evaluating the oracle there: the
 largest deviations are added up. To first order their sum is the largest deviation over the box of all such
 moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative
-the moved evaluations also see kinks and switches between branches. Labels that are exactly 0, 1 or -1,
-integers and whole-numbered parameters stay fixed.
+the moved evaluations also see kinks and switches between branches. Zeros, labels that are exactly 1 or -1,
+and integers stay fixed.
 """
 
 from __future__ import annotations
@@ -138,11 +138,12 @@ def _trials(oracle: Oracle, case: Case, request: Request, share: float) -> Itera
         with np.errstate(over="ignore"):
             moved = [value + step, value - step]
         yield [(case.moved(place, one), request, None) for one in moved if np.isfinite(one)]
-    for node in range(len(oracle.sums)):
+    for node in _movable_sums(oracle):
         yield [(case, request, {node: share}), (case, request, {node: -share})]
     yield [(case, request, {ITEMS: share}), (case, request, {ITEMS: -share})]
     for entry, slope in request.tangent:
-        step = INPUT_ULPS * np.spacing(np.abs(slope))
+        # A product with the Hessian is a sum over the entries of the vector.
+        step = share * abs(slope)
         rest = tuple(pair for pair in request.tangent if pair[0] != entry)
         yield [
             (case, replace(request, tangent=(*rest, (entry, float(slope + sign * step)))), None)
@@ -157,25 +158,35 @@ def _movable(oracle: Oracle, case: Case) -> Iterator[Place]:
             continue
         for position in np.ndindex(array.shape):
             value = float(array[position])
-            whole = tensor.role in ("param", "per_class") and value == round(value)
-            label = tensor.role == "target" and value in (0.0, 1.0, -1.0)
-            if not (whole or label or value == 0.0):
+            label = tensor.role == "target" and value in (1.0, -1.0)
+            if not (label or value == 0.0):
                 yield tensor.name, position
+
+
+def _movable_sums(oracle: Oracle) -> list[int]:
+    """Sums and extremes outside of all functions but powers.
+
+    A log-sum-exp is not one of them: the logarithm of a sum near 1 must keep its relative accuracy.
+    """
+    powers = (sp.Pow, sp.Abs, sp.Max, sp.Min)
+    outer = {node for term in oracle.program.terms for node in _reductions(term.value, powers)}
+    return [k for k, node in enumerate(oracle.sums) if node in outer]
 
 
 def _terms_overflow(oracle: Oracle, case: Case, dtype: Any) -> bool:
     """Whether a sum outside of all functions has absolute terms beyond the dtype."""
-    outer = {node for term in oracle.program.terms for node in _outer_sums(term.value)}
+    outer = {node for term in oracle.program.terms for node in _reductions(term.value, ())}
     totals = oracle.absolute_sums(case)
     largest = float(np.finfo(dtype).max)
     return any(not totals.get(k, 0.0) <= largest for k, node in enumerate(oracle.sums) if node in outer)
 
 
-def _outer_sums(expr: sp.Basic) -> set[Reduction]:
-    if isinstance(expr, Reduction) and expr.op == "sum":
-        return {expr} | _outer_sums(expr.body)
-    if isinstance(expr, sp.Add | sp.Mul):
-        return set().union(*(_outer_sums(arg) for arg in expr.args))
+def _reductions(expr: Any, through: tuple[type, ...]) -> set[Reduction]:
+    """Sums and extremes that only sums, products, branches and the operations in `through` enclose."""
+    if isinstance(expr, Reduction) and expr.op in ("sum", "max", "min"):
+        return {expr} | _reductions(expr.body, through)
+    if isinstance(expr, (sp.Add, sp.Mul, *through)):
+        return set().union(*(_reductions(arg, through) for arg in expr.args))
     if isinstance(expr, Where):
-        return _outer_sums(expr.args[1]) | _outer_sums(expr.args[2])
+        return _reductions(expr.args[1], through) | _reductions(expr.args[2], through)
     return set()

@@ -7,6 +7,7 @@ of the domain. Infinities are tested apart.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ from lossgen.spec.model import Loss, Parameter, Program, Sweep, Variant
 SAMPLERS = ("practical", "full", "near", "edges")
 # Samples that share sizes and parameters and go into one call.
 BATCH = 16
+# Share of the largest number that inputs reach: a difference of two, or a norm of a few, is still a number.
+_HEADROOM = 1 / 8
 
 Random = np.random.Generator
 
@@ -135,13 +138,13 @@ class _Maker:
             elif tensor.dtype == "int":
                 inputs[tensor.name] = self._integers(tensor, shape, params)
             else:
-                inputs[tensor.name] = self._filled(shape, lambda t=tensor: self._number(t, hard))
+                inputs[tensor.name] = self._filled(shape, functools.partial(self._number, tensor, hard))
         case = Case(inputs)
         return self._near(case) if self.sampler == "near" else case
 
     def _filled(self, shape: tuple[int, ...], draw: Callable[[], float]) -> Array:
         values = np.array([draw() for _ in range(int(np.prod(shape)))], np.float64).reshape(shape)
-        largest = float(np.finfo(self.dtype).max)
+        largest = float(np.finfo(self.dtype).max) * _HEADROOM
         return np.clip(values, -largest, largest).astype(self.dtype)
 
     def _number(self, tensor: Tensor, hard: bool) -> float:
@@ -219,13 +222,15 @@ def _any_exponent(rng: Random, domain: str, dtype: np.dtype[Any]) -> float:
     if domain == "unit":
         small = 2.0 ** rng.uniform(info.minexp, 0)
         return float(rng.choice((small, 1 - 2.0 ** rng.uniform(-info.nmant, 0))))
-    magnitude = 2.0 ** rng.uniform(info.minexp, info.maxexp - 1e-3)
+    magnitude = 2.0 ** rng.uniform(info.minexp, info.maxexp - 3)
     return float(magnitude if domain in ("positive", "nonnegative") else magnitude * rng.choice((-1, 1)))
 
 
 def _edge_values(domain: str, dtype: np.dtype[Any]) -> list[float]:
     info = np.finfo(dtype)
-    least, normal, most, step = (float(v) for v in (info.smallest_subnormal, info.tiny, info.max, info.eps))
+    least, normal, most, step = (
+        float(v) for v in (info.smallest_subnormal, info.tiny, info.max * _HEADROOM, info.eps)
+    )
     if domain == "unit":
         return [0.0, 1.0, least, normal, 1 - step / 2, 0.5]
     positive = [least, normal, step, 1.0, most]

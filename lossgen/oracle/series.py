@@ -68,7 +68,11 @@ def compare(a: Series, b: Series) -> int:
 def order(keys: Sequence[Series], descending: bool) -> list[int]:
     """Return the positions of the keys in sorted order; equal keys stay in their order."""
     sign = -1 if descending else 1
-    return sorted(range(len(keys)), key=functools.cmp_to_key(lambda i, j: sign * compare(keys[i], keys[j])))
+
+    def earlier(first: int, second: int) -> int:
+        return sign * compare(keys[first], keys[second])
+
+    return sorted(range(len(keys)), key=functools.cmp_to_key(earlier))
 
 
 def constant(ball: Any) -> Series:

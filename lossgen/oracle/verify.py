@@ -153,7 +153,7 @@ class _Probe:
     ) -> None:
         self.loss, self.variant, self.function = loss, variant, function
         self.oracle, self.dtype, self.rng = oracle, dtype, rng
-        self.arrangement = Arrangement(variant)
+        self.arrangement = Arrangement(loss, variant)
         self.rows: dict[str, VerifyRow] = {}
         kinds = next(v.kinds for v in function.entry.variants if v.suffix == variant.suffix)
         self.has_values, self.has_hessian = "values" in kinds, "hessian" in kinds

@@ -77,7 +77,7 @@ def subject(
     sampler: str = "practical",
 ) -> Subject:
     """Return a loss with samples that share their parameters; one sample where the axes leave no batch."""
-    oracle, arrangement = Oracle(variant.program), Arrangement(variant)
+    oracle, arrangement = Oracle(variant.program), Arrangement(loss, variant)
     cases: list[Case] = []
     for batch in batches(loss, variant, oracle, sampler, 4 * count, dtype, seed, size):
         finite = [c for c in batch.cases if np.isfinite(float(oracle.truth(c, Request("value"))))]

@@ -1,4 +1,4 @@
-"""Identities between losses. Each would fail if one side were wrong by one part in a million: the test tries."""
+"""Identities between losses; each would fail if a side were wrong by one part in a million: that is tried."""
 
 import numpy as np
 import pytest

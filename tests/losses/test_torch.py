@@ -155,7 +155,7 @@ def test_large_inputs(loss, variant):
 
 @pytest.mark.parametrize(("loss", "variant"), PEERED)
 def test_weighted_means(loss, variant):
-    # Some of torch's functions take an elementwise weight; what their mean divides by differs from loss to loss.
+    # Where torch takes an elementwise weight, what its mean divides by differs from loss to loss.
     peer = dict(loss.peers)["torch"]
     if "weight" not in signature(peer) or any(t.role == "per_class" for t in variant.program.inputs):
         pytest.skip("torch has no sample weight here")

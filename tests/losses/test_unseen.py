@@ -1,4 +1,4 @@
-"""Declarations that the repository does not ship are built and judged like its own: nothing in lossgen knows a loss."""
+"""Declarations that the repository does not ship are built and judged like its own."""
 
 import importlib
 import sys

@@ -19,7 +19,7 @@ VARIANTS = [
 
 @pytest.mark.parametrize(("loss", "variant"), VARIANTS)
 def test_round_trip(loss, variant):
-    arrangement, oracle = Arrangement(variant), Oracle(variant.program)
+    arrangement, oracle = Arrangement(loss, variant), Oracle(variant.program)
     for batch in batches(loss, variant, oracle, "practical", 6, np.float64, 0):
         cases = batch.cases if arrangement.batched else batch.cases[:1]
         arrays = arrangement.arrays(cases)
@@ -61,10 +61,10 @@ def test_classes_come_second_and_sites_stay_together():
         return sample(x[s], per=s)
 
     cases = [Case({"x": np.arange(3.0) + 10 * k, "y": np.asarray(k)}) for k in range(2)]
-    arrays = Arrangement(row.variants[0]).arrays(cases)
+    arrays = Arrangement(row, row.variants[0]).arrays(cases)
     np.testing.assert_array_equal(arrays["x"], [[0, 1, 2], [10, 11, 12]])
     np.testing.assert_array_equal(arrays["y"], [0, 1])
-    wide = Arrangement(field.variants[0]).arrays(
+    wide = Arrangement(field, field.variants[0]).arrays(
         [Case({"x": np.arange(4.0)}), Case({"x": np.arange(4.0) + 9})]
     )
     assert wide["x"].shape == (2, 1, 4)
