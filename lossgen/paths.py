@@ -29,3 +29,8 @@ def specs_folder() -> Path:
 def templates_folder() -> Path:
     """Folder of the templates of generated files."""
     return _data_folder("templates")
+
+
+def losses_folder() -> Path:
+    """Folder of the package `lossgen.losses`, whose stub is generated."""
+    return Path(__file__).resolve().parent / "losses"

@@ -188,8 +188,7 @@ def _gradient(x, y, pos_weight, weight, scale0):
             + _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         )
     )
-    result_grad_x = grad_x_value
-    return numerator, result_grad_x
+    return numerator, grad_x_value
 
 
 @njit
@@ -258,10 +257,7 @@ def _gradient_all(x, y, pos_weight, weight, scale0):
     grad_y_value = scale0 * weight * (_gated(pos_weight, softplus_neg_x) - softplus_x)
     grad_pos_weight_value = scale0 * weight * _gated(y, softplus_neg_x)
     numerator = weight * (_gated(pos_weight * y, softplus_neg_x) + _gated(one_minus_y, softplus_x))
-    result_grad_x = grad_x_value
-    result_grad_y = grad_y_value
-    result_grad_pos_weight = grad_pos_weight_value
-    return numerator, result_grad_x, result_grad_y, result_grad_pos_weight
+    return numerator, grad_x_value, grad_y_value, grad_pos_weight_value
 
 
 @njit
@@ -639,8 +635,7 @@ def _gradient__label_smoothing(x, y, pos_weight, label_smoothing, weight, scale0
             )
         )
     )
-    result_grad_x = grad_x_value
-    return numerator, result_grad_x
+    return numerator, grad_x_value
 
 
 @njit
@@ -760,11 +755,7 @@ def _gradient_all__label_smoothing(x, y, pos_weight, label_smoothing, weight, sc
             + real(2) * _gated(real(0.5) * pos_weight * sum_label_smoothing_product, softplus_neg_x)
         )
     )
-    result_grad_x = grad_x_value
-    result_grad_y = grad_y_value
-    result_grad_pos_weight = grad_pos_weight_value
-    result_grad_label_smoothing = grad_label_smoothing_value
-    return numerator, result_grad_x, result_grad_y, result_grad_pos_weight, result_grad_label_smoothing
+    return numerator, grad_x_value, grad_y_value, grad_pos_weight_value, grad_label_smoothing_value
 
 
 @njit

@@ -863,11 +863,7 @@ def _gradient_all__alpha(x, y, gamma, alpha, weight, scale0):
     )
     grad_alpha_value = scale0 * weight * power_sum_product * sum_gated * (real(2) * y - real(1))
     numerator = weight * power_sum_product * gated_sum_product_sum_gated
-    result_grad_x = grad_x_value
-    result_grad_y = grad_y_value
-    result_grad_gamma = grad_gamma_value
-    result_grad_alpha = grad_alpha_value
-    return numerator, result_grad_x, result_grad_y, result_grad_gamma, result_grad_alpha
+    return numerator, grad_x_value, grad_y_value, grad_gamma_value, grad_alpha_value
 
 
 @njit

@@ -77,8 +77,9 @@ def _values(x, y, class_weight, ignore_index, label_smoothing, weight):
         largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-    # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: it cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+    # would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
@@ -175,8 +176,9 @@ def _value(x, y, class_weight, ignore_index, label_smoothing, weight):
         largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-    # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: it cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+    # would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
@@ -287,8 +289,9 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
         )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-    # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: it cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+    # would be NaN.
     shift_x = _finite_or_zero(max_x)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     for c in range(C):
@@ -440,8 +443,9 @@ def _gradient_all(
         )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-    # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: it cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+    # would be NaN.
     shift_x = _finite_or_zero(max_x)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     for c in range(C):
@@ -498,8 +502,7 @@ def _gradient_all(
             - _gated(class_weight_sum, log_share_at_y)
         )
     )
-    result_grad_label_smoothing = grad_label_smoothing_value
-    return numerator, result_grad_label_smoothing
+    return numerator, grad_label_smoothing_value
 
 
 @njit
@@ -606,8 +609,9 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
         )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-    # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: it cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+    # would be NaN.
     shift_x = _finite_or_zero(max_x)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     weighted_sum = weight * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
@@ -744,8 +748,9 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-    # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: it cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+    # would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)

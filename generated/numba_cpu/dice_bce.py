@@ -357,10 +357,7 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
         )
     numerator0 = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
     numerator1 = weight * sum_gated
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    result_grad_pos_weight = grad_pos_weight_value
-    return numerator0, numerator1, result_grad_smooth_nr, result_grad_smooth_dr, result_grad_pos_weight
+    return numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
 
 
 @njit

@@ -182,8 +182,7 @@ def _gradient(x, y, delta, weight, scale0):
             else real(0.5) * delta * (real(2) * abs_residual - delta)
         )
     )
-    result_grad_x = grad_x_value
-    return numerator, result_grad_x
+    return numerator, grad_x_value
 
 
 @njit
@@ -250,10 +249,7 @@ def _gradient_all(x, y, delta, weight, scale0):
             else real(0.5) * delta * (real(2) * abs_residual - delta)
         )
     )
-    result_grad_x = grad_x_value
-    result_grad_y = grad_y_value
-    result_grad_delta = grad_delta_value
-    return numerator, result_grad_x, result_grad_y, result_grad_delta
+    return numerator, grad_x_value, grad_y_value, grad_delta_value
 
 
 @njit

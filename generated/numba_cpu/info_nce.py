@@ -75,8 +75,9 @@ def _values(a, b, temperature, weight, out, s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -142,8 +143,9 @@ def _value(a, b, temperature, weight, s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -219,8 +221,9 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -233,7 +236,7 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
         )
         for n2 in range(N):
             bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
-        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1((s[n, n] - max_s - math.log1p(rest_s))))
+        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
@@ -314,8 +317,9 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -328,7 +332,7 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
         )
         for n2 in range(N):
             bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
-        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1((s[n, n] - max_s - math.log1p(rest_s))))
+        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
@@ -441,8 +445,9 @@ def _hvp(
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -460,7 +465,7 @@ def _hvp(
             share = math.exp(s[n, n2] - max_s) / total_lse_s
             bar_s[n, n2] = scaled_weight * share
             tangent_bar_s[n, n2] = scaled_weight * (tangent_s[n, n2] - sum_share_tangent_s) * share
-        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1((s[n, n] - max_s - math.log1p(rest_s))))
+        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
         for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]
             bar_s_2 = bar_s[n, n2]
@@ -553,13 +558,15 @@ def _values__symmetric(a, b, temperature, weight, out, s):
             largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_2 = largest_s_2
         argmax_s_2 = largest_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -637,13 +644,15 @@ def _value__symmetric(a, b, temperature, weight, s):
             largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_2 = largest_s_2
         argmax_s_2 = largest_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -731,13 +740,15 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -761,8 +772,9 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: it cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+            # would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
@@ -779,8 +791,8 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
             scaled
             * weight[n]
             * (
-                --math.expm1((s[n, n] - max_s - math.log1p(rest_s)))
-                - -math.expm1((s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+                --math.expm1(s[n, n] - max_s - math.log1p(rest_s))
+                - -math.expm1(s[n, n] - max_s_3 - math.log1p(rest_s_3))
             )
         )
         for n2 in range(N):
@@ -875,13 +887,15 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -905,8 +919,9 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: it cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+            # would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
@@ -923,8 +938,8 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             scaled
             * weight[n]
             * (
-                --math.expm1((s[n, n] - max_s - math.log1p(rest_s)))
-                - -math.expm1((s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+                --math.expm1(s[n, n] - max_s - math.log1p(rest_s))
+                - -math.expm1(s[n, n] - max_s_3 - math.log1p(rest_s_3))
             )
         )
         for n2 in range(N):
@@ -1046,13 +1061,15 @@ def _hvp__symmetric(
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -1084,8 +1101,9 @@ def _hvp__symmetric(
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: it cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+            # would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
@@ -1111,8 +1129,8 @@ def _hvp__symmetric(
             scaled
             * weight_2
             * (
-                --math.expm1((s[n, n] - max_s - math.log1p(rest_s)))
-                - -math.expm1((s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+                --math.expm1(s[n, n] - max_s - math.log1p(rest_s))
+                - -math.expm1(s[n, n] - max_s_3 - math.log1p(rest_s_3))
             )
         )
         tangent_bar_s[n, n] = (

@@ -83,8 +83,9 @@ def _values(s, temperature, weight, out):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -160,8 +161,9 @@ def _value(s, temperature, weight):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -241,8 +243,9 @@ def _gradient(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -339,8 +342,9 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -455,8 +459,9 @@ def _hessian(s, temperature, weight, grad_s, hess_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -474,7 +479,7 @@ def _hessian(s, temperature, weight, grad_s, hess_s):
                 weight[n]
                 / temperature
                 * (
-                    -math.expm1((s[n, n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)))
+                    -math.expm1(s[n, n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
                 )
             )
         )
@@ -544,8 +549,9 @@ def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -632,8 +638,9 @@ def _values__symmetric(s, temperature, weight, out):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -652,8 +659,9 @@ def _values__symmetric(s, temperature, weight, out):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -734,8 +742,9 @@ def _value__symmetric(s, temperature, weight):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -754,8 +763,9 @@ def _value__symmetric(s, temperature, weight):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -845,8 +855,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
@@ -868,8 +879,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -909,8 +921,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 max_inv_temperature_s_3 = largest_inv_temperature_s_3
                 argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-                # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-                # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+                # exp sees differences from the largest term, which stays out of the sum: it cannot
+                # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+                # would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
                 for n2 in range(N):
                     term = (
@@ -1004,8 +1017,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
@@ -1028,8 +1042,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
@@ -1072,8 +1087,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 max_inv_temperature_s_3 = largest_inv_temperature_s_3
                 argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-                # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-                # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+                # exp sees differences from the largest term, which stays out of the sum: it cannot
+                # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+                # would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
                 for n2 in range(N):
                     term = (
@@ -1195,8 +1211,9 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
@@ -1220,8 +1237,9 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -1276,8 +1294,9 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
                 )
             max_inv_temperature_s_3 = largest_inv_temperature_s_3
             argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: it cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+            # would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
             for n2 in range(N):
                 term = (
@@ -1380,8 +1399,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -1411,8 +1431,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-        # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: it cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+        # would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
@@ -1465,8 +1486,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 )
             max_inv_temperature_s_3 = largest_inv_temperature_s_3
             argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot overflow,
-            # and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: it cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
+            # would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
             for n2 in range(N):
                 term = (

@@ -234,11 +234,7 @@ def _gradient_all(x, y, gamma, eps, weight, scale0):
     grad_gamma_value = scale0 * weight * power_sum_abs_eps_2 * math.log(sum_abs_eps)
     grad_eps_value = scale0 * weight * gamma * power_sum_abs_eps
     numerator = weight * power_sum_abs_eps_2
-    result_grad_x = grad_x_value
-    result_grad_y = grad_y_value
-    result_grad_gamma = grad_gamma_value
-    result_grad_eps = grad_eps_value
-    return numerator, result_grad_x, result_grad_y, result_grad_gamma, result_grad_eps
+    return numerator, grad_x_value, grad_y_value, grad_gamma_value, grad_eps_value
 
 
 @njit

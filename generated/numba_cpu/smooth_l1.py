@@ -182,8 +182,7 @@ def _gradient(x, y, beta, weight, scale0):
             else abs_residual - real(0.5) * beta
         )
     )
-    result_grad_x = grad_x_value
-    return numerator, result_grad_x
+    return numerator, grad_x_value
 
 
 @njit
@@ -254,10 +253,7 @@ def _gradient_all(x, y, beta, weight, scale0):
             else abs_residual - real(0.5) * beta
         )
     )
-    result_grad_x = grad_x_value
-    result_grad_y = grad_y_value
-    result_grad_beta = grad_beta_value
-    return numerator, result_grad_x, result_grad_y, result_grad_beta
+    return numerator, grad_x_value, grad_y_value, grad_beta_value
 
 
 @njit

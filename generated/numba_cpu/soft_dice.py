@@ -83,7 +83,9 @@ def _sqdiv(a, b):
 
 @njit
 def _sigmoid(u):
-    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their digits."""
+    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their
+    digits.
+    """
     real = type(u)
     if u < 0:
         tail = math.exp(u)
@@ -376,9 +378,7 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
             * (power_sum_product_smooth_nr - real(2) * (x[s] / sum_smooth_dr_sum))
         )
     numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit
@@ -961,9 +961,7 @@ def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_
             * (power_sum_product_smooth_nr - real(2) * (sigmoid_x / sum_smooth_dr_sum))
         )
     numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit
@@ -1586,9 +1584,7 @@ def _gradient_all__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, gra
             * (power_sum_product_smooth_nr - real(2) * (x[s] / sum_smooth_dr_sum))
         )
     numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit
@@ -2150,9 +2146,7 @@ def _gradient_all__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x
             )
         )
     numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit
@@ -2715,9 +2709,7 @@ def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x,
             -(scaled_inv_sum * (real(2) * (x[s] / sum_smooth_dr_sum) - power_sum_product_smooth_nr))
         )
     numerator = -(weight * math.log(sum_product_smooth_nr / sum_smooth_dr_sum))
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit
@@ -3336,9 +3328,7 @@ def _gradient_all__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x
         weight
         * (real(0) if sum_y == real(0) else real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
     )
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit
@@ -3970,9 +3960,7 @@ def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0
             * (power_sum_product_smooth_nr - real(2) * (sigmoid_x / sum_smooth_dr_sum))
         )
     numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    result_grad_smooth_nr = grad_smooth_nr_value
-    result_grad_smooth_dr = grad_smooth_dr_value
-    return numerator, result_grad_smooth_nr, result_grad_smooth_dr
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
 @njit

@@ -550,9 +550,7 @@ def _gradient_all(
             * (chosen_2 if difference_margin_norm >= real(0) else real(0))
         )
     numerator = weight * (difference_margin_norm if difference_margin_norm >= real(0) else real(0))
-    result_grad_margin = grad_margin_value
-    result_grad_eps = grad_eps_value
-    return numerator, result_grad_margin, result_grad_eps
+    return numerator, grad_margin_value, grad_eps_value
 
 
 @njit
@@ -1377,9 +1375,7 @@ def _gradient_all__p_1(
             * (sign_difference_anchor_eps_2 if difference_margin_sum >= real(0) else real(0))
         )
     numerator = weight * (difference_margin_sum if difference_margin_sum >= real(0) else real(0))
-    result_grad_margin = grad_margin_value
-    result_grad_eps = grad_eps_value
-    return numerator, result_grad_margin, result_grad_eps
+    return numerator, grad_margin_value, grad_eps_value
 
 
 @njit
@@ -2088,9 +2084,7 @@ def _gradient_all__p_inf(
         grad_anchor[d] = chosen_scaled_chosen
     grad_anchor[argmax_abs_sum_2] = chosen_scaled_chosen_2
     numerator = weight * (difference_margin_max if difference_margin_max >= real(0) else real(0))
-    result_grad_margin = grad_margin_value
-    result_grad_eps = grad_eps_value
-    return numerator, result_grad_margin, result_grad_eps
+    return numerator, grad_margin_value, grad_eps_value
 
 
 @njit
@@ -2907,9 +2901,7 @@ def _gradient_all__swap(
             )
         )
     numerator = weight * (difference_margin_min if difference_margin_min >= real(0) else real(0))
-    result_grad_margin = grad_margin_value
-    result_grad_eps = grad_eps_value
-    return numerator, result_grad_margin, result_grad_eps
+    return numerator, grad_margin_value, grad_eps_value
 
 
 @njit

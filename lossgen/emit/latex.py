@@ -46,7 +46,8 @@ class _Printer(LatexPrinter):
         )
 
     def _print_Where(self, expr: Where) -> str:
-        rows, rest = [], expr
+        rows: list[str] = []
+        rest: sp.Expr = expr
         while isinstance(rest, Where):
             rows.append(rf"{self._print(rest.args[1])} & \text{{if}}\ {self._print(rest.args[0])}")
             rest = rest.args[2]
@@ -91,7 +92,8 @@ def formula(program: Program) -> str:
         if isinstance(stage, Sort):
             direction = "descending" if stage.descending else "ascending"
             lines.append(
-                rf"\mathrm{{{stage.order.name}}} = \operatorname{{argsort}}^{{\text{{{direction}}}}}\, {latex(stage.key)}"
+                rf"\mathrm{{{stage.order.name}}} = "
+                rf"\operatorname{{argsort}}^{{\text{{{direction}}}}}\, {latex(stage.key)}"
             )
         else:
             lines += [f"{latex(a.target)} = {latex(a.expr)}" for a in stage.body]

@@ -72,7 +72,6 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
     text : str
         Text of that module, for the fingerprint.
     """
-    spanned = {axis for parameter in loss.parameters for axis in parameter.axes}
     return {
         "family": loss.family,
         "summary": loss.summary,
@@ -172,10 +171,10 @@ def _passes(loss: Loss, loops: int) -> int:
 def _stable(parts: Any) -> str:
     """Return a text of expressions in which running numbers of indices are replaced by their order."""
     text, seen = str(parts), dict[str, str]()
-    out = []
-    for word in _words(text):
-        out.append(seen.setdefault(word, f"{word.partition('#')[0]}#{len(seen)}") if "#" in word else word)
-    return "".join(out)
+    return "".join(
+        seen.setdefault(word, f"{word.partition('#')[0]}#{len(seen)}") if "#" in word else word
+        for word in _words(text)
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from lossgen.emit.swap import exclusive, install
 from lossgen.errors import LossValueError
 
-__all__ = ["check_tree", "is_generated", "write_tree"]
+__all__ = ["check_tree", "is_generated", "write_file", "write_tree"]
 
 _CACHES = "__pycache__"
 _HEAD_BYTES = 2048
@@ -66,6 +66,17 @@ def write_tree(
         if changed or orphans or not out.is_dir():
             install(out, lambda fresh: _fill(fresh, out, contents, set(changed)))
     return [out / name for name in changed], [out / name for name in orphans]
+
+
+def write_file(text: str, path: Path) -> bool:
+    """Make a file hold `text`, atomically; return whether its bytes changed."""
+    data = text.encode("utf-8")
+    if _read(path) == data:
+        return False
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_bytes(data)
+    fresh.replace(path)
+    return True
 
 
 def check_tree(

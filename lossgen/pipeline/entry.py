@@ -20,5 +20,6 @@ def load_spec(package: str, name: str) -> Loss:
         if loss.name == name and package == "lossgen.losses":
             return loss
     raise LossError(
-        f"the declaration of {package}.{name} is not shipped with it; load it with lossgen.spec.registry.load(path)"
+        f"the declaration of {package}.{name} is not shipped with it; "
+        "load it with lossgen.spec.registry.load(path)"
     )

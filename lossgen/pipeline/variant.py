@@ -67,8 +67,10 @@ def _formula(variant: Variant, gradient: Routine) -> tuple[str, ...]:
         for term in variant.program.terms
     ]
     lines[0] = f"loss = {lines[0]}"
-    for step in gradient.steps:
-        for assign in getattr(step, "body", ()):
-            if assign.target.tensor.role == "output":
-                lines.append(f"{assign.target} {'+=' if assign.add else '='} {assign.expr}")
+    lines += [
+        f"{assign.target} {'+=' if assign.add else '='} {assign.expr}"
+        for step in gradient.steps
+        for assign in getattr(step, "body", ())
+        if assign.target.tensor.role == "output"
+    ]
     return tuple(lines)

@@ -12,7 +12,8 @@ from typing import Any
 from lossgen.runtime.bind import Binder, choose_variant
 from lossgen.runtime.build_side import load_spec
 from lossgen.runtime.call import Call
-from lossgen.runtime.display import documentation, html_card, one_line
+from lossgen.runtime.display import html_card, one_line
+from lossgen.runtime.docstring import documentation
 from lossgen.runtime.evaluate import OPERATIONS
 from lossgen.runtime.manifest import Entry, Param, Static, parse_entry
 from lossgen.runtime.package import load_loss

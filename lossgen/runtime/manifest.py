@@ -20,6 +20,7 @@ class Tensor:
     is_float: bool
     over: str | None
     optional: bool
+    domain: str
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _tensor(item: Mapping[str, Any]) -> Tensor:
         is_float=item["dtype"] == "float",
         over=item.get("over"),
         optional=bool(item.get("optional", False)),
+        domain=item.get("domain") or "real",
     )
 
 

@@ -171,10 +171,11 @@ def _join_sizes(tensor: Tensor, layout: Layout, sizes: dict[str, int], raw: Mapp
 
 def _check_equal_axes(entry: Entry, sizes: Mapping[str, int], name: str, shape: tuple[int, ...]) -> None:
     for axis in entry.axes.values():
-        if axis.equals in sizes and axis.name in sizes and sizes[axis.name] != sizes[axis.equals]:
+        other = axis.equals
+        if other is not None and {other, axis.name} <= sizes.keys() and sizes[axis.name] != sizes[other]:
             raise LossValueError(
-                f"{name} has shape {shape}: its axes {axis.equals} and {axis.name} must be equally long, "
-                f"but have {sizes[axis.equals]} and {sizes[axis.name]} entries"
+                f"{name} has shape {shape}: its axes {other} and {axis.name} must be equally long, "
+                f"but have {sizes[other]} and {sizes[axis.name]} entries"
             )
 
 

@@ -58,7 +58,7 @@ def test_documentation_and_description():
         "log_target=False): Half the square near zero, linear beyond `delta`.>"
     )
     html = loss._repr_html_()
-    assert r"$$\ell = \frac{r^{2}}{2}$$" in html
+    assert r"\frac{r^{2}}{2}" in html
     assert "Where it turns linear." in html
     assert loss.latex == r"\frac{r^{2}}{2}"
     assert loss.fingerprint == "sha256:elementwise"

@@ -1,0 +1,113 @@
+"""NumPy-style docstrings of losses, put together from the manifest."""
+
+from __future__ import annotations
+
+from inspect import Signature
+
+from lossgen.runtime.manifest import Entry, Param, Tensor
+
+__all__ = ["documentation"]
+
+_ROLES = {
+    "pred": "prediction",
+    "target": "target",
+    "class": "class of each sample",
+    "labels": "labels in order, padded or concatenated",
+    "length": "length of each sample",
+}
+
+_DOMAINS = {
+    "real": "",
+    "positive": "positive",
+    "nonnegative": "not negative",
+    "unit": "in [0, 1]",
+    "binary": "0 or 1",
+    "sign": "-1 or 1",
+}
+
+_OPTIONS = {
+    "axis": ("int", "Dimension of the classes."),
+    "weight": ("array_like, optional", "Weight of each sample, broadcast over the batch."),
+    "where": ("array_like of bool, optional", "Samples to keep; others are not read."),
+    "reduction": (
+        '{"mean", "none", "sum", "weighted_mean", "batchmean"}',
+        "How samples become a value.",
+    ),
+    "upstream": (
+        "float or array_like, optional",
+        'Derivative of what follows by this value; an array for reduction="none".',
+    ),
+    "wrt": ("str or tuple of str, optional", "What to differentiate by; the predictions if left out."),
+    "curvature": ('{"exact"}', "Which curvature to return."),
+    "out": ("ndarray or tuple of ndarray, optional", "Where to write the result."),
+}
+
+_RETURNS = {
+    "value": "The value, or one per sample.",
+    "value_and_grad": "The value, and the gradient (a tuple if several).",
+    "grad": "The gradient, a tuple if several.",
+    "grad_and_hess": "Gradient and diagonal of the Hessian, element by element and not reduced.",
+    "hvp": "The Hessian of the reduced value times the direction `v`.",
+}
+
+
+def documentation(entry: Entry, operation: str, signature: Signature) -> str:
+    """Return an operation's docstring: the loss's own words, arguments, result, errors and source."""
+    own = entry.doc.strip() or entry.summary
+    items = [_tensor(entry, tensor) for tensor in entry.tensors]
+    if operation == "hvp":
+        items.append(("v", "array_like or tuple of array_like", "Direction, shaped as the predictions."))
+    items += [_param(param) for param in entry.params]
+    for static in entry.statics:
+        choices = ", ".join(map(repr, static.choices))
+        items.append(
+            (static.name, f"{{{choices}}}, default {static.default!r}", static.doc or "Static choice.")
+        )
+    named = {name for name, _, _ in items}
+    items += [
+        (name, kind, text)
+        for name, (kind, text) in _OPTIONS.items()
+        if name in signature.parameters and name not in named
+    ]
+    parameters = "\n".join(f"{name} : {kind}\n    {text}" for name, kind, text in items)
+    sections = [
+        own,
+        f"Parameters\n----------\n{parameters}",
+        f"Returns\n-------\n{_RETURNS[operation]}",
+        "Raises\n------\nLossError\n"
+        "    Where an argument has a wrong shape, type or value; the message names it and the fix.",
+    ]
+    if entry.source:
+        sections.append(f"References\n----------\n{entry.source}")
+    return "\n\n".join(sections)
+
+
+def _tensor(entry: Entry, tensor: Tensor) -> tuple[str, str, str]:
+    kind = "array_like" if tensor.is_float else "array_like of int"
+    text = _ROLES.get(tensor.role, tensor.role)
+    if tensor.role == "length":
+        text = f"extent of axis {tensor.over} in each sample; the full extent if left out"
+    elif tensor.over is not None:
+        text += f", below the size of axis {tensor.over}"
+    domain = _DOMAINS.get(tensor.domain, "")
+    axes = ", ".join(
+        f"{axis} (dimensions {entry.axes[axis].dims})" if axis in entry.axes else axis for axis in tensor.axes
+    )
+    text = text[0].upper() + text[1:] + (f", {domain}" if domain else "") + "."
+    return (
+        tensor.name,
+        kind + (", optional" if tensor.optional else ""),
+        text + (f" Axes: {axes}." if axes else ""),
+    )
+
+
+def _param(param: Param) -> tuple[str, str, str]:
+    kind = "float or array_like" if param.is_float else "int"
+    default = "" if param.required else f", default {param.default!r}"
+    facts = [_DOMAINS.get(param.domain, "")]
+    if param.axes:
+        facts.append(f"one for each entry of axis {', '.join(param.axes)}")
+    if param.over is not None:
+        facts.append(f"a position on axis {param.over}")
+    text = "; ".join(fact for fact in facts if fact) or "any number"
+    return param.name, kind + default, param.doc or text[0].upper() + text[1:] + "."
