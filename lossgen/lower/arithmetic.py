@@ -1,4 +1,6 @@
-"""Sums, products and powers as ordered trees: coefficients first, factors of outer loops together, quotients paired."""
+"""Sums, products and powers as ordered trees: coefficients first, factors of outer loops together,
+quotients paired.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,14 @@ def _tensor_rank(expr: sp.Expr) -> int:
     return _ROLE_ORDER.get(expr.tensor.role, 6) if isinstance(expr, Element) else 7
 
 
-# -- sums ----------------------------------------------------------------------------------------------------------
+# -- sums ------------------------------------------------------------------------------------------------
+# ----------
 
 
 def add(low: Lowering, expr: sp.Add) -> ir.Expr:
-    """Left to right: entries of predictions and targets first, so that close ones cancel exactly; constants last."""
+    """Left to right: entries of predictions and targets first, so that close ones cancel exactly;
+    constants last.
+    """
     kind = type_of(expr)
     ordered = sorted(expr.args, key=_term_key)
     if _negative(ordered[0]) and not all(map(_negative, ordered)):
@@ -65,11 +70,14 @@ def _negative(term: sp.Expr) -> bool:
     return bool(term.as_coeff_Mul()[0] < 0) if not term.is_number else bool(term.is_extended_negative)
 
 
-# -- products --------------------------------------------------------------------------------------------------------
+# -- products
+# --------------------------------------------------------------------------------------------------------
 
 
 def multiply(low: Lowering, expr: sp.Expr) -> ir.Expr:
-    """Lower a product: what outer loops know is multiplied there, the rest here, numerators paired with denominators."""
+    """Lower a product: what outer loops know is multiplied there, the rest here, numerators paired with
+    denominators.
+    """
     if type_of(expr) == "int":
         return _integer_product(low, expr)
     coefficient, rest = expr.as_coeff_Mul()
@@ -152,7 +160,9 @@ def _chain(low: Lowering, base: sp.Expr, exponent: sp.Rational) -> list[sp.Expr]
 def _outer(
     low: Lowering, coefficient: sp.Rational, upper: list[sp.Expr], lower: list[sp.Expr]
 ) -> tuple[list[sp.Expr], list[sp.Expr], ir.Expr | None]:
-    """Take out the factors that do not change in the innermost loop, as one product that is computed outside it."""
+    """Take out the factors that do not change in the innermost loop, as one product that is computed
+    outside it.
+    """
     depths = [k for k, scope in enumerate(low.scopes.stack) if scope.index is not None]
     if not depths:
         return upper, lower, None
@@ -184,7 +194,8 @@ def _integer_product(low: Lowering, expr: sp.Expr) -> ir.Expr:
     return ir.Op("neg", (result,), "int") if coefficient < 0 else result
 
 
-# -- powers ------------------------------------------------------------------------------------------------------
+# -- powers
+# ------------------------------------------------------------------------------------------------------
 
 
 def power(low: Lowering, expr: sp.Pow) -> ir.Expr:

@@ -1,4 +1,6 @@
-"""The legal shapes of the loop IR, checked after every pass: a bad pass fails here, not in the compiler or at run time."""
+"""The legal shapes of the loop IR, checked after every pass: a bad pass fails here, not in the compiler or
+at run time.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from collections.abc import Callable
 from lossgen.errors import LossError
 from lossgen.lower import ir
 
-# Operation -> (types of the arguments, type of the result); "same" = all arguments have one type, which is the result's.
+# Operation -> (types of the arguments, type of the result); "same" = all arguments have one type, which
+# is the result's.
 NUMBER = {"float", "int"}
 ARITHMETIC = {"add", "sub", "mul", "neg"}
 INTEGER_ONLY = {"floordiv"}
@@ -161,8 +164,8 @@ class _Checker:
             case ir.Store(array=array, positions=positions, expr=expr):
                 _require(array in self.writable, f"store into `{array}`, which is no output and no workspace")
                 self.positions(array, positions, known, accumulators)
-                kind = self.expr(expr, known, accumulators)
-                _require(kind == self.array_types[array], f"store of {kind} into `{array}`")
+                stored = self.expr(expr, known, accumulators)
+                _require(stored == self.array_types[array], f"store of {stored} into `{array}`")
             case ir.Fill(array=array):
                 _require(array in self.writable, f"fill of `{array}`, which is no output and no workspace")
             case ir.If(condition=condition, body=inner):

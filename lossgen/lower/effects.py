@@ -11,7 +11,8 @@ from lossgen.lower import ir
 class Effects:
     """Names and arrays that a statement touches, as seen from outside of it.
 
-    ``defines`` holds the names that later statements may see and the accumulators it updates; ``local`` the names of its inside.
+    ``defines`` holds the names that later statements may see and the accumulators it updates; ``local``
+    the names of its inside.
     """
 
     defines: frozenset[str] = frozenset()

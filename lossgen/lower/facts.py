@@ -1,4 +1,6 @@
-"""What is known about a routine before its statements are placed: uses of shared terms, and loads that always happen."""
+"""What is known about a routine before its statements are placed: uses of shared terms, and loads that
+always happen.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def _bounds(condition: sp.Basic, lowest: dict[Index, int]) -> dict[Index, int]:
 
 
 def _bounded(element: Element, lowest: dict[Index, int]) -> bool:
-    """Tell whether all positions are in range, of the form ``index - k`` with an index that is known to be at least k."""
+    """Tell whether all positions are in range, of the form ``index - k`` with an index that is known to be
+    at least k.
+    """
     for position in element.positions:
         offset, index = position.as_coeff_Add()
         back = isinstance(index, Index) and offset.is_Integer and 0 <= -offset <= lowest.get(index, 0)
@@ -63,7 +67,9 @@ def depends_on_axis(axis: Axis, bounded: frozenset[Axis]) -> bool:
 
 
 def tail(expr: sp.Expr) -> sp.Expr:
-    """Return exp(-|u|) for softplus(u) and sigmoid(u): where several of them meet, u or -u, it is computed once."""
+    """Return exp(-|u|) for softplus(u) and sigmoid(u): where several of them meet, u or -u, it is computed
+    once.
+    """
     return sp.exp(-sp.Abs(expr.args[0]))
 
 
@@ -106,7 +112,9 @@ class Facts:
         return self._safe[expr]
 
     def _risky(self, expr: sp.Basic, lowest: dict[Index, int]) -> set[sp.Basic]:
-        """Return the loads at computed positions that may be out of range; `lowest` bounds indices where a condition holds."""
+        """Return the loads at computed positions that may be out of range; `lowest` bounds indices where a
+        condition holds.
+        """
         if isinstance(expr, Where):
             condition, a, b = expr.args
             known = _bounds(condition, lowest)

@@ -1,6 +1,7 @@
 """Fuse loops: those over the same extent that do not wait for each other run as one pass over memory.
 
-The statements of a scope are rescheduled by their dependencies; equal definitions that meet in one loop are computed once.
+The statements of a scope are rescheduled by their dependencies; equal definitions that meet in one loop
+are computed once.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def fuse(function: ir.Function) -> ir.Function:
 
 
 def _schedule(body: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
-    """Reorder: whatever is ready and no loop, in the old order, then the first ready loop with all that can join it."""
+    """Reorder: whatever is ready and no loop, in the old order, then the first ready loop with all that
+    can join it.
+    """
     touched = [effects(statement) for statement in body]
     blockers = [[j for j in range(k) if conflict(touched[j], touched[k])] for k in range(len(body))]
     remaining = list(range(len(body)))
@@ -57,7 +60,8 @@ def _partners(
 ) -> list[int]:
     """Return the loop `first` and all loops that may run in it.
 
-    A loop that waits only for chosen ones may join if their common arrays are touched at the running position alone.
+    A loop that waits only for chosen ones may join if their common arrays are touched at the running
+    position alone.
     """
     chosen = [first]
     leader = body[first]
@@ -86,7 +90,9 @@ def _same_position(first: ir.Stmt, second: ir.Loop, one: Effects, two: Effects) 
 
 
 def _accesses(loop: ir.Loop, array: str) -> list[tuple[bool, ...]]:
-    """Return, for every access of a loop to an array, which positions are the loop's own index; () for the whole array."""
+    """Return, for every access of a loop to an array, which positions are the loop's own index; () for the
+    whole array.
+    """
     own = ir.Var(loop.index, "int")
     found: list[tuple[bool, ...]] = []
     for statement in ir.statements(loop.body):
@@ -100,7 +106,9 @@ def _accesses(loop: ir.Loop, array: str) -> list[tuple[bool, ...]]:
 
 
 def _merged(group: list[ir.Stmt]) -> ir.Stmt:
-    """Join loops. A name stands for one value everywhere, so what the first loops define is not defined again."""
+    """Join loops. A name stands for one value everywhere, so what the first loops define is not defined
+    again.
+    """
     first = group[0]
     if len(group) == 1 or not isinstance(first, ir.Loop):
         return first

@@ -1,6 +1,7 @@
 """Loop variables: stable names for the indices of sweeps and reductions.
 
-Derivation hands out fresh indices with running numbers; here every index gets the name that a reader expects (``c`` over axis C,
+Derivation hands out fresh indices with running numbers; here every index gets the name that a reader
+expects (``c`` over axis C,
 ``c2`` for a second one that runs inside it), the same in every build.
 """
 
@@ -41,8 +42,10 @@ class Indices:
     def open(self, reduction: Reduction) -> tuple[Index, sp.Expr]:
         """Return the loop variable of a reduction and its body written with it.
 
-        The variable avoids only what the reduction depends on: whatever else is open encloses a loop out of which the reduction moves.
-        Therefore equal subexpressions of sibling reductions are equal objects, and are computed once when their loops are fused.
+        The variable avoids only what the reduction depends on: whatever else is open encloses a loop
+        out of which the reduction moves.
+        Therefore equal subexpressions of sibling reductions are equal objects, and are computed once
+        when their loops are fused.
         """
         if reduction not in self._opened:
             index = self.choose(reduction.index.axis, reduction.free_symbols)

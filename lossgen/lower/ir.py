@@ -1,7 +1,7 @@
 """The loop IR: what a kernel does with one sample, as typed statements over an ordered expression tree.
 
-SymPy's sums and products are n-ary and reordered, so they cannot hold an order of evaluation; these trees can. Everything is
-frozen: a pass returns new statements.
+SymPy's sums and products are n-ary and reordered, so they cannot hold an order of evaluation; these trees
+can. Everything is frozen: a pass returns new statements.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class Loop:
 
 @dataclass(frozen=True)
 class Accumulator:
-    """State of a reduction, at its neutral element. `op`: sum, max, min, argmax, argmin (value and position), norm."""
+    """State of a reduction, at its neutral element. `op`: sum, max, min, argmax, argmin (value and
+    position), norm.
+    """
 
     name: str
     op: str
@@ -187,7 +189,9 @@ class Array:
 
 @dataclass(frozen=True)
 class Function:
-    """A kernel over one sample. Scalar outputs are returned after the numerators; array outputs are arguments."""
+    """A kernel over one sample. Scalar outputs are returned after the numerators; array outputs are
+    arguments.
+    """
 
     name: str
     arguments: tuple[Argument, ...]

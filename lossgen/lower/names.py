@@ -1,4 +1,6 @@
-"""Names of temporaries, from what they hold: ``exp_neg_abs``, ``log_share``, ``sum_x_y``; a number only as the last resort."""
+"""Names of temporaries, from what they hold: ``exp_neg_abs``, ``log_share``, ``sum_x_y``; a number only as
+the last resort.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,72 @@ _LONGEST = 28
 
 # Words of Python and of the generated modules, which no temporary may shadow.
 RESERVED = frozenset(
-    ["and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except", "False", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "None", "nonlocal", "not", "or", "pass", "raise", "return", "True", "try", "while", "with", "yield", "abs", "bool", "float", "int", "len", "max", "min", "range", "real", "round", "sum", "type", "math", "np", "njit", "prange", "numba", "check_abi", "block", "count", "first", "last", "mask", "partials", "scales", "term", "k", "i", "numerator"]
+    [
+        "and",
+        "as",
+        "assert",
+        "async",
+        "await",
+        "break",
+        "class",
+        "continue",
+        "def",
+        "del",
+        "elif",
+        "else",
+        "except",
+        "False",
+        "finally",
+        "for",
+        "from",
+        "global",
+        "if",
+        "import",
+        "in",
+        "is",
+        "lambda",
+        "None",
+        "nonlocal",
+        "not",
+        "or",
+        "pass",
+        "raise",
+        "return",
+        "True",
+        "try",
+        "while",
+        "with",
+        "yield",
+        "abs",
+        "bool",
+        "float",
+        "int",
+        "len",
+        "max",
+        "min",
+        "range",
+        "real",
+        "round",
+        "sum",
+        "type",
+        "math",
+        "np",
+        "njit",
+        "prange",
+        "numba",
+        "check_abi",
+        "block",
+        "count",
+        "first",
+        "last",
+        "mask",
+        "partials",
+        "scales",
+        "term",
+        "k",
+        "i",
+        "numerator",
+    ]
 )
 
 _WORDS = {"Abs": "abs", "Max": "max", "Min": "min", "Pow": "power", "ceiling": "ceil"}

@@ -1,6 +1,7 @@
 """Pieces of a log-sum-exp that expressions refer to while they are lowered; they exist in no formula.
 
-With m the largest term and s the sum of exp(g - m) over all others, ``lse = m + log1p(s)``: both parts keep every digit.
+With m the largest term and s the sum of exp(g - m) over all others, ``lse = m + log1p(s)``: both parts
+keep every digit.
 """
 
 from __future__ import annotations
@@ -8,25 +9,27 @@ from __future__ import annotations
 import sympy as sp
 
 
-class shifted(sp.Function):  # type: ignore[misc]
-    """``shifted(a, L)`` = a - m, one rounding; an atom, because SymPy would merge the difference with the terms of `a`."""
+class shifted(sp.Function):
+    """``shifted(a, L)`` = a - m, one rounding; an atom, because SymPy would merge the difference with the
+    terms of `a`.
+    """
 
     nargs = (2,)
 
 
-class total(sp.Function):  # type: ignore[misc]
+class total(sp.Function):
     """``total(L)`` = 1 + s, the sum of exp(g - m)."""
 
     nargs = (1,)
 
 
-class log_total(sp.Function):  # type: ignore[misc]
+class log_total(sp.Function):
     """``log_total(L)`` = log1p(s)."""
 
     nargs = (1,)
 
 
-class full_size(sp.Function):  # type: ignore[misc]
+class full_size(sp.Function):
     """``full_size(axis)``: extent of the array, where ``axis`` alone is that of this sample."""
 
     nargs = (1,)

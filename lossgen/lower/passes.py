@@ -8,7 +8,8 @@ from lossgen.lower import ir
 def passes_over(function: ir.Function, tensor: str) -> int:
     """Count the loops of a kernel, outermost ones, that read `tensor`.
 
-    A tensor without axes is read once. In a driver that keeps one small sample in cache these passes cost memory traffic once; where a
+    A tensor without axes is read once. In a driver that keeps one small sample in cache these passes
+    cost memory traffic once; where a
     sample spans the whole array, each is a pass over memory.
     """
     ranks = {argument.name: argument.rank for argument in function.arguments}

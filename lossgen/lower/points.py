@@ -1,4 +1,5 @@
-"""Outputs that differ at one position: ``if c == y`` inside a loop over c becomes a plain loop and one store after it.
+"""Outputs that differ at one position: ``if c == y`` inside a loop over c becomes a plain loop and one
+store after it.
 
 The loop then has no branch, and what only position y needs is computed once.
 """
@@ -16,7 +17,9 @@ from lossgen.spec.model import Assign
 
 
 def split(assign: Assign, index: Index) -> tuple[Assign, Assign | None]:
-    """Return what to store everywhere and what to store at the special position, or None where there is none."""
+    """Return what to store everywhere and what to store at the special position, or None where there is
+    none.
+    """
     if assign.add or assign.guard != sp.true or index not in assign.target.positions:
         return assign, None
     for where in sorted(assign.expr.atoms(Where), key=sp.default_sort_key):
@@ -32,7 +35,9 @@ def split(assign: Assign, index: Index) -> tuple[Assign, Assign | None]:
 
 
 def _position(condition: sp.Basic, index: Index) -> sp.Expr | None:
-    """Return k of the condition ``index == k`` where k is known to lie inside the axis and does not change in the loop."""
+    """Return k of the condition ``index == k`` where k is known to lie inside the axis and does not change
+    in the loop.
+    """
     if not isinstance(condition, sp.Eq):
         return None
     a, b = condition.args

@@ -1,4 +1,6 @@
-"""The prepass as a routine: validity of indices, share of the divisor and factor of the mean, of one sample."""
+"""The prepass as a routine: validity of indices, share of the divisor and factor of the mean, of one
+sample.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ CHECKED = ("class", "labels", "length")
 
 
 def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Tensor, ...]) -> Routine:
-    """Return a routine with three results: is an index out of range, weight times divisor, factor in the mean.
+    """Return a routine with three results: is an index out of range, weight times divisor, factor in the
+    mean.
 
     Parameters
     ----------

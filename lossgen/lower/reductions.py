@@ -94,7 +94,9 @@ def _pair(low: Lowering, expr: Reduction) -> None:
 
 
 def _opened(low: Lowering, expr: Reduction) -> tuple[Index, sp.Expr]:
-    """Return loop variable and body; another variable where a loop around this place has the usual one already."""
+    """Return loop variable and body; another variable where a loop around this place has the usual one
+    already.
+    """
     index, body = low.indices.open(expr)
     around = [scope.index for scope in low.scopes.stack if scope.index is not None]
     if index not in around:

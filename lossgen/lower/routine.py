@@ -8,12 +8,13 @@ from lossgen.algebra.tensors import Tensor
 from lossgen.derive.model import Routine
 from lossgen.lower import ir
 from lossgen.lower.check import check
+from lossgen.lower.constants import integer
 from lossgen.lower.facts import depends_on_axis
 from lossgen.lower.fuse import fuse
 from lossgen.lower.indices import Indices
 from lossgen.lower.known import drop_known
 from lossgen.lower.stages import changed_in_loops, lower_stage
-from lossgen.lower.values import Lowering, integer
+from lossgen.lower.values import Lowering
 from lossgen.spec.model import Sort, Sweep
 
 

@@ -1,4 +1,6 @@
-"""Where a value is computed: in the outermost open loop that binds all its indices, and no further out than is safe."""
+"""Where a value is computed: in the outermost open loop that binds all its indices, and no further out
+than is safe.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ class Scopes:
         return None
 
     def home(self, indices: set[Index], safe: bool) -> int:
-        """Return the depth of the outermost scope that binds `indices` and, unless `safe`, runs only when asked for."""
+        """Return the depth of the outermost scope that binds `indices` and, unless `safe`, runs only when
+        asked for.
+        """
         depth = 0
         for k, scope in enumerate(self.stack):
             if scope.index in indices or (scope.barrier and not safe):
@@ -82,6 +86,6 @@ class Scopes:
         for scope in self.stack:
             scope.values.pop(stale, None)
 
-    def keys(self) -> list[Hashable]:
+    def computed(self) -> list[Hashable]:
         """Return the keys of all values that are visible here."""
         return [key for scope in self.stack for key in scope.values]

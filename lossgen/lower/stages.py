@@ -8,9 +8,10 @@ import sympy as sp
 
 from lossgen.algebra.tensors import Element, Tensor, tensors
 from lossgen.lower import ir, points
+from lossgen.lower.constants import as_float, integer
 from lossgen.lower.facts import depends_on_axis
 from lossgen.lower.scopes import Scope
-from lossgen.lower.values import Lowering, as_float, integer
+from lossgen.lower.values import Lowering
 from lossgen.spec.model import Assign, Sort, Stage, Sweep
 
 
@@ -23,7 +24,9 @@ def lower_stage(low: Lowering, stage: Stage) -> None:
 
 
 def changed_in_loops(stages: tuple[Stage, ...]) -> set[Tensor]:
-    """Return the scalar tensors that a loop overwrites: a recurrence carries them from one step to the next."""
+    """Return the scalar tensors that a loop overwrites: a recurrence carries them from one step to the
+    next.
+    """
     return {
         assign.target.tensor
         for stage in stages
@@ -64,7 +67,9 @@ def _sweep(low: Lowering, stage: Sweep) -> None:
 
 
 def _nest(low: Lowering, stage: Sweep, body: tuple[Assign, ...], later: list[Assign]) -> None:
-    """Open the loops, run the body in the innermost, and close them; `later` runs after the innermost loop."""
+    """Open the loops, run the body in the innermost, and close them; `later` runs after the innermost
+    loop.
+    """
     extents = [low.extent(index.axis) for index in stage.indices]
     opened: list[Scope] = []
     with ExitStack() as stack:

@@ -18,7 +18,9 @@ _KEEP_INTEGER = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.Abs, sp.Mod, Detach)
 
 @cache
 def type_of(expr: sp.Basic) -> Type:
-    """Return the type that the value of `expr` has in a kernel; integers stay integers as long as they can."""
+    """Return the type that the value of `expr` has in a kernel; integers stay integers as long as they
+    can.
+    """
     # Symbols first: SymPy counts them among the truth values.
     if isinstance(expr, sp.Integer | Index | Axis | Delta | full_size):
         return "int"

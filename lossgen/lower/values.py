@@ -1,11 +1,12 @@
-"""Expressions to values: where each shared or loop-invariant term is computed, and what the rest becomes in place."""
+"""Expressions to values: where each shared or loop-invariant term is computed, and what the rest becomes
+in place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from fractions import Fraction
 
-import mpmath
 import sympy as sp
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
@@ -16,6 +17,8 @@ from lossgen.algebra.vocabulary import log1p, logshare, sigmoid, softplus
 from lossgen.derive.model import Routine
 from lossgen.errors import LossError
 from lossgen.lower import arithmetic, ir, reductions
+from lossgen.lower.constants import as_float, constant, integer, ordered, real
+from lossgen.lower.extents import full_extent
 from lossgen.lower.facts import Facts, indices_of, is_plain, tail
 from lossgen.lower.indices import Indices
 from lossgen.lower.names import Names, describe
@@ -25,7 +28,6 @@ from lossgen.lower.types import type_of
 
 _COMPARISONS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _FUNCTIONS = {"Abs": "abs", "Max": "max", "Min": "min", "ceiling": "ceil", "Mod": "mod"}
-_DIGITS = 60
 
 
 class Lowering:
@@ -41,11 +43,10 @@ class Lowering:
         self.extents = dict(routine.extents)
         # Tensors that the running sweep both reads and writes: what depends on them is never moved or kept.
         self.volatile: frozenset[Tensor] = frozenset()
-        # Scalar tensors held in accumulators, and scalar tensors that recurrences change, held in one-entry arrays.
+        # Scalar tensors held in accumulators, and scalar tensors that recurrences change, held in one-
+        # entry arrays.
         self.running: dict[Tensor, str] = {}
         self.boxed: set[Tensor] = set()
-
-    # -- values ------------------------------------------------------------------------------------------------
 
     def float(self, expr: sp.Basic) -> ir.Expr:
         """Return `expr` as a floating-point value."""
@@ -91,7 +92,7 @@ class Lowering:
 
     def written(self, tensor: Tensor) -> None:
         """Forget every value that was computed from what `tensor` held before."""
-        for key in self.scopes.keys():
+        for key in self.scopes.computed():
             expr = key[1] if isinstance(key, tuple) else key
             if isinstance(expr, sp.Basic) and tensor in tensors(expr):
                 self.scopes.forget(key)
@@ -110,14 +111,14 @@ class Lowering:
         return simple and not any(e.positions for e in expr.atoms(Element)) and not expr.has(Reduction, Where)
 
     def _reads_best_in_place(self, expr: sp.Basic) -> bool:
-        """Loads at loop variables, and those that only a branch may do: the compiler keeps them in registers anyway."""
+        """Loads at loop variables, and those that only a branch may do: the compiler keeps them in
+        registers anyway.
+        """
         if isinstance(expr, sp.Mul) and len(expr.args) == 2 and expr.args[0] == -1:
             expr = expr.args[1]
         if not isinstance(expr, Element) or expr.tensor in self.volatile:
             return False
         return is_plain(expr) or not self.facts.safe(expr)
-
-    # -- one node ----------------------------------------------------------------------------------------------
 
     def build(self, expr: sp.Basic) -> ir.Expr:
         """Return the operation for `expr` itself."""
@@ -166,7 +167,9 @@ class Lowering:
             case log_total():
                 return ir.Op("log1p", (reductions.rest(self, expr.args[0]),), "float")
             case softplus() if self.facts.uses[tail(expr)] > 1:
-                return ir.Op("softplus_tail", (self.float(expr.args[0]), self.float(log1p(tail(expr)))), "float")
+                return ir.Op(
+                    "softplus_tail", (self.float(expr.args[0]), self.float(log1p(tail(expr)))), "float"
+                )
             case sigmoid() if self.facts.uses[tail(expr)] > 1:
                 return ir.Op("sigmoid_tail", (self.float(expr.args[0]), self.float(tail(expr))), "float")
             case sp.floor() if type_of(expr) == "int":
@@ -178,7 +181,7 @@ class Lowering:
     def _function(self, expr: sp.Expr) -> ir.Expr:
         name = _FUNCTIONS.get(type(expr).__name__, type(expr).__name__)
         kind = type_of(expr)
-        args = [self.value(arg) if kind == "int" else self.float(arg) for arg in _ordered(expr)]
+        args = [self.value(arg) if kind == "int" else self.float(arg) for arg in ordered(expr)]
         if name in ("max", "min"):
             folded = args[0]
             for arg in args[1:]:
@@ -188,7 +191,7 @@ class Lowering:
 
     def _element(self, expr: Element) -> ir.Expr:
         tensor = expr.tensor
-        kind = "int" if tensor.dtype == "int" else "float"
+        kind = type_of(expr)
         if tensor in self.boxed:
             return ir.Load(tensor.name, (integer(0),), kind)
         if expr.positions:
@@ -197,8 +200,6 @@ class Lowering:
             with self.scopes.within(0):
                 return self.let(expr, ir.Finish(self.running[tensor], "value", kind), tensor.name)
         return ir.Var(tensor.name, kind)
-
-    # -- choices -----------------------------------------------------------------------------------------------
 
     def _choose(self, expr: Where) -> ir.Expr:
         kind = type_of(expr)
@@ -266,8 +267,6 @@ class Lowering:
         branches = ((statements, value), known) if both else (known, (statements, value))
         return self._either(expr, "bool", first, *branches)
 
-    # -- extents -----------------------------------------------------------------------------------------------
-
     def extent(self, axis: Axis) -> ir.Expr:
         """Return how many positions of `axis` this sample has, named once at the top of the kernel."""
         found = self.scopes.find(axis)
@@ -284,68 +283,4 @@ class Lowering:
 
     def size(self, axis: Axis) -> ir.Expr:
         """Return the full extent of `axis`, from the shapes of the arguments alone."""
-        for tensor in self.routine.inputs:
-            if axis in tensor.axes:
-                return ir.Size(tensor.name, tensor.axes.index(axis))
-        if axis.extent is None:
-            raise LossError(
-                f"no tensor of the call has axis {axis.name}, so its extent is unknown: give it one"
-            )
-        return self._full(axis.extent)
-
-    def _full(self, expr: sp.Expr) -> ir.Expr:
-        """Lower an integer expression of axes to one of array shapes."""
-        if isinstance(expr, Axis):
-            return self.size(expr)
-        if isinstance(expr, sp.Integer):
-            return integer(int(expr))
-        if isinstance(expr, sp.Add | sp.Mul | sp.Max | sp.Min):
-            name = {sp.Add: "add", sp.Mul: "mul", sp.Max: "max", sp.Min: "min"}[expr.func]
-            folded, *others = (self._full(arg) for arg in _ordered(expr))
-            for other in others:
-                folded = ir.Op(name, (folded, other), "int")
-            return folded
-        raise LossError(f"the extent {expr} is not made of axes, integers, sums and products")
-
-
-def _ordered(expr: sp.Expr) -> list[sp.Expr]:
-    """Arguments in an order that no hash seed changes; those of Max and Min with numbers last."""
-    if isinstance(expr, sp.Max | sp.Min):
-        return sorted(expr.args, key=lambda arg: (arg.is_number, sp.default_sort_key(arg)))
-    if isinstance(expr, sp.Add | sp.Mul):
-        return sorted(expr.args, key=sp.default_sort_key)
-    return list(expr.args)
-
-
-def integer(value: int) -> ir.Const:
-    """Return an integer constant."""
-    return ir.Const(Fraction(value), "int")
-
-
-def real(value: int) -> ir.Const:
-    """Return a floating-point constant."""
-    return ir.Const(Fraction(value), "float")
-
-
-def constant(expr: sp.Expr) -> ir.Const:
-    """Return a floating-point constant: exact if rational, else to more digits than any dtype has."""
-    if isinstance(expr, sp.Rational):
-        return ir.Const(Fraction(int(expr.p), int(expr.q)), "float")
-    if expr in (sp.oo, -sp.oo):
-        return ir.Const(float(expr), "float")
-    if expr is sp.nan or not expr.is_real:
-        raise LossError(f"{expr} is no real number")
-    with mpmath.workdps(_DIGITS):
-        return ir.Const(
-            Fraction(sp.Rational(str(expr.evalf(_DIGITS))).p, sp.Rational(str(expr.evalf(_DIGITS))).q),
-            "float",
-        )
-
-
-def as_float(value: ir.Expr) -> ir.Expr:
-    """Convert an integer value."""
-    if value.type != "int":
-        return value
-    return (
-        ir.Const(value.value, "float") if isinstance(value, ir.Const) else ir.Op("float", (value,), "float")
-    )
+        return full_extent(axis, self.routine.inputs)

@@ -1,6 +1,8 @@
-"""The functions around a sample function, as text: a block of samples, and the serial and parallel kernels that run over blocks.
+"""The functions around a sample function, as text: a block of samples, and the serial and parallel kernels
+that run over blocks.
 
-Both kernels call the same block function, and blocks depend on shapes alone: results have the same bits for any number of threads.
+Both kernels call the same block function, and blocks depend on shapes alone: results have the same bits
+for any number of threads.
 """
 
 from __future__ import annotations
@@ -144,7 +146,9 @@ def _lost(term: int, terms: int) -> str:
 
 
 def _workspace(function: ir.Function) -> list[str]:
-    """Allocate the workspace once for the block. In a block arrays have the samples as their first dimension."""
+    """Allocate the workspace once for the block. In a block arrays have the samples as their first
+    dimension.
+    """
     lines = []
     for array in function.workspace:
         show = Expressions({})

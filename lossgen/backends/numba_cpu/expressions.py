@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
-
-import numpy as np
 
 from lossgen.backends.numba_cpu.spelling import spelling
 from lossgen.lower import ir
@@ -50,7 +47,9 @@ class Expressions:
                 return self._op(expr)
 
     def broken(self, expr: ir.Expr, prefix: str, indent: str) -> list[str]:
-        """Return ``prefix + expression`` as lines of at most `WIDTH` characters, as far as that is possible."""
+        """Return ``prefix + expression`` as lines of at most `WIDTH` characters, as far as that is
+        possible.
+        """
         flat = self.text(expr)
         if len(indent) + len(prefix) + len(flat) <= WIDTH or not isinstance(expr, ir.Op):
             return [f"{indent}{prefix}{flat}"]
@@ -139,7 +138,7 @@ class Expressions:
         if const.type == "int":
             return str(int(const.value))
         self.uses_real = True
-        return f"real({number(const.value)})"
+        return number(const.value)
 
 
 class _Whole:
@@ -158,28 +157,13 @@ def _level(expr: ir.Expr) -> int:
 
 
 def number(value: Fraction | float | bool) -> str:
-    """Return a literal that rounds correctly to float32 and to float64.
+    """Return a constant of either type.
 
-    A decimal literal is rounded to float64 first; where rounding that to float32 would be wrong, the quotient of two exact integers is
-    written instead.
+    A decimal literal is rounded to float64 first and then perhaps to float32, which costs 1e-9 ulp at most.
     """
     if isinstance(value, float):
-        return ("-" if value < 0 else "") + "math.inf" if math.isinf(value) else repr(value)
+        return f"real({'-' if value < 0 else ''}math.inf)"
     fraction = Fraction(value)
     if fraction.denominator == 1 and abs(fraction.numerator) < 2**53:
-        return str(fraction.numerator)
-    nearest = float(fraction)
-    if _rounds_once(fraction, nearest):
-        return repr(nearest)
-    return f"{fraction.numerator} / {fraction.denominator}"
-
-
-def _rounds_once(exact: Fraction, nearest: float) -> bool:
-    """Tell whether float64 first and float32 then gives the float32 number nearest to `exact`."""
-    with np.errstate(over="ignore", under="ignore"):
-        single = np.float32(nearest)
-        if not np.isfinite(single) or single == 0:
-            return True
-        neighbours = [np.nextafter(single, np.float32(-np.inf)), np.nextafter(single, np.float32(np.inf))]
-    error = abs(Fraction(float(single)) - exact)
-    return all(error <= abs(Fraction(float(other)) - exact) for other in neighbours if np.isfinite(other))
+        return f"real({fraction.numerator})"
+    return f"real({float(fraction)!r})"

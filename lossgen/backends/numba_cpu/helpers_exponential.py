@@ -4,7 +4,9 @@ EXPONENTIAL: dict[str, str] = {
     "sigmoid": '''\
 @njit
 def _sigmoid(u):
-    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their digits."""
+    """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their
+    digits.
+    """
     real = type(u)
     if u < 0:
         tail = math.exp(u)

@@ -1,4 +1,6 @@
-"""The prepass driver, as text: divisor of the mean, factor of each sample, and the first sample with an index out of range."""
+"""The prepass driver, as text: divisor of the mean, factor of each sample, and the first sample with an
+index out of range.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from lossgen.lower.effects import effects
 class SampleText:
     """A printed sample function.
 
-    ``arguments`` are those that it takes, in order: arguments of the kernel that it uses, array outputs, workspace.
+    ``arguments`` are those that it takes, in order: arguments of the kernel that it uses, array
+    outputs, workspace.
     """
 
     name: str

@@ -1,6 +1,8 @@
-"""How each function of the vocabulary is written for Numba: in place, or as a helper that goes into the generated module.
+"""How each function of the vocabulary is written for Numba: in place, or as a helper that goes into the
+generated module.
 
-Helpers are text, because Numba's disk cache does not see changes in other files: every generated module carries those that it uses.
+Helpers are text, because Numba's disk cache does not see changes in other files: every generated module
+carries those that it uses.
 ``real`` is the type of the arguments, so one text serves float32 and float64.
 """
 
@@ -63,6 +65,7 @@ def spelling(name: str) -> Spelling:
     """Return how a function is written; a missing row stops the build."""
     if name not in SPELLINGS:
         raise LossError(
-            f"the numba_cpu backend has no spelling of {name!r}: add a row to lossgen/backends/numba_cpu/spelling.py"
+            f"the numba_cpu backend has no spelling of {name!r}: add a row to "
+            "lossgen/backends/numba_cpu/spelling.py"
         )
     return SPELLINGS[name]

@@ -132,8 +132,8 @@ class Statements:
         return [*lines, f"{inner}return {zeros}".rstrip()]
 
     def _zero(self, array: str) -> str:
-        kinds = {a.name: a.type for a in (*self.function.arguments, *self.function.workspace)}
-        if kinds[array] == "int":
+        arguments = {a.name: a.type for a in self.function.arguments}
+        if (arguments | {w.name: w.type for w in self.function.workspace})[array] == "int":
             return "0"
         self.expressions.uses_real = True
         return "real(0)"
@@ -168,7 +168,8 @@ def _remark(expr: ir.Expr, indent: str) -> list[str]:
     """Return the reason for a step that the formula does not have."""
     if isinstance(expr, ir.Op) and expr.name == "finite_or_zero":
         return [
-            f"{indent}# exp sees differences from the largest term, which stays out of the sum: it cannot overflow,",
-            f"{indent}# and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf would be NaN.",
+            f"{indent}# exp sees differences from the largest term, which stays out of the sum: exp cannot",
+            f"{indent}# overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for",
+            f"{indent}# inf - inf would be NaN.",
         ]
     return []

@@ -1,0 +1,190 @@
+"""Every function of the vocabulary, as each backend spells it, against mpmath."""
+
+import math
+from collections.abc import Callable
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+from lossgen.algebra.vocabulary import OPERATORS
+from lossgen.backends.numba_cpu.helpers_sums import NEEDS
+from lossgen.backends.numba_cpu.spelling import HELPERS, SPELLINGS, spelling
+from lossgen.backends.registry import BACKENDS
+from lossgen.errors import LossError
+from lossgen.runtime.jit import njit
+
+# Largest error in ulp of the result; 2 where nothing is said. That of `logaddexp` is relative to the
+# larger argument, which the
+# logarithm of the rest may cancel.
+BOUNDS = {
+    "xmlog1p": 6,
+    "expm1mx": 4,
+    "logcosh": 4,
+    "sech2": 4,
+    "log1mexp": 3,
+    "sigmoid": 3,
+    "firstshare": 3,
+    "log1psq": 3,
+}
+MAGNITUDES = {"real": (-1, 1), "positive": (1,), "nonnegative": (1,), "negative": (-1,), "unit": (1,)}
+
+
+@pytest.mark.parametrize("backend", BACKENDS.values(), ids=lambda backend: backend.name)
+def test_every_row_is_spelled(backend) -> None:
+    assert not OPERATORS.keys() - backend.spellings.keys()
+
+
+def test_missing_row_is_named() -> None:
+    with pytest.raises(LossError, match="no spelling of 'nosuchfunction'"):
+        spelling("nosuchfunction")
+
+
+def compiled(name: str) -> Callable[..., float]:
+    """Compile the helpers of a function and the call of it, alone, as a generated module would hold them."""
+    row = SPELLINGS[name]
+    names = [n for helper in row.helpers for n in (*NEEDS.get(helper, ()), helper)]
+    arity = row.text.count("{")
+    arguments = [f"a{k}" for k in range(arity)]
+    text = "\n".join(HELPERS[n] for n in names)
+    text += f"\n@njit\ndef call({', '.join(arguments)}):\n    return {row.text.format(*arguments)}\n"
+    # Numba can only cache functions that lie in a file.
+    space = {"njit": _uncached, "np": np, "math": math}
+    exec(compile(text, f"<{name}>", "exec"), space)
+    function: Callable[..., float] = space["call"]  # type: ignore[assignment]
+    return function
+
+
+def _uncached(function: Callable[..., float]) -> Callable[..., float]:
+    return njit.__globals__["numba"].njit(error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def samples(domain: str, dtype: type, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Ordinary magnitudes, the full range of exponents, and edges."""
+    info = np.finfo(dtype)
+    low, high = math.log(float(info.tiny)) * 0.98, math.log(float(info.max)) * 0.98
+    ordinary = np.exp(rng.uniform(math.log(1e-3), math.log(30), count))
+    wide = np.exp(rng.uniform(low, high, count))
+    if domain == "above_minus_one":
+        return np.concatenate(
+            [ordinary, wide, -rng.random(count) * 0.999, -np.exp(rng.uniform(low, 0, count))]
+        ).astype(dtype)
+    if domain == "unit":
+        return np.concatenate([rng.random(count), np.exp(rng.uniform(low, 0, count)), [0, 1]]).astype(dtype)
+    values = np.concatenate([ordinary, wide, [float(info.max), float(info.tiny), 1.0]])
+    return np.concatenate([sign * values for sign in MAGNITUDES[domain]]).astype(dtype)
+
+
+def exact_values(name: str, points: tuple[np.ndarray, ...]) -> list[mpmath.mpf]:
+    symbols = sp.symbols(f"a:{len(points)}", real=True)
+    function = sp.lambdify(
+        symbols, OPERATORS[name].exact(*symbols), modules=["mpmath", {"Where": lambda c, a, b: a if c else b}]
+    )
+    found = []
+    for point in zip(*points, strict=True):
+        # 1 + exp(-x) must keep both terms, so precision follows the exponents.
+        size = max((abs(math.log2(abs(float(p)))) for p in point if p != 0), default=0)
+        largest = max(abs(float(p)) for p in point)
+        with mpmath.workprec(int(min(200 + 2 * size + 4 * min(largest, 2000), 12000))):
+            found.append(function(*(mpmath.mpf(float(p)) for p in point)))
+    return found
+
+
+def ulps(value: float, exact: mpmath.mpf, dtype: type, floor: float) -> float:
+    """Error in units of the last place of the exact result, no smaller than that of `floor` (what cancels
+    on the way).
+    """
+    info = np.finfo(dtype)
+    if not math.isfinite(value):
+        # An overflow is right where the exact result rounds to infinity.
+        return 0.0 if abs(exact) >= float(info.max) else math.inf
+    scale = max(abs(exact), mpmath.mpf(floor), mpmath.mpf(float(info.tiny)))
+    exponent = mpmath.floor(mpmath.log(scale, 2))
+    return float(abs(mpmath.mpf(value) - exact) / mpmath.power(2, exponent - info.nmant))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", sorted(OPERATORS))
+def test_accuracy_of_spelling(name: str, dtype: type) -> None:
+    row = OPERATORS[name]
+    rng = np.random.default_rng(5)
+    count = 60
+    columns = [samples(domain, dtype, rng, count) for domain in row.domain]
+    length = min(map(len, columns))
+    points = tuple(rng.permutation(column)[:length] for column in columns)
+    function = compiled(name)
+    worst = 0.0
+    for point, exact in zip(zip(*points, strict=True), exact_values(name, points), strict=True):
+        result = function(*point)
+        floor = max(abs(float(p)) for p in point) if name == "logaddexp" else 0.0
+        # Products and quotients of the arguments may leave the range on the way down: what rounds to 0 is
+        # not judged.
+        if abs(exact) < float(np.finfo(dtype).tiny):
+            assert abs(float(result)) <= 4 * float(np.finfo(dtype).tiny)
+            continue
+        error = ulps(float(result), exact, dtype, floor)
+        # exp amplifies the rounding of the difference.
+        worst = max(worst, error - abs(float(point[0]) - float(point[1])) if name == "firstshare" else error)
+    assert worst <= BOUNDS.get(name, 2), f"{name}: {worst:.2f} ulp"
+
+
+@pytest.mark.parametrize("name", sorted(OPERATORS))
+def test_nan_goes_through(name: str) -> None:
+    function = compiled(name)
+    for place in range(len(OPERATORS[name].domain)):
+        arguments = [
+            0.5 if "negative" not in domain or domain == "nonnegative" else -0.5
+            for domain in OPERATORS[name].domain
+        ]
+        arguments[place] = math.nan
+        assert math.isnan(function(*arguments)), place
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("softplus", (math.inf,), math.inf),
+        ("softplus", (-math.inf,), 0.0),
+        ("sigmoid", (-math.inf,), 0.0),
+        ("sigmoid", (math.inf,), 1.0),
+        ("logaddexp", (-math.inf, -math.inf), -math.inf),
+        ("logaddexp", (math.inf, math.inf), math.inf),
+        ("logaddexp", (-math.inf, 3.0), 3.0),
+        ("firstshare", (-math.inf, -math.inf), 0.0),
+        ("firstshare", (1.0, -math.inf), 1.0),
+        ("xlogy", (0.0, 0.0), 0.0),
+        ("xlog1py", (0.0, -1.0), 0.0),
+        ("gated", (0.0, math.inf), 0.0),
+        ("gated", (2.0, math.inf), math.inf),
+        ("alive", (-math.inf,), 0.0),
+        ("alive", (-1e300,), 1.0),
+        ("logcosh", (-math.inf,), math.inf),
+        ("xmlog1p", (math.inf,), math.inf),
+        ("expm1mx", (math.inf,), math.inf),
+        ("expm1mx", (-math.inf,), math.inf),
+        ("log1psq", (-math.inf,), math.inf),
+        ("log1mexp", (0.0,), -math.inf),
+        ("hypot", (-math.inf, 1.0), math.inf),
+        ("hypot", (0.0, 0.0), 0.0),
+        ("max", (math.nan, 0.0), math.nan),
+        ("max", (0.0, math.nan), math.nan),
+        ("min", (math.nan, 0.0), math.nan),
+        ("min", (0.0, math.nan), math.nan),
+        ("sign", (0.0,), 0.0),
+        ("sign", (math.nan,), math.nan),
+        ("finite_or_zero", (-math.inf,), 0.0),
+        ("finite_or_zero", (-2.5,), -2.5),
+    ],
+)
+def test_edges(name: str, arguments: tuple[float, ...], expected: float) -> None:
+    np.testing.assert_equal(compiled(name)(*arguments), expected)
+
+
+@pytest.mark.parametrize("name", sorted(SPELLINGS))
+def test_single_precision_stays_single(name: str) -> None:
+    function = compiled(name)
+    arity = SPELLINGS[name].text.count("{")
+    function(*[np.float32(0.25)] * arity)
+    (signature,) = function.nopython_signatures  # type: ignore[attr-defined]
+    assert str(signature.return_type) == "float32"
