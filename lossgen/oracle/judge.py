@@ -23,11 +23,14 @@ from flint import arb, ctx
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.oracle.evaluate import ITEMS, Case, Oracle, Place, Request, Truth
 from lossgen.oracle.series import Ball
+from lossgen.spec.model import Sweep
 
 # Largest error in ulp without a look at the inputs.
 BOUNDS = {"value": 8.0, "gradient": 8.0, "hessian": 64.0, "hvp": 64.0}
 WIDER = {"value": 16.0, "gradient": 16.0, "hessian": 64.0, "hvp": 64.0}
 INPUT_ULPS = 2
+# Domains whose ends are labels.
+_LABELS = ("unit", "binary", "sign")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def judge(oracle: Oracle, case: Case, request: Request, got: Any, dtype: Any, bo
     too_large = bool(abs(truth.ball.mid()) > arb(float(np.finfo(dtype).max)))
     if not math.isfinite(computed):
         nearly = bool(abs(truth.ball.mid()) + bound * size > arb(float(np.finfo(dtype).max)))
-        if nearly and computed == math.copysign(math.inf, number):
+        # Beyond the largest number a derivative need not be finite, a value is infinite.
+        if nearly and (request.kind != "value" or computed == math.copysign(math.inf, number)):
             return Verdict(True, 0.0, "overflow", number)
         if _terms_overflow(oracle, case, dtype):
             return Verdict(True, 0.0, "overflow", number)
@@ -158,7 +162,7 @@ def _movable(oracle: Oracle, case: Case) -> Iterator[Place]:
             continue
         for position in np.ndindex(array.shape):
             value = float(array[position])
-            label = tensor.role == "target" and value in (1.0, -1.0)
+            label = tensor.domain in _LABELS and tensor.role == "target" and value in (1.0, -1.0)
             if not (label or value == 0.0):
                 yield tensor.name, position
 
@@ -175,7 +179,9 @@ def _movable_sums(oracle: Oracle) -> list[int]:
 
 def _terms_overflow(oracle: Oracle, case: Case, dtype: Any) -> bool:
     """Whether a sum outside of all functions has absolute terms beyond the dtype."""
-    outer = {node for term in oracle.program.terms for node in _reductions(term.value, ())}
+    exprs = [term.value for term in oracle.program.terms]
+    exprs += [a.expr for stage in oracle.program.stages if isinstance(stage, Sweep) for a in stage.body]
+    outer = {node for expr in exprs for node in _reductions(expr, ())}
     totals = oracle.absolute_sums(case)
     largest = float(np.finfo(dtype).max)
     return any(not totals.get(k, 0.0) <= largest for k, node in enumerate(oracle.sums) if node in outer)
@@ -185,8 +191,9 @@ def _reductions(expr: Any, through: tuple[type, ...]) -> set[Reduction]:
     """Sums and extremes that only sums, products, branches and the operations in `through` enclose."""
     if isinstance(expr, Reduction) and expr.op in ("sum", "max", "min"):
         return {expr} | _reductions(expr.body, through)
-    if isinstance(expr, (sp.Add, sp.Mul, *through)):
-        return set().union(*(_reductions(arg, through) for arg in expr.args))
+    enclosing: tuple[Any, ...] = (sp.Add, sp.Mul, *through)
+    if isinstance(expr, enclosing):
+        return {node for arg in expr.args for node in _reductions(arg, through)}
     if isinstance(expr, Where):
         return _reductions(expr.args[1], through) | _reductions(expr.args[2], through)
     return set()
