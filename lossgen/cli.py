@@ -37,6 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LossError as error:
         console.error(str(error))
         return 1
+    except NotImplementedError as error:
+        # A legal declaration that asks for more than the generator can do: the limit is ours, not a crash.
+        console.error(f"the generator cannot do this: {error}")
+        return 1
     except KeyboardInterrupt:
         console.error("interrupted; nothing was changed")
         return 130

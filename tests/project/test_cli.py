@@ -83,6 +83,10 @@ def test_check_fails_and_names_the_file(
             SpecError("unknown", file="a.py", line=3, fix="say Pred"),
             "lossgen: a.py:3: unknown\n  fix: say Pred\n",
         ),
+        (
+            NotImplementedError("a sort in a sort"),
+            "lossgen: the generator cannot do this: a sort in a sort\n",
+        ),
         (KeyboardInterrupt(), "lossgen: interrupted; nothing was changed\n"),
     ],
 )
