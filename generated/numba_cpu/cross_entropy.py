@@ -77,9 +77,9 @@ def _values(x, y, class_weight, ignore_index, label_smoothing, weight):
         largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot
-    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-    # would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
@@ -176,9 +176,9 @@ def _value(x, y, class_weight, ignore_index, label_smoothing, weight):
         largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot
-    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-    # would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
@@ -289,9 +289,9 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
         )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot
-    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-    # would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     for c in range(C):
@@ -443,9 +443,9 @@ def _gradient_all(
         )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot
-    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-    # would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     for c in range(C):
@@ -609,9 +609,9 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
         )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot
-    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-    # would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     weighted_sum = weight * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
@@ -748,9 +748,9 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     )
     max_x = largest_x
     argmax_x = largest_x_at
-    # exp sees differences from the largest term, which stays out of the sum: it cannot
-    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-    # would be NaN.
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)

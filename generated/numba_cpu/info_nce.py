@@ -75,9 +75,9 @@ def _values(a, b, temperature, weight, out, s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -143,9 +143,9 @@ def _value(a, b, temperature, weight, s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -221,9 +221,9 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -317,9 +317,9 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -445,9 +445,9 @@ def _hvp(
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -558,15 +558,15 @@ def _values__symmetric(a, b, temperature, weight, out, s):
             largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_2 = largest_s_2
         argmax_s_2 = largest_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -644,15 +644,15 @@ def _value__symmetric(a, b, temperature, weight, s):
             largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_2 = largest_s_2
         argmax_s_2 = largest_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -740,15 +740,15 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -772,9 +772,9 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot
-            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-            # would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: exp cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+            # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
@@ -887,15 +887,15 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -919,9 +919,9 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot
-            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-            # would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: exp cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+            # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
@@ -1061,15 +1061,15 @@ def _hvp__symmetric(
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         max_s_3 = largest_s_3
         argmax_s_3 = largest_s_3_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
@@ -1101,9 +1101,9 @@ def _hvp__symmetric(
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot
-            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-            # would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: exp cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+            # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)

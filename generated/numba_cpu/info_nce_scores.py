@@ -83,9 +83,9 @@ def _values(s, temperature, weight, out):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -161,9 +161,9 @@ def _value(s, temperature, weight):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -243,9 +243,9 @@ def _gradient(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -342,9 +342,9 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -459,9 +459,9 @@ def _hessian(s, temperature, weight, grad_s, hess_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -549,9 +549,9 @@ def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -638,9 +638,9 @@ def _values__symmetric(s, temperature, weight, out):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -659,9 +659,9 @@ def _values__symmetric(s, temperature, weight, out):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -742,9 +742,9 @@ def _value__symmetric(s, temperature, weight):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
@@ -763,9 +763,9 @@ def _value__symmetric(s, temperature, weight):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -855,9 +855,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
@@ -879,9 +879,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -921,9 +921,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 max_inv_temperature_s_3 = largest_inv_temperature_s_3
                 argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-                # exp sees differences from the largest term, which stays out of the sum: it cannot
-                # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-                # would be NaN.
+                # exp sees differences from the largest term, which stays out of the sum: exp cannot
+                # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+                # inf - inf would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
                 for n2 in range(N):
                     term = (
@@ -1017,9 +1017,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
@@ -1042,9 +1042,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
@@ -1087,9 +1087,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 max_inv_temperature_s_3 = largest_inv_temperature_s_3
                 argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-                # exp sees differences from the largest term, which stays out of the sum: it cannot
-                # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-                # would be NaN.
+                # exp sees differences from the largest term, which stays out of the sum: exp cannot
+                # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+                # inf - inf would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
                 for n2 in range(N):
                     term = (
@@ -1211,9 +1211,9 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
@@ -1237,9 +1237,9 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
@@ -1294,9 +1294,9 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
                 )
             max_inv_temperature_s_3 = largest_inv_temperature_s_3
             argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot
-            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-            # would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: exp cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+            # inf - inf would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
             for n2 in range(N):
                 term = (
@@ -1399,9 +1399,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -1431,9 +1431,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
-        # exp sees differences from the largest term, which stays out of the sum: it cannot
-        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-        # would be NaN.
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
@@ -1486,9 +1486,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 )
             max_inv_temperature_s_3 = largest_inv_temperature_s_3
             argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
-            # exp sees differences from the largest term, which stays out of the sum: it cannot
-            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted: inf - inf
-            # would be NaN.
+            # exp sees differences from the largest term, which stays out of the sum: exp cannot
+            # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+            # inf - inf would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
             for n2 in range(N):
                 term = (
