@@ -8,8 +8,8 @@ decided and the result is known far below one ulp.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from flint import arb, arb_series, ctx
 
 from lossgen.oracle import series
 from lossgen.oracle.fractions import joined
+from lossgen.oracle.moves import Moves, Watched
 from lossgen.oracle.series import Ball, SingularError, UndecidedError
 from lossgen.oracle.source import program_code
 from lossgen.spec.model import Program
@@ -88,20 +89,6 @@ class Truth:
         return float("nan") if self.ball is None else float(self.ball.mid())
 
 
-@dataclass
-class Moves:
-    """Terms of sums moved by a share of their size, and the sums of their absolute values."""
-
-    shares: Mapping[int, Ball] = field(default_factory=dict)
-    totals: dict[int, Ball] = field(default_factory=dict)
-
-    def term(self, node: int, body: Any) -> Any:
-        """Return one term of sum `node`, moved."""
-        self.totals[node] = self.totals.get(node, arb(0)) + abs(body[0])
-        share = self.shares.get(node)
-        return body if share is None else body + series.absolute(body) * share
-
-
 class Oracle:
     """Judge of one program: compiles its exact expression once, evaluates it at any sample."""
 
@@ -115,7 +102,7 @@ class Oracle:
         self._bits = FIRST_BITS
 
     def truth(
-        self, case: Case, request: Request, dtype: Any = np.float64, moves: Mapping[int, Any] | None = None
+        self, case: Case, request: Request, dtype: Any = np.float64, moves: Mapping[Any, Any] | None = None
     ) -> Truth:
         """Return the certified result of a request at a sample.
 
@@ -123,8 +110,9 @@ class Oracle:
         ----------
         dtype : numpy dtype
             The result must be known far below one ulp of this type.
-        moves : mapping of int to number, optional
-            Share by which the terms of a sum (its number in ``sums``) are moved.
+        moves : mapping, optional
+            Share by which the terms of a sum (its number in ``sums``) or the logarithm of an entry of a
+            positive recurrence are moved.
         """
         run = Run(self, case, moves or {})
         bits = self._bits
@@ -160,19 +148,17 @@ class Oracle:
             for out in outputs
         ]
 
-    def absolute_sums(self, case: Case) -> dict[int, float]:
-        """Return the sum of absolute terms of each sum, in total over its evaluations."""
+    def observed(self, case: Case) -> Moves:
+        """Return the sums of absolute terms of an evaluation and the entries of its positive recurrences."""
         moves = Moves()
-        with _precision(512), _order(1):
-            try:
-                self._plain["loss"](_numbers(case, ()), _sizes(self.program, case), moves)
-            except (UndecidedError, SingularError):
-                return {}
-        return {node: float(total.mid()) for node, total in moves.totals.items()}
+        # What was added up before a failure counts: these are bounds that tell an overflow.
+        with _precision(512), _order(1), suppress(UndecidedError, SingularError):
+            self._plain["loss"](_numbers(case, ()), _sizes(self.program, case), moves)
+        return moves
 
     def reads(self, case: Case, place: Place) -> bool:
         """Whether the value at this sample depends on an entry: branches that are not taken read nothing."""
-        watched = _Watched(_numbers(case, ()), place)
+        watched = Watched(_numbers(case, ()), place)
         with _precision(512), _order(1):
             self._plain["loss"](watched.inputs, _sizes(self.program, case), None)
         return watched.read
@@ -181,7 +167,7 @@ class Oracle:
 class Run:
     """Evaluations at one sample; series along equal directions at equal precision are computed once."""
 
-    def __init__(self, oracle: Oracle, case: Case, shares: Mapping[int, Any]) -> None:
+    def __init__(self, oracle: Oracle, case: Case, shares: Mapping[Any, Any]) -> None:
         self.oracle, self.case, self.shares = oracle, case, shares
         self.sizes = _sizes(oracle.program, case)
         self._done: dict[Any, Any] = {}
@@ -228,21 +214,6 @@ class Run:
             with _order(cap):
                 self._done[key] = code["loss"](_numbers(self.case, curve), self.sizes, moves)
         return self._done[key]
-
-
-class _Watched:
-    """Numbers of a sample that note whether one entry was read."""
-
-    def __init__(self, inputs: dict[str, dict[tuple[int, ...], Any]], place: Place) -> None:
-        watch = self
-
-        class Entries(dict[tuple[int, ...], Any]):
-            def __getitem__(self, position: tuple[int, ...]) -> Any:
-                watch.read = watch.read or position == place[1]
-                return super().__getitem__(position)
-
-        self.read = False
-        self.inputs = {**inputs, place[0]: Entries(inputs[place[0]])}
 
 
 def _compiled(program: Program) -> dict[str, Any]:

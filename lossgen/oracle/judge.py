@@ -1,7 +1,8 @@
 """Whether a computed number is good enough.
 
 A number passes if it is within the stated bound of the exact result in ulp, or if it is the exact result for
-inputs moved by at most 2 ulp and sums whose terms are moved by the bound. The second part is decided by
+inputs moved by at most 2 ulp, sums whose terms are moved by the bound, and positive recurrences
+whose logarithms are. The second part is decided by
 moving one input (or all terms of one sum) at a time, up and down, and evaluating the oracle there: the
 largest deviations are added up. To first order their sum is the largest deviation over the box of all such
 moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative
@@ -131,7 +132,7 @@ def _deviation(
     return total
 
 
-Trial = tuple[Case, Request, dict[int, float] | None]
+Trial = tuple[Case, Request, dict[Any, float] | None]
 
 
 def _trials(oracle: Oracle, case: Case, request: Request, share: float) -> Iterator[list[Trial]]:
@@ -145,12 +146,15 @@ def _trials(oracle: Oracle, case: Case, request: Request, share: float) -> Itera
     for node in _movable_sums(oracle):
         yield [(case, request, {node: share}), (case, request, {node: -share})]
     yield [(case, request, {ITEMS: share}), (case, request, {ITEMS: -share})]
-    for entry, slope in request.tangent:
+    # Kernels keep a positive recurrence as logarithms: sums with terms as large as the logarithm itself.
+    for entry in oracle.observed(case).entries:
+        yield [(case, request, {entry: share}), (case, request, {entry: -share})]
+    for place, slope in request.tangent:
         # A product with the Hessian is a sum over the entries of the vector.
         step = share * abs(slope)
-        rest = tuple(pair for pair in request.tangent if pair[0] != entry)
+        rest = tuple(pair for pair in request.tangent if pair[0] != place)
         yield [
-            (case, replace(request, tangent=(*rest, (entry, float(slope + sign * step)))), None)
+            (case, replace(request, tangent=(*rest, (place, float(slope + sign * step)))), None)
             for sign in (1, -1)
         ]
 
@@ -182,7 +186,7 @@ def _terms_overflow(oracle: Oracle, case: Case, dtype: Any) -> bool:
     exprs = [term.value for term in oracle.program.terms]
     exprs += [a.expr for stage in oracle.program.stages if isinstance(stage, Sweep) for a in stage.body]
     outer = {node for expr in exprs for node in _reductions(expr, ())}
-    totals = oracle.absolute_sums(case)
+    totals = {node: float(total.mid()) for node, total in oracle.observed(case).totals.items()}
     largest = float(np.finfo(dtype).max)
     return any(not totals.get(k, 0.0) <= largest for k, node in enumerate(oracle.sums) if node in outer)
 

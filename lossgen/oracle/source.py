@@ -34,7 +34,7 @@ def _stage(writer: Writer, stage: Sweep | Sort) -> None:
 def _sweep(writer: Writer, stage: Sweep, indices: tuple[Index, ...]) -> None:
     if not indices:
         for assign in stage.body:
-            _assign(writer, assign)
+            _assign(writer, assign, stage.positive)
         return
     extent = f"range(n_{indices[0].axis.name})"
     with writer.block(
@@ -43,7 +43,7 @@ def _sweep(writer: Writer, stage: Sweep, indices: tuple[Index, ...]) -> None:
         _sweep(writer, stage, indices[1:])
 
 
-def _assign(writer: Writer, assign: Assign) -> None:
+def _assign(writer: Writer, assign: Assign, positive: bool) -> None:
     with writer.forgetting():
         test = writer.condition(assign.guard)
         with writer.block(f"if {test}:"):
@@ -56,6 +56,9 @@ def _assign(writer: Writer, assign: Assign) -> None:
                 if assign.add
                 else ""
             )
+            if positive:
+                entry = f"({target.tensor.name!r}, ({place}))"
+                value = f"({value} if moves is None else moves.entry({entry}, {value}))"
             writer.put(f"T_{target.tensor.name}[({place})] = {start}{value}")
 
 

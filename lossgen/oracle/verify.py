@@ -26,6 +26,8 @@ from lossgen.spec.registry import load
 
 # Entries judged of each derivative at each sample, chosen at random.
 ENTRIES = 3
+# Targets that take two values only are not differentiated by.
+_DISCRETE = ("binary", "sign")
 
 
 @dataclass
@@ -193,7 +195,7 @@ class _Probe:
         names = [
             t.name
             for t in self.variant.program.inputs
-            if t.role == "pred" or (self.has_all and t.role == "target")
+            if t.role == "pred" or (self.has_all and t.role == "target" and t.domain not in _DISCRETE)
         ]
         gradients = self.function.grad(**given, reduction="sum", wrt=tuple(names))
         self._entries("gradient", sampler, cases, names, gradients)

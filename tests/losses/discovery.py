@@ -23,6 +23,8 @@ VARIANTS = [
     for loss in LOSSES
     for variant in loss.variants
 ]
+BATCHED = [param for param in VARIANTS if Arrangement(*param.values).batched]
+SINGLE_TERM = [param for param in VARIANTS if len(param.values[1].program.terms) == 1]
 DEFAULTS = [pytest.param(loss, loss.variants[0], id=loss.name) for loss in LOSSES]
 
 
@@ -96,6 +98,10 @@ def per_sample(subject: Subject, values: Any) -> np.ndarray:
     """Return unreduced values as (samples, items)."""
     term = subject.variant.program.terms[0]
     items = [index.axis.name for index in term.items]
-    return subject.arrangement.split_values(values, items, (-1,) if items else ()).reshape(
-        len(subject.cases), -1
-    )
+    sizes = {
+        axis.name: size
+        for tensor in subject.variant.program.inputs
+        for axis, size in zip(tensor.axes, subject.cases[0].inputs[tensor.name].shape, strict=True)
+    }
+    shape = tuple(sizes[item] for item in items)
+    return subject.arrangement.split_values(values, items, shape).reshape(len(subject.cases), -1)
