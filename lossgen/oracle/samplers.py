@@ -26,7 +26,7 @@ SAMPLERS = ("practical", "full", "near", "edges")
 # Samples that share sizes and parameters and go into one call.
 BATCH = 16
 # Share of the largest number that inputs reach: differences, norms and quotients by usual scales are numbers.
-_HEADROOM = 2.0**-7
+_HEADROOM = 2.0**-12
 
 Random = np.random.Generator
 
@@ -222,7 +222,7 @@ def _any_exponent(rng: Random, domain: str, dtype: np.dtype[Any]) -> float:
     if domain == "unit":
         small = 2.0 ** rng.uniform(info.minexp, 0)
         return float(rng.choice((small, 1 - 2.0 ** rng.uniform(-info.nmant, 0))))
-    magnitude = 2.0 ** rng.uniform(info.minexp, info.maxexp - 7)
+    magnitude = 2.0 ** rng.uniform(info.minexp, info.maxexp - 12)
     return float(magnitude if domain in ("positive", "nonnegative") else magnitude * rng.choice((-1, 1)))
 
 
