@@ -111,8 +111,8 @@ class Oracle:
         dtype : numpy dtype
             The result must be known far below one ulp of this type.
         moves : mapping, optional
-            Share by which the terms of a sum (its number in ``sums``, a pattern) or the logarithm of an entry of
-            a positive recurrence are moved.
+            Share by which the terms of a sum (its number in ``sums``, a pattern) or the logarithm of an entry
+            of a positive recurrence are moved.
         """
         run = Run(self, case, moves or {})
         bits = self._bits
