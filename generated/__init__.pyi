@@ -12,8 +12,8 @@ Reduction = Literal["none", "mean", "sum", "weighted_mean", "batchmean"]
 class _bce_with_logits(Loss):
     """Binary cross-entropy of a logit.
 
-    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing` moves
-    labels towards 1/2.
+    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing`
+    moves labels towards 1/2.
 
     Parameters
     ----------
@@ -1066,9 +1066,9 @@ class _smooth_l1(Loss):
 class _soft_dice(Loss):
     """One minus the Dice overlap of a class, over the sites of a sample (`batch`: of the whole batch).
 
-    Arrays are (N, C, ...); there is one value for each sample and class. From logits the
-    probability is the sigmoid. With `log_score` the loss is minus the logarithm of the overlap; `empty="zero"` gives
-    0 where the true region is empty. Class weights are `weight`, excluded classes are `where`, both broadcast.
+    Arrays are (N, C, ...); there is one value for each sample and class. From logits the probability is the
+    sigmoid. With `log_score` the loss is minus the logarithm of the overlap; `empty="zero"` gives 0 where the
+    true region is empty. Class weights are `weight`, excluded classes are `where`, both broadcast.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ def bce_with_logits(
 ):
     """Binary cross-entropy of a logit.
 
-    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing` moves
-    labels towards 1/2.
+    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing`
+    moves labels towards 1/2.
     """
     if label_smoothing is not None:
         y = y * (1 - label_smoothing) + label_smoothing / 2

@@ -42,9 +42,9 @@ def soft_dice(
 ):
     """One minus the Dice overlap of a class, over the sites of a sample (`batch`: of the whole batch).
 
-    Arrays are (N, C, ...); there is one value for each sample and class. From logits the
-    probability is the sigmoid. With `log_score` the loss is minus the logarithm of the overlap; `empty="zero"` gives
-    0 where the true region is empty. Class weights are `weight`, excluded classes are `where`, both broadcast.
+    Arrays are (N, C, ...); there is one value for each sample and class. From logits the probability is the
+    sigmoid. With `log_score` the loss is minus the logarithm of the overlap; `empty="zero"` gives 0 where the
+    true region is empty. Class weights are `weight`, excluded classes are `where`, both broadcast.
     """
     s = index(S)
     p = 1 / (1 + exp(-x[s])) if from_logits else x[s]

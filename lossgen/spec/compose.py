@@ -6,6 +6,8 @@ import inspect
 from dataclasses import replace
 from pathlib import Path
 
+import sympy as sp
+
 from lossgen.algebra.axes import Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
@@ -49,6 +51,14 @@ def compose(name: str, parts: Composition, *, family: str, doc: str, source: str
                 )
             if not parameter.static:
                 parameters[parameter.name] = parameter
+        if any(t.keep != sp.true or t.mean_by != 1 or t.mean_scale != 1 for t in program.terms) or any(
+            t.dtype == "int" and t.role in TENSOR_ROLES for t in program.inputs
+        ):
+            raise SpecError(
+                f"`{part.loss.name}` has class labels, ignored samples or a mean of its own",
+                fix="compose losses whose mean divides by the number of items; add the values of the others",
+                **context,
+            )
         inputs |= {t.name: t for t in program.inputs if t.role not in TENSOR_ROLES}
         stages += program.stages
         terms += (replace(term, coefficient=term.coefficient * part.coefficient) for term in program.terms)

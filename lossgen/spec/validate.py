@@ -17,8 +17,8 @@ def validate(program: Program, context: Place) -> None:
     Raises
     ------
     SpecError
-        Where an index is free, an axis does not fit, a name is unknown, a recurrence reads ahead, or something
-        that SymPy would get wrong is used.
+        Where an index is free, an axis does not fit, a name is unknown, a recurrence reads ahead, or
+        something that SymPy would get wrong is used.
     """
     known = set(program.inputs)
     for stage in program.stages:

@@ -34,12 +34,14 @@ MISTAKES = {
     "unknown symbol": ("def f(x: Pred):\n    return x * sympy.Symbol('z')", "unknown symbol `z`"),
     "position that is no integer": ("def f(x: Pred[C], y: Target):\n    return x[y]", "not an integer"),
     "reading ahead": (
-        "def f(x: Pred[C]):\n    c = index(C)\n    a = recurrence('a', c, lambda a: a[c + 1] + x[c])\n    return a[0]",
+        "def f(x: Pred[C]):\n    c = index(C)\n"
+        "    a = recurrence('a', c, lambda a: a[c + 1] + x[c])\n    return a[0]",
         "not written yet",
     ),
     "mean by the prediction": ("def f(x: Pred):\n    return sample(x, mean_by=x)", "`mean_by` reads ['x']"),
     "defined twice": (
-        "def f(x: Pred[C]):\n    c = index(C)\n    define('a', c, x[c])\n    define('a', c, x[c])\n    return x[0]",
+        "def f(x: Pred[C]):\n    c = index(C)\n"
+        "    define('a', c, x[c])\n    define('a', c, x[c])\n    return x[0]",
         "defined twice",
     ),
     "unknown static choice": (
@@ -167,3 +169,19 @@ def test_loading_is_deterministic():
         for _ in range(2)
     )
     assert first == second
+
+
+def test_composition_refuses_parts_with_a_mean_of_their_own(tmp_path):
+    with pytest.raises(SpecError, match="`rows` has class labels"):
+        declare(
+            tmp_path,
+            """
+            C = axis("C", dims="1")
+
+            @loss(family="t")
+            def rows(x: Pred[C], y: Class[C]):
+                return -x[y]
+
+            both = compose("both", rows + 2 * rows, family="t", doc="Both.")
+            """,
+        )
