@@ -728,7 +728,8 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
         return
     C = x.shape[0]
     sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
-    sum_share_tangent_x_acc, sum_share_tangent_x_acc_lost = 0.0, 0.0
+    argmax_x_acc, argmax_x_acc_at = real(-math.inf), 0
+    sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
     largest_x, largest_x_at = real(-math.inf), 0
     others_x, others_x_lost = 0.0, 0.0
     for c in range(C):
@@ -736,6 +737,7 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
         sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
             sum_class_weight_acc, sum_class_weight_acc_lost, term
         )
+        argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, x[c], c)
         largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     scaled_sum = (
@@ -746,27 +748,31 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
             + label_smoothing / real(C) * sum_class_weight
         )
     )
+    argmax_x = argmax_x_acc_at
+    tangent_x_at_there = tangent_x[argmax_x]
     max_x = largest_x
-    argmax_x = largest_x_at
+    argmax_x_2 = largest_x_at
     # exp sees differences from the largest term, which stays out of the sum: exp cannot
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
+        term = math.exp(x[c] - shift_x) if c != argmax_x_2 else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
     total_lse_x = rest_x + real(1)
     for c in range(C):
         share = math.exp(x[c] - max_x) / total_lse_x
-        term = tangent_x[c] * share
-        sum_share_tangent_x_acc, sum_share_tangent_x_acc_lost = _two_sum(
-            sum_share_tangent_x_acc, sum_share_tangent_x_acc_lost, term
+        gap_tangent_x_tangent_x = tangent_x[c] - tangent_x_at_there
+        term = share * gap_tangent_x_tangent_x
+        sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+            sum_gap_share_acc, sum_gap_share_acc_lost, term
         )
-    sum_share_tangent_x = real(_total(sum_share_tangent_x_acc, sum_share_tangent_x_acc_lost))
+    sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
     for c in range(C):
+        gap_tangent_x_tangent_x = tangent_x[c] - tangent_x_at_there
         share = math.exp(x[c] - max_x) / total_lse_x
-        hv_x[c] = scaled_sum * (tangent_x[c] - sum_share_tangent_x) * share
+        hv_x[c] = scaled_sum * (gap_tangent_x_tangent_x - sum_gap_share) * share
 
 
 @njit

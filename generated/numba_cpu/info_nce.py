@@ -427,7 +427,8 @@ def _hvp(
         scaled_weight = scale0 * weight[n]
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
-        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
+        argmax_s_acc, argmax_s_acc_at = real(-math.inf), 0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
@@ -443,12 +444,15 @@ def _hvp(
             sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
             tangent_s[n, n2] = sum_product / temperature
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+            argmax_s_acc, argmax_s_acc_at = _larger(argmax_s_acc, argmax_s_acc_at, s[n, n2], n2)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
+        argmax_s_2 = argmax_s_acc_at
+        tangent_s_at_there = tangent_s[n, argmax_s_2]
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
@@ -456,15 +460,17 @@ def _hvp(
         total_lse_s = rest_s + real(1)
         for n2 in range(N):
             share = math.exp(s[n, n2] - max_s) / total_lse_s
-            term = tangent_s[n, n2] * share
-            sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
-                sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
+            gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
+            term = share * gap_tangent_s_tangent_s
+            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+                sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
-        sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for n2 in range(N):
             share = math.exp(s[n, n2] - max_s) / total_lse_s
             bar_s[n, n2] = scaled_weight * share
-            tangent_bar_s[n, n2] = scaled_weight * (tangent_s[n, n2] - sum_share_tangent_s) * share
+            gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
+            tangent_bar_s[n, n2] = scaled_weight * (gap_tangent_s_tangent_s - sum_gap_share) * share
         bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
         for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]
@@ -1052,29 +1058,38 @@ def _hvp__symmetric(
         weight_2 = weight[n]
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
-        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
+        argmax_s_acc, argmax_s_acc_at = real(-math.inf), 0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
-        sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = 0.0, 0.0
+        argmax_s_acc_3, argmax_s_acc_3_at = real(-math.inf), 0
+        sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
         for n2 in range(N):
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
+            argmax_s_acc, argmax_s_acc_at = _larger(argmax_s_acc, argmax_s_acc_at, s[n, n2], n2)
             largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
+            term = s[n2, n]
+            argmax_s_acc_3, argmax_s_acc_3_at = _larger(argmax_s_acc_3, argmax_s_acc_3_at, term, n2)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
+        argmax_s_3 = argmax_s_acc_at
+        tangent_s_at_there = tangent_s[n, argmax_s_3]
         max_s_3 = largest_s_3
-        argmax_s_3 = largest_s_3_at
+        argmax_s_5 = largest_s_3_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
+        argmax_s_6 = argmax_s_acc_3_at
+        tangent_s_at_there_3 = tangent_s[argmax_s_6, n]
         for n2 in range(N):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_3 else real(0)
+            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_5 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
         total_lse_s = rest_s + real(1)
@@ -1082,29 +1097,43 @@ def _hvp__symmetric(
         total_lse_s_3 = rest_s_3 + real(1)
         for n2 in range(N):
             share = math.exp(s[n, n2] - max_s) / total_lse_s
-            term = tangent_s[n, n2] * share
-            sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
-                sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
+            gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
+            term = share * gap_tangent_s_tangent_s
+            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+                sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
-            term = tangent_s[n2, n] / total_lse_s_3 * math.exp(s[n2, n] - max_s_3)
-            sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = _two_sum(
-                sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost, term
+            term = (
+                math.exp(s[n2, n] - max_s_3)
+                / total_lse_s_3
+                * (tangent_s[n2, n] - tangent_s_at_there_3)
             )
-        sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
-        sum_share_tangent_s_3 = real(_total(sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost))
+            sum_gap_share_acc_3, sum_gap_share_acc_3_lost = _two_sum(
+                sum_gap_share_acc_3, sum_gap_share_acc_3_lost, term
+            )
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+        sum_gap_share_3 = real(_total(sum_gap_share_acc_3, sum_gap_share_acc_3_lost))
         for n2 in range(N):
             share = math.exp(s[n, n2] - max_s) / total_lse_s
             largest_s_2, largest_s_2_at = real(-math.inf), 0
             others_s_2, others_s_2_lost = 0.0, 0.0
-            sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost = 0.0, 0.0
+            gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
+            argmax_s_acc_2, argmax_s_acc_2_at = real(-math.inf), 0
+            sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
             for n3 in range(N):
                 largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
+                term = s[n3, n2]
+                argmax_s_acc_2, argmax_s_acc_2_at = _larger(
+                    argmax_s_acc_2, argmax_s_acc_2_at, term, n3
+                )
             max_s_2 = largest_s_2
             argmax_s_2 = largest_s_2_at
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
+            argmax_s_4 = argmax_s_acc_2_at
+            tangent_s_at_there_2 = tangent_s[argmax_s_4, n2]
+            gap_tangent_s_tangent_s_2 = tangent_s[n, n2] - tangent_s_at_there_2
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
                 others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
@@ -1113,16 +1142,20 @@ def _hvp__symmetric(
             bar_s[n, n2] = scaled * (weight_2 * share + weight[n2] * share_2)
             total_lse_s_2 = rest_s_2 + real(1)
             for n3 in range(N):
-                term = tangent_s[n3, n2] / total_lse_s_2 * math.exp(s[n3, n2] - max_s_2)
-                sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost = _two_sum(
-                    sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost, term
+                term = (
+                    math.exp(s[n3, n2] - max_s_2)
+                    / total_lse_s_2
+                    * (tangent_s[n3, n2] - tangent_s_at_there_2)
                 )
-            sum_share_tangent_s_2 = real(_total(sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost))
+                sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
+                    sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
+                )
+            sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
             tangent_bar_s[n, n2] = (
                 scaled
                 * (
-                    weight_2 * (tangent_s[n, n2] - sum_share_tangent_s) * share
-                    + weight[n2] * (tangent_s[n, n2] - sum_share_tangent_s_2) * share_2
+                    weight_2 * (gap_tangent_s_tangent_s - sum_gap_share) * share
+                    + weight[n2] * (gap_tangent_s_tangent_s_2 - sum_gap_share_2) * share_2
                 )
             )
         bar_s[n, n] = (
@@ -1137,9 +1170,13 @@ def _hvp__symmetric(
             scaled
             * weight_2
             * (
-                (tangent_s[n, n] - sum_share_tangent_s) / total_lse_s * math.exp(s[n, n] - max_s)
+                (
+                    (tangent_s[n, n] - tangent_s_at_there - sum_gap_share)
+                    / total_lse_s
+                    * math.exp(s[n, n] - max_s)
+                )
                 + (
-                    (tangent_s[n, n] - sum_share_tangent_s_3)
+                    (tangent_s[n, n] - tangent_s[argmax_s_6, n] - sum_gap_share_3)
                     / total_lse_s_3
                     * math.exp(s[n, n] - max_s_3)
                 )

@@ -535,18 +535,25 @@ def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
     real = s.dtype.type
     N = s.shape[0]
     M = N
-    scaled_power = scale0 / temperature / temperature
+    scaled_inv = scale0 / temperature
     for n in range(N):
-        scaled_power_2 = scaled_power * weight[n]
-        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
+        scaled_inv_2 = scaled_inv * weight[n]
+        argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             term = inv_temperature_s
+            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
+                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
+            )
+            term = inv_temperature_s
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
+        argmax_inv_s = argmax_inv_s_acc_at
+        inv_tangent_s = tangent_s[n, argmax_inv_s] / temperature
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -568,15 +575,17 @@ def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            term = tangent_s[n, m] * share
-            sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
-                sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
+            gap_product = tangent_s[n, m] / temperature - inv_tangent_s
+            term = share * gap_product
+            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+                sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
-        sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for m in range(M):
+            gap_product = tangent_s[n, m] / temperature - inv_tangent_s
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            hv_s[n, m] = scaled_power_2 * (tangent_s[n, m] - sum_share_tangent_s) * share
+            hv_s[n, m] = scaled_inv_2 * (gap_product - sum_gap_share) * share
 
 
 @njit
@@ -1381,22 +1390,31 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
     real = s.dtype.type
     N = s.shape[0]
     M = N
-    scaled_power = real(0.5) * (scale0 / temperature) / temperature
+    scaled_inv = real(0.5) * (scale0 / temperature)
     for n in range(N):
-        sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = 0.0, 0.0
+        scaled_inv_2 = scaled_inv * weight[n]
+        inv_temperature_tangent_s = tangent_s[n, n] / temperature
+        argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         inv_temperature_s_2 = s[n, n] / temperature
-        sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
+        argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
         weight_2 = weight[n]
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             term = inv_temperature_s
+            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
+                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
+            )
+            term = inv_temperature_s
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
+        argmax_inv_s = argmax_inv_s_acc_at
+        inv_tangent_s = tangent_s[n, argmax_inv_s] / temperature
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -1418,16 +1436,27 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            term = tangent_s[n, m] * share
-            sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost = _two_sum(
-                sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost, term
+            inv_temperature_tangent_s_2 = tangent_s[n, m] / temperature
+            gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
+            term = share * gap_product
+            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+                sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
-        sum_share_tangent_s = real(_total(sum_share_tangent_s_acc, sum_share_tangent_s_acc_lost))
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+        difference_gap_sum_share = (
+            (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
+            / total_lse_product
+            * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
+        )
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
             term = inv_temperature_s_3
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
+            )
+            term = inv_temperature_s_3
+            argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
+                argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
             )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
@@ -1435,6 +1464,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        argmax_inv_s_2 = argmax_inv_s_acc_2_at
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
             term = (
@@ -1446,35 +1476,14 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
             )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
-        total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
-        for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
-            term = (
-                tangent_s[n2, n]
-                / total_lse_product_2
-                * math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
-            )
-            sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost = _two_sum(
-                sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost, term
-            )
-        sum_share_tangent_s_2 = real(_total(sum_share_tangent_s_acc_2, sum_share_tangent_s_acc_2_lost))
-        scaled_power_sum = (
-            scaled_power
-            * weight[n]
-            * (
-                (
-                    (tangent_s[n, n] - sum_share_tangent_s)
-                    / total_lse_product
-                    * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
-                )
-                + (
-                    (tangent_s[n, n] - sum_share_tangent_s_2)
-                    / total_lse_product_2
-                    * math.exp(inv_temperature_s_2 - max_inv_temperature_s_2)
-                )
-            )
+        exp_shifted_inv_total = (
+            math.exp(inv_temperature_s_2 - max_inv_temperature_s_2)
+            / (rest_inv_temperature_s_2 + real(1))
         )
+        total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
         for m in range(M):
+            inv_temperature_tangent_s_2 = tangent_s[n, m] / temperature
+            gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
@@ -1503,27 +1512,60 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             total_lse_product_3 = rest_inv_temperature_s_3 + real(1)
             share_2 = math.exp(inv_temperature_s - max_inv_temperature_s_3) / total_lse_product_3
             if m == n:
-                chosen_scaled_power_sum = scaled_power_sum
-            else:
-                sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = 0.0, 0.0
+                inv_tangent_s_2 = tangent_s[argmax_inv_s_2, n] / temperature
+                sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
                 for n2 in range(N):
+                    inv_temperature_s_3 = s[n2, n] / temperature
                     term = (
-                        tangent_s[n2, m]
-                        / total_lse_product_3
-                        * math.exp(s[n2, m] / temperature - max_inv_temperature_s_3)
+                        math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
+                        / total_lse_product_2
+                        * (tangent_s[n2, n] / temperature - inv_tangent_s_2)
                     )
-                    sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost = _two_sum(
-                        sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost, term
+                    sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
+                        sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
                     )
-                sum_share_tangent_s_3 = real(_total(sum_share_tangent_s_acc_3, sum_share_tangent_s_acc_3_lost))
-                chosen_scaled_power_sum = (
-                    scaled_power
+                sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
+                chosen_scaled_inv_sum = (
+                    scaled_inv_2
                     * (
-                        weight_2 * (tangent_s[n, m] - sum_share_tangent_s) * share
-                        + weight[m] * (tangent_s[n, m] - sum_share_tangent_s_3) * share_2
+                        difference_gap_sum_share
+                        + (
+                            exp_shifted_inv_total
+                            * (inv_temperature_tangent_s - inv_tangent_s_2 - sum_gap_share_2)
+                        )
                     )
                 )
-            hv_s[n, m] = chosen_scaled_power_sum
+            else:
+                argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
+                sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
+                for n2 in range(N):
+                    term = s[n2, m] / temperature
+                    argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = _larger(
+                        argmax_inv_s_acc_3, argmax_inv_s_acc_3_at, term, n2
+                    )
+                argmax_inv_s_3 = argmax_inv_s_acc_3_at
+                gap_product_2 = (
+                    inv_temperature_tangent_s_2 - tangent_s[argmax_inv_s_3, m] / temperature
+                )
+                inv_tangent_s_3 = tangent_s[argmax_inv_s_3, m] / temperature
+                for n2 in range(N):
+                    term = (
+                        math.exp(s[n2, m] / temperature - max_inv_temperature_s_3)
+                        / total_lse_product_3
+                        * (tangent_s[n2, m] / temperature - inv_tangent_s_3)
+                    )
+                    sum_gap_share_acc_3, sum_gap_share_acc_3_lost = _two_sum(
+                        sum_gap_share_acc_3, sum_gap_share_acc_3_lost, term
+                    )
+                sum_gap_share_3 = real(_total(sum_gap_share_acc_3, sum_gap_share_acc_3_lost))
+                chosen_scaled_inv_sum = (
+                    scaled_inv
+                    * (
+                        weight_2 * (gap_product - sum_gap_share) * share
+                        + weight[m] * (gap_product_2 - sum_gap_share_3) * share_2
+                    )
+                )
+            hv_s[n, m] = chosen_scaled_inv_sum
 
 
 @njit

@@ -189,6 +189,19 @@ sqdiv: Any = row(
 )
 
 
+# a - b formed before anything else is added: a sum's terms are reordered, which can put the rounding of a large
+# intermediate where two nearly equal numbers should have cancelled.
+gap: Any = row(
+    "gap",
+    lambda a, b: a - b,
+    (lambda a, b: sp.S.One, lambda a, b: sp.S.NegativeOne),
+    ("real", "real"),
+    "any",
+    r"\left({0} - {1}\right)",
+    lambda a, b: sp.S.Zero if a == b else a if b.is_zero else None,
+)
+
+
 class logshare(sp.Function):
     """``logshare(a, L)`` = a - L with L a ``lse`` reduction that has exp(a) among its terms: the log of a
     softmax entry, never positive.

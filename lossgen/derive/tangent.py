@@ -8,7 +8,7 @@ import sympy as sp
 
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
-from lossgen.algebra.vocabulary import logshare
+from lossgen.algebra.vocabulary import gap, logshare
 from lossgen.derive.differentiate import partials
 
 
@@ -49,7 +49,24 @@ class _Tangent:
             return Where(test, self(a), self(b))
         if isinstance(expr, Reduction):
             return self._reduction(expr)
+        if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction):
+            return self._share(*expr.args)
         return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
+
+    def _share(self, part: sp.Expr, total: Reduction) -> sp.Expr:
+        """Tangent of ``part - lse``: what the part moves by, less the mean move weighted by the shares.
+
+        Both are taken relative to the move of the largest part. The shares add up to 1, so nothing changes
+        exactly; but where one share is almost 1 the mean is almost that part's move, and their difference
+        would lose every digit.
+        """
+        index, body = total.open()
+        moved = self(body)
+        if index not in moved.free_symbols:
+            return self(part) - moved
+        largest = moved.xreplace({index: Reduction("argmax", body, index)})
+        mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
+        return gap(self(part), largest) - mean
 
     def _reduction(self, expr: Reduction) -> sp.Expr:
         index, body = expr.open()
