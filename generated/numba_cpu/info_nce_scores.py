@@ -37,12 +37,6 @@ def _finite_or_zero(a):
 
 
 @njit
-def _gated(a, b):
-    """a * b, but 0 where a is 0 and b infinite."""
-    return type(a)(0) if a == 0 and b == b else a * b
-
-
-@njit
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -333,12 +327,17 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         scaled_inv_2 = scaled_inv * weight[n]
-        sum_gated_share_s_acc, sum_gated_share_s_acc_lost = 0.0, 0.0
+        argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             term = inv_temperature_s
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
+            )
+            term = inv_temperature_s
+            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
+                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
@@ -346,6 +345,8 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        argmax_inv_s = argmax_inv_s_acc_at
+        neg_power_s = -(s[n, argmax_inv_s] / temperature / temperature)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             term = (
@@ -372,17 +373,17 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
             grad_s[n, m] = neg_scaled_inv_omexp if m == n else scaled_inv_2 * share
-            term = _gated(share, s[n, m])
-            sum_gated_share_s_acc, sum_gated_share_s_acc_lost = _two_sum(
-                sum_gated_share_s_acc, sum_gated_share_s_acc_lost, term
+            term = share * (-(s[n, m] / temperature / temperature) - neg_power_s)
+            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+                sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
-        sum_gated_share_s = real(_total(sum_gated_share_s_acc, sum_gated_share_s_acc_lost))
-        term = weight[n] * (sum_gated_share_s - s[n, n])
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+        term = weight[n] * (-(s[n, n] / temperature / temperature) - neg_power_s - sum_gap_share)
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    grad_temperature_value = -(scale0 / temperature * (sum_weighted_sum / temperature))
+    grad_temperature_value = -(scale0 * sum_weighted_sum)
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
     return -sum_weighted_log_share, grad_temperature_value
 
@@ -1016,13 +1017,20 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
         weight_2 = weight[n]
-        sum_gated_share_s_acc, sum_gated_share_s_acc_lost = 0.0, 0.0
-        sum_gated_share_s_acc_2, sum_gated_share_s_acc_2_lost = 0.0, 0.0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
+        argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
+        sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
+        argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
+        neg_power_temperature_s = -(s[n, n] / temperature / temperature)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
             term = inv_temperature_s_2
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
+            )
+            term = inv_temperature_s_2
+            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
+                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
             )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
@@ -1030,6 +1038,8 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        argmax_inv_s = argmax_inv_s_acc_at
+        neg_power_s = -(s[n, argmax_inv_s] / temperature / temperature)
         for m in range(M):
             inv_temperature_s_2 = s[n, m] / temperature
             term = (
@@ -1049,12 +1059,18 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
+            term = inv_temperature_s_3
+            argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
+                argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
+            )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        argmax_inv_s_2 = argmax_inv_s_acc_2_at
+        neg_power_s_2 = -(s[argmax_inv_s_2, n] / temperature / temperature)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
             term = (
@@ -1122,26 +1138,36 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 )
             grad_s[n, m] = chosen_scaled_inv_sum
-            term = _gated(share, s[n, m])
-            sum_gated_share_s_acc, sum_gated_share_s_acc_lost = _two_sum(
-                sum_gated_share_s_acc, sum_gated_share_s_acc_lost, term
+            term = share * (-(s[n, m] / temperature / temperature) - neg_power_s)
+            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
+                sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
-        sum_gated_share_s = real(_total(sum_gated_share_s_acc, sum_gated_share_s_acc_lost))
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
             term = (
-                _gated(math.exp(inv_temperature_s_3 - max_inv_temperature_s_2) / total_lse_product_2, s[n2, n])
+                math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
+                / total_lse_product_2
+                * (-(s[n2, n] / temperature / temperature) - neg_power_s_2)
             )
-            sum_gated_share_s_acc_2, sum_gated_share_s_acc_2_lost = _two_sum(
-                sum_gated_share_s_acc_2, sum_gated_share_s_acc_2_lost, term
+            sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
+                sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
             )
-        sum_gated_share_s_2 = real(_total(sum_gated_share_s_acc_2, sum_gated_share_s_acc_2_lost))
-        term = weight[n] * (real(2) * s[n, n] - sum_gated_share_s - sum_gated_share_s_2)
+        sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
+        term = (
+            weight[n]
+            * (
+                sum_gap_share
+                + sum_gap_share_2
+                - (neg_power_temperature_s - neg_power_s)
+                - (neg_power_temperature_s - neg_power_s_2)
+            )
+        )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    grad_temperature_value = real(0.5) * (scale0 / temperature) * (sum_weighted_sum / temperature)
+    grad_temperature_value = real(0.5) * scale0 * sum_weighted_sum
     sum_weighted_sum_2 = real(_total(sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost))
     return real(0.5) * sum_weighted_sum_2, grad_temperature_value
 

@@ -12,7 +12,7 @@ import sympy as sp
 from lossgen.algebra.axes import Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, elements
-from lossgen.algebra.vocabulary import StableFunction, logshare
+from lossgen.algebra.vocabulary import StableFunction, gap, logshare
 from lossgen.errors import SpecError
 
 
@@ -63,6 +63,8 @@ class _Differentiator:
             return Where(test, self(a), self(b))
         if isinstance(expr, Reduction):
             return self._reduction(expr)
+        if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction) and not self.target.positions:
+            return self._share(*expr.args)
         return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
 
     def _element(self, expr: Element) -> sp.Expr:
@@ -84,6 +86,16 @@ class _Differentiator:
                 if position.xreplace({bound: free}) == wanted:
                     return Delta(bound, free)
         return None
+
+    def _share(self, part: sp.Expr, total: Reduction) -> sp.Expr:
+        """By a parameter; relative to the largest part, for the reason given at `lossgen.derive.tangent`."""
+        index, body = total.open()
+        moved = self(body)
+        if index not in moved.free_symbols:
+            return self(part) - moved
+        largest = moved.xreplace({index: Reduction("argmax", body, index)})
+        mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
+        return gap(self(part), largest) - mean
 
     def _reduction(self, expr: Reduction) -> sp.Expr:
         index, body = expr.open()
