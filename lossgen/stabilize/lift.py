@@ -11,7 +11,10 @@ cleaned, and the oracle's score picks one per output and dtype.
 
 from __future__ import annotations
 
-from lossgen.spec.model import Program
+from dataclasses import replace
+
+from lossgen.spec.model import Program, Sort
+from lossgen.stabilize.keys import shorten_key
 from lossgen.stabilize.logdomain import demanded_logarithms, logarithm, positive_recurrences, to_log_domain
 from lossgen.stabilize.rewriter import Rewriter
 from lossgen.stabilize.rule import Rewrite
@@ -36,4 +39,6 @@ def lift_with_record(program: Program) -> tuple[Program, tuple[Rewrite, ...]]:
         program = map_program(to_log_domain(program, chosen), rewriter)
         if not (chosen := demanded_logarithms(program)):
             break
-    return map_program(program, guard), (*moved, *rewriter.record, *guard.record)
+    stages = tuple(shorten_key(stage) if isinstance(stage, Sort) else stage for stage in program.stages)
+    program = map_program(replace(program, stages=stages), guard)
+    return program, (*moved, *rewriter.record, *guard.record)
