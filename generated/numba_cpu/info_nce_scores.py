@@ -1418,16 +1418,16 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
     for n in range(N):
-        scaled_inv_2 = scaled_inv * weight[n]
         inv_temperature_tangent_s = tangent_s[n, n] / temperature
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         inv_temperature_s_2 = s[n, n] / temperature
+        argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
+        sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
         weight_2 = weight[n]
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
@@ -1469,28 +1469,24 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
-        difference_gap_sum_share = (
-            (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
-            / total_lse_product
-            * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
-        )
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
-            term = inv_temperature_s_3
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
             term = inv_temperature_s_3
             argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
                 argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
             )
+            term = inv_temperature_s_3
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
+                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
+            )
+        argmax_inv_s_2 = argmax_inv_s_acc_2_at
+        inv_tangent_s_2 = tangent_s[argmax_inv_s_2, n] / temperature
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
-        argmax_inv_s_2 = argmax_inv_s_acc_2_at
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, n] / temperature
             term = (
@@ -1502,29 +1498,60 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
             )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
-        exp_shifted_inv_total = (
-            math.exp(inv_temperature_s_2 - max_inv_temperature_s_2)
-            / (rest_inv_temperature_s_2 + real(1))
-        )
         total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
+        for n2 in range(N):
+            inv_temperature_s_3 = s[n2, n] / temperature
+            term = (
+                math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
+                / total_lse_product_2
+                * (tangent_s[n2, n] / temperature - inv_tangent_s_2)
+            )
+            sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
+                sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
+            )
+        sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
+        scaled_inv_sum = (
+            scaled_inv
+            * weight[n]
+            * (
+                (
+                    (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
+                    / total_lse_product
+                    * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
+                )
+                + (
+                    (inv_temperature_tangent_s - inv_tangent_s_2 - sum_gap_share_2)
+                    / total_lse_product_2
+                    * math.exp(inv_temperature_s_2 - max_inv_temperature_s_2)
+                )
+            )
+        )
         for m in range(M):
             inv_temperature_tangent_s_2 = tangent_s[n, m] / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
+            argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
             others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
             for n2 in range(N):
                 term = s[n2, m] / temperature
+                argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = _larger(
+                    argmax_inv_s_acc_3, argmax_inv_s_acc_3_at, term, n2
+                )
+                term = s[n2, m] / temperature
                 largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
                     largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
                 )
+            argmax_inv_s_3 = argmax_inv_s_acc_3_at
+            gap_product_2 = inv_temperature_tangent_s_2 - tangent_s[argmax_inv_s_3, m] / temperature
             max_inv_temperature_s_3 = largest_inv_temperature_s_3
             argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+            inv_tangent_s_3 = tangent_s[argmax_inv_s_3, m] / temperature
             for n2 in range(N):
                 term = (
                     math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
@@ -1538,42 +1565,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             total_lse_product_3 = rest_inv_temperature_s_3 + real(1)
             share_2 = math.exp(inv_temperature_s - max_inv_temperature_s_3) / total_lse_product_3
             if m == n:
-                inv_tangent_s_2 = tangent_s[argmax_inv_s_2, n] / temperature
-                sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
-                for n2 in range(N):
-                    inv_temperature_s_3 = s[n2, n] / temperature
-                    term = (
-                        math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
-                        / total_lse_product_2
-                        * (tangent_s[n2, n] / temperature - inv_tangent_s_2)
-                    )
-                    sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
-                        sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
-                    )
-                sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
-                chosen_scaled_inv_sum = (
-                    scaled_inv_2
-                    * (
-                        difference_gap_sum_share
-                        + (
-                            exp_shifted_inv_total
-                            * (inv_temperature_tangent_s - inv_tangent_s_2 - sum_gap_share_2)
-                        )
-                    )
-                )
+                chosen_scaled_inv_sum = scaled_inv_sum
             else:
-                argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
                 sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
-                for n2 in range(N):
-                    term = s[n2, m] / temperature
-                    argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = _larger(
-                        argmax_inv_s_acc_3, argmax_inv_s_acc_3_at, term, n2
-                    )
-                argmax_inv_s_3 = argmax_inv_s_acc_3_at
-                gap_product_2 = (
-                    inv_temperature_tangent_s_2 - tangent_s[argmax_inv_s_3, m] / temperature
-                )
-                inv_tangent_s_3 = tangent_s[argmax_inv_s_3, m] / temperature
                 for n2 in range(N):
                     term = (
                         math.exp(s[n2, m] / temperature - max_inv_temperature_s_3)

@@ -68,7 +68,7 @@ def _values(x, y, weight, order, inside, order_key):
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -156,7 +156,7 @@ def _value(x, y, weight, order, inside, order_key):
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -247,7 +247,7 @@ def _gradient(x, y, weight, scale0, grad_x, order, inside, bar_inside, order_key
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -373,7 +373,7 @@ def _gradient_all(x, y, weight, scale0, grad_x, grad_y, order, inside, bar_insid
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     sum_chosen_max_acc_2, sum_chosen_max_acc_2_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -569,7 +569,7 @@ def _hessian(x, y, weight, grad_x, hess_x, order, inside, order_key):
     P = x.shape[0]
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -664,7 +664,7 @@ def _hvp(
     scaled_weight = scale0 * weight
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -792,7 +792,7 @@ def _values__per_image(x, y, weight, order, inside, order_key):
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -880,7 +880,7 @@ def _value__per_image(x, y, weight, order, inside, order_key):
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -971,7 +971,7 @@ def _gradient__per_image(x, y, weight, scale0, grad_x, order, inside, bar_inside
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1099,7 +1099,7 @@ def _gradient_all__per_image(
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     sum_chosen_max_acc_2, sum_chosen_max_acc_2_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1299,7 +1299,7 @@ def _hessian__per_image(x, y, weight, grad_x, hess_x, order, inside, order_key):
     P = x.shape[0]
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1398,7 +1398,7 @@ def _hvp__per_image(
     scaled_weight = scale0 * weight
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = real(1) - x[p] * (real(2) * y[p] - real(1))
+        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))

@@ -9,17 +9,17 @@ p = 2, swap = False:
             negative[d_1])**2)) + sqrt(sum[d_1]((eps + anchor[d_1] - positive[d_1])**2)), 0)
     grad_anchor[d] = scale0*weight*Where(margin - norm[d_1](eps + anchor[d_1] - negative[d_1]) +
             norm[d_1](eps + anchor[d_1] - positive[d_1]) >= 0, -Where(Eq(norm[d_1](eps + anchor[d_1] -
-            negative[d_1]), 0), 0, (eps + anchor[d] - negative[d])/norm[d_1](eps + anchor[d_1] -
-            negative[d_1])) + Where(Eq(norm[d_1](eps + anchor[d_1] - positive[d_1]), 0), 0, (eps +
-            anchor[d] - positive[d])/norm[d_1](eps + anchor[d_1] - positive[d_1])), 0)
+            negative[d_1]), 0), 0, quotient(eps + anchor[d] - negative[d], norm[d_1](eps + anchor[d_1] -
+            negative[d_1]))) + Where(Eq(norm[d_1](eps + anchor[d_1] - positive[d_1]), 0), 0,
+            quotient(eps + anchor[d] - positive[d], norm[d_1](eps + anchor[d_1] - positive[d_1]))), 0)
     grad_positive[d] = scale0*weight*Where(margin - norm[d_1](eps + anchor[d_1] - negative[d_1]) +
             norm[d_1](eps + anchor[d_1] - positive[d_1]) >= 0, -Where(Eq(norm[d_1](eps + anchor[d_1] -
-            positive[d_1]), 0), 0, (eps + anchor[d] - positive[d])/norm[d_1](eps + anchor[d_1] -
-            positive[d_1])), 0)
+            positive[d_1]), 0), 0, quotient(eps + anchor[d] - positive[d], norm[d_1](eps + anchor[d_1] -
+            positive[d_1]))), 0)
     grad_negative[d] = scale0*weight*Where(margin - norm[d_1](eps + anchor[d_1] - negative[d_1]) +
             norm[d_1](eps + anchor[d_1] - positive[d_1]) >= 0, Where(Eq(norm[d_1](eps + anchor[d_1] -
-            negative[d_1]), 0), 0, (eps + anchor[d] - negative[d])/norm[d_1](eps + anchor[d_1] -
-            negative[d_1])), 0)
+            negative[d_1]), 0), 0, quotient(eps + anchor[d] - negative[d], norm[d_1](eps + anchor[d_1] -
+            negative[d_1]))), 0)
 
 p = 1, swap = False:
 
@@ -76,32 +76,33 @@ p = 2, swap = True:
             sqrt(sum[d_1]((eps + anchor[d_1] - positive[d_1])**2)), 0)
     grad_anchor[d] = scale0*weight*Where(margin - Min(norm[d_1](eps + anchor[d_1] - negative[d_1]),
             norm[d_1](eps - negative[d_1] + positive[d_1])) + norm[d_1](eps + anchor[d_1] -
-            positive[d_1]) >= 0, -Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), 0), 0, (eps +
-            anchor[d] - negative[d])/norm[d_1](eps + anchor[d_1] - negative[d_1]))*Where(norm[d_1](eps +
-            anchor[d_1] - negative[d_1]) < norm[d_1](eps - negative[d_1] + positive[d_1]), 1,
-            Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), norm[d_1](eps - negative[d_1] +
-            positive[d_1])), 1/2, 0)) + Where(Eq(norm[d_1](eps + anchor[d_1] - positive[d_1]), 0), 0,
-            (eps + anchor[d] - positive[d])/norm[d_1](eps + anchor[d_1] - positive[d_1])), 0)
+            positive[d_1]) >= 0, -Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), 0), 0,
+            quotient(eps + anchor[d] - negative[d], norm[d_1](eps + anchor[d_1] -
+            negative[d_1])))*Where(norm[d_1](eps + anchor[d_1] - negative[d_1]) < norm[d_1](eps -
+            negative[d_1] + positive[d_1]), 1, Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]),
+            norm[d_1](eps - negative[d_1] + positive[d_1])), 1/2, 0)) + Where(Eq(norm[d_1](eps +
+            anchor[d_1] - positive[d_1]), 0), 0, quotient(eps + anchor[d] - positive[d], norm[d_1](eps +
+            anchor[d_1] - positive[d_1]))), 0)
     grad_positive[d] = scale0*weight*Where(margin - Min(norm[d_1](eps + anchor[d_1] - negative[d_1]),
             norm[d_1](eps - negative[d_1] + positive[d_1])) + norm[d_1](eps + anchor[d_1] -
-            positive[d_1]) >= 0, -Where(Eq(norm[d_1](eps + anchor[d_1] - positive[d_1]), 0), 0, (eps +
-            anchor[d] - positive[d])/norm[d_1](eps + anchor[d_1] - positive[d_1])) -
-            Where(Eq(norm[d_1](eps - negative[d_1] + positive[d_1]), 0), 0, (eps - negative[d] +
-            positive[d])/norm[d_1](eps - negative[d_1] + positive[d_1]))*Where(norm[d_1](eps -
+            positive[d_1]) >= 0, -Where(Eq(norm[d_1](eps + anchor[d_1] - positive[d_1]), 0), 0,
+            quotient(eps + anchor[d] - positive[d], norm[d_1](eps + anchor[d_1] - positive[d_1]))) -
+            Where(Eq(norm[d_1](eps - negative[d_1] + positive[d_1]), 0), 0, quotient(eps - negative[d] +
+            positive[d], norm[d_1](eps - negative[d_1] + positive[d_1])))*Where(norm[d_1](eps -
             negative[d_1] + positive[d_1]) < norm[d_1](eps + anchor[d_1] - negative[d_1]), 1,
             Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), norm[d_1](eps - negative[d_1] +
             positive[d_1])), 1/2, 0)), 0)
     grad_negative[d] = scale0*weight*Where(margin - Min(norm[d_1](eps + anchor[d_1] - negative[d_1]),
             norm[d_1](eps - negative[d_1] + positive[d_1])) + norm[d_1](eps + anchor[d_1] -
-            positive[d_1]) >= 0, Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), 0), 0, (eps +
-            anchor[d] - negative[d])/norm[d_1](eps + anchor[d_1] - negative[d_1]))*Where(norm[d_1](eps +
-            anchor[d_1] - negative[d_1]) < norm[d_1](eps - negative[d_1] + positive[d_1]), 1,
-            Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), norm[d_1](eps - negative[d_1] +
-            positive[d_1])), 1/2, 0)) + Where(Eq(norm[d_1](eps - negative[d_1] + positive[d_1]), 0), 0,
-            (eps - negative[d] + positive[d])/norm[d_1](eps - negative[d_1] +
-            positive[d_1]))*Where(norm[d_1](eps - negative[d_1] + positive[d_1]) < norm[d_1](eps +
-            anchor[d_1] - negative[d_1]), 1, Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]),
-            norm[d_1](eps - negative[d_1] + positive[d_1])), 1/2, 0)), 0)
+            positive[d_1]) >= 0, Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]), 0), 0,
+            quotient(eps + anchor[d] - negative[d], norm[d_1](eps + anchor[d_1] -
+            negative[d_1])))*Where(norm[d_1](eps + anchor[d_1] - negative[d_1]) < norm[d_1](eps -
+            negative[d_1] + positive[d_1]), 1, Where(Eq(norm[d_1](eps + anchor[d_1] - negative[d_1]),
+            norm[d_1](eps - negative[d_1] + positive[d_1])), 1/2, 0)) + Where(Eq(norm[d_1](eps -
+            negative[d_1] + positive[d_1]), 0), 0, quotient(eps - negative[d] + positive[d],
+            norm[d_1](eps - negative[d_1] + positive[d_1])))*Where(norm[d_1](eps - negative[d_1] +
+            positive[d_1]) < norm[d_1](eps + anchor[d_1] - negative[d_1]), 1, Where(Eq(norm[d_1](eps +
+            anchor[d_1] - negative[d_1]), norm[d_1](eps - negative[d_1] + positive[d_1])), 1/2, 0)), 0)
 """
 
 import math
@@ -648,8 +649,10 @@ def _hvp(
     scaled_weight = scale0 * weight
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
-    sum_product_acc, sum_product_acc_lost = 0.0, 0.0
-    sum_product_acc_2, sum_product_acc_2_lost = 0.0, 0.0
+    argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
+    sum_gap_quotient_acc, sum_gap_quotient_acc_lost = 0.0, 0.0
+    argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
+    sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = 0.0, 0.0
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         term = difference_anchor_eps
@@ -661,50 +664,64 @@ def _hvp(
         norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
             norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
         )
-        part = tangent_anchor[d] - tangent_positive[d]
-        term = part * difference_anchor_eps
-        sum_product_acc, sum_product_acc_lost = _two_sum(
-            sum_product_acc, sum_product_acc_lost, term
+        term = abs(difference_anchor_eps)
+        argmax_abs_sum_acc, argmax_abs_sum_acc_at = _larger(
+            argmax_abs_sum_acc, argmax_abs_sum_acc_at, term, d
         )
-        part_2 = tangent_anchor[d] - tangent_negative[d]
-        term = part_2 * difference_anchor_eps_2
-        sum_product_acc_2, sum_product_acc_2_lost = _two_sum(
-            sum_product_acc_2, sum_product_acc_2_lost, term
+        term = abs(difference_anchor_eps_2)
+        argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = _larger(
+            argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
         )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
-    sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
-    power_norm_sum_product = (
-        sum_product
-        / norm_difference_anchor_eps
-        / norm_difference_anchor_eps
-        / norm_difference_anchor_eps
-    )
-    sum_product_2 = real(_total(sum_product_acc_2, sum_product_acc_2_lost))
-    power_norm_sum_product_2 = (
-        sum_product_2
-        / norm_difference_anchor_eps_2
-        / norm_difference_anchor_eps_2
-        / norm_difference_anchor_eps_2
-    )
+    argmax_abs_sum = argmax_abs_sum_acc_at
+    part = tangent_anchor[argmax_abs_sum] - tangent_positive[argmax_abs_sum]
+    difference_anchor_eps_3 = anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps
+    argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
+    part_2 = tangent_anchor[argmax_abs_sum_2] - tangent_negative[argmax_abs_sum_2]
+    difference_anchor_eps_4 = anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps
     for d in range(D):
-        part = tangent_anchor[d] - tangent_positive[d]
         difference_anchor_eps = anchor[d] - positive[d] + eps
+        gap = (
+            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+        )
+        quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
+        term = gap * quotient_sum_norm
+        sum_gap_quotient_acc, sum_gap_quotient_acc_lost = _two_sum(
+            sum_gap_quotient_acc, sum_gap_quotient_acc_lost, term
+        )
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        gap_2 = (
+            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+        )
+        quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
+        term = gap_2 * quotient_sum_norm_2
+        sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = _two_sum(
+            sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost, term
+        )
+    sum_gap_quotient = real(_total(sum_gap_quotient_acc, sum_gap_quotient_acc_lost))
+    sum_gap_quotient_2 = real(_total(sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost))
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        gap = (
+            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+        )
+        quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         chosen = (
             real(0)
             if norm_difference_anchor_eps == real(0)
-            else part / norm_difference_anchor_eps - power_norm_sum_product * difference_anchor_eps
+            else (gap - quotient_sum_norm * sum_gap_quotient) / norm_difference_anchor_eps
         )
-        part_2 = tangent_anchor[d] - tangent_negative[d]
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        gap_2 = (
+            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+        )
+        quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         chosen_2 = (
             real(0)
             if norm_difference_anchor_eps_2 == real(0)
-            else (
-                part_2 / norm_difference_anchor_eps_2
-                - power_norm_sum_product_2 * difference_anchor_eps_2
-            )
+            else (gap_2 - quotient_sum_norm_2 * sum_gap_quotient_2) / norm_difference_anchor_eps_2
         )
         hv_anchor[d] = (
             scaled_weight
@@ -1624,7 +1641,6 @@ def _gradient__p_inf(
     real = anchor.dtype.type
     D = anchor.shape[0]
     argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
-    scaled_weight = scale0 * weight
     max_abs_sum_acc = real(-math.inf)
     max_abs_sum_acc_2 = real(-math.inf)
     argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
@@ -1647,57 +1663,44 @@ def _gradient__p_inf(
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
     difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
+    sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+    scaled_chosen = (
+        scale0
+        * weight
+        * (sign_difference_anchor_eps if difference_margin_max >= real(0) else real(0))
+    )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    if argmax_abs_sum_2 == argmax_abs_sum:
-        if difference_margin_max >= real(0):
-            sign_difference_anchor_eps_2 = (
-                _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-            )
-            chosen_difference_sign = (
-                _sign(anchor[argmax_abs_sum_2] - positive[argmax_abs_sum_2] + eps)
-                - sign_difference_anchor_eps_2
-            )
-        else:
-            chosen_difference_sign = real(0)
-        chosen_scaled_chosen_2 = scale0 * weight * chosen_difference_sign
-    else:
-        if difference_margin_max >= real(0):
-            sign_difference_anchor_eps_2 = (
-                _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-            )
-            neg_sign_sum = -sign_difference_anchor_eps_2
-            chosen_neg_sign_sum = neg_sign_sum
-        else:
-            chosen_neg_sign_sum = real(0)
-        chosen_scaled_chosen_2 = scale0 * weight * chosen_neg_sign_sum
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
-        chosen_neg_sign_sum_2 = -sign_difference_anchor_eps
-    else:
-        chosen_neg_sign_sum_2 = real(0)
-    grad_positive[argmax_abs_sum] = scale0 * weight * chosen_neg_sign_sum_2
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps_2 = (
-            _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-        )
-        chosen_sign_sum_2 = sign_difference_anchor_eps_2
-    else:
-        chosen_sign_sum_2 = real(0)
-    grad_negative[argmax_abs_sum_2] = scale0 * weight * chosen_sign_sum_2
+    anchor_at_there = anchor[argmax_abs_sum_2]
+    sign_difference_anchor_eps_2 = _sign(anchor_at_there - negative[argmax_abs_sum_2] + eps)
+    neg_sign_sum = -sign_difference_anchor_eps_2
+    grad_positive[argmax_abs_sum] = (
+        scale0
+        * weight
+        * (-sign_difference_anchor_eps if difference_margin_max >= real(0) else real(0))
+    )
+    grad_negative[argmax_abs_sum_2] = (
+        scale0
+        * weight
+        * (sign_difference_anchor_eps_2 if difference_margin_max >= real(0) else real(0))
+    )
     for d in range(D):
-        if d == argmax_abs_sum:
-            if difference_margin_max >= real(0):
-                sign_difference_anchor_eps = (
-                    _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+        grad_anchor[d] = scaled_chosen if d == argmax_abs_sum else real(0)
+    grad_anchor[argmax_abs_sum_2] = (
+        (
+            scale0
+            * weight
+            * (
+                (
+                    _sign(anchor_at_there - positive[argmax_abs_sum_2] + eps)
+                    - sign_difference_anchor_eps_2
                 )
-                chosen_sign_sum = sign_difference_anchor_eps
-            else:
-                chosen_sign_sum = real(0)
-            chosen_scaled_chosen = scaled_weight * chosen_sign_sum
-        else:
-            chosen_scaled_chosen = real(0)
-        grad_anchor[d] = chosen_scaled_chosen
-    grad_anchor[argmax_abs_sum_2] = chosen_scaled_chosen_2
+                if difference_margin_max >= real(0)
+                else real(0)
+            )
+        )
+        if argmax_abs_sum_2 == argmax_abs_sum
+        else scale0 * weight * (neg_sign_sum if difference_margin_max >= real(0) else real(0))
+    )
     return weight * (difference_margin_max if difference_margin_max >= real(0) else real(0))
 
 
@@ -1790,7 +1793,6 @@ def _gradient_all__p_inf(
     real = anchor.dtype.type
     D = anchor.shape[0]
     argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
-    scaled_weight = scale0 * weight
     max_abs_sum_acc = real(-math.inf)
     max_abs_sum_acc_2 = real(-math.inf)
     argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
@@ -1813,67 +1815,54 @@ def _gradient_all__p_inf(
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
     difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
+    sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+    scaled_chosen = (
+        scale0
+        * weight
+        * (sign_difference_anchor_eps if difference_margin_max >= real(0) else real(0))
+    )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    if argmax_abs_sum_2 == argmax_abs_sum:
-        if difference_margin_max >= real(0):
-            sign_difference_anchor_eps_2 = (
-                _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-            )
-            chosen_difference_sign = (
-                _sign(anchor[argmax_abs_sum_2] - positive[argmax_abs_sum_2] + eps)
-                - sign_difference_anchor_eps_2
-            )
-        else:
-            chosen_difference_sign = real(0)
-        chosen_scaled_chosen_2 = scale0 * weight * chosen_difference_sign
-    else:
-        if difference_margin_max >= real(0):
-            sign_difference_anchor_eps_2 = (
-                _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-            )
-            neg_sign_sum = -sign_difference_anchor_eps_2
-            chosen_neg_sign_sum = neg_sign_sum
-        else:
-            chosen_neg_sign_sum = real(0)
-        chosen_scaled_chosen_2 = scale0 * weight * chosen_neg_sign_sum
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
-        chosen_neg_sign_sum_2 = -sign_difference_anchor_eps
-    else:
-        chosen_neg_sign_sum_2 = real(0)
-    grad_positive[argmax_abs_sum] = scale0 * weight * chosen_neg_sign_sum_2
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps_2 = (
-            _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-        )
-        chosen_sign_sum_2 = sign_difference_anchor_eps_2
-    else:
-        chosen_sign_sum_2 = real(0)
-    grad_negative[argmax_abs_sum_2] = scale0 * weight * chosen_sign_sum_2
+    anchor_at_there = anchor[argmax_abs_sum_2]
+    sign_difference_anchor_eps_2 = _sign(anchor_at_there - negative[argmax_abs_sum_2] + eps)
+    neg_sign_sum = -sign_difference_anchor_eps_2
+    grad_positive[argmax_abs_sum] = (
+        scale0
+        * weight
+        * (-sign_difference_anchor_eps if difference_margin_max >= real(0) else real(0))
+    )
+    grad_negative[argmax_abs_sum_2] = (
+        scale0
+        * weight
+        * (sign_difference_anchor_eps_2 if difference_margin_max >= real(0) else real(0))
+    )
     grad_margin_value = scale0 * weight * real(1 if difference_margin_max >= real(0) else 0)
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
-        sign_difference_anchor_eps_2 = (
-            _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
+    grad_eps_value = (
+        scale0
+        * weight
+        * (
+            sign_difference_anchor_eps - sign_difference_anchor_eps_2
+            if difference_margin_max >= real(0)
+            else real(0)
         )
-        chosen_difference_sign_2 = sign_difference_anchor_eps - sign_difference_anchor_eps_2
-    else:
-        chosen_difference_sign_2 = real(0)
-    grad_eps_value = scale0 * weight * chosen_difference_sign_2
+    )
     for d in range(D):
-        if d == argmax_abs_sum:
-            if difference_margin_max >= real(0):
-                sign_difference_anchor_eps = (
-                    _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+        grad_anchor[d] = scaled_chosen if d == argmax_abs_sum else real(0)
+    grad_anchor[argmax_abs_sum_2] = (
+        (
+            scale0
+            * weight
+            * (
+                (
+                    _sign(anchor_at_there - positive[argmax_abs_sum_2] + eps)
+                    - sign_difference_anchor_eps_2
                 )
-                chosen_sign_sum = sign_difference_anchor_eps
-            else:
-                chosen_sign_sum = real(0)
-            chosen_scaled_chosen = scaled_weight * chosen_sign_sum
-        else:
-            chosen_scaled_chosen = real(0)
-        grad_anchor[d] = chosen_scaled_chosen
-    grad_anchor[argmax_abs_sum_2] = chosen_scaled_chosen_2
+                if difference_margin_max >= real(0)
+                else real(0)
+            )
+        )
+        if argmax_abs_sum_2 == argmax_abs_sum
+        else scale0 * weight * (neg_sign_sum if difference_margin_max >= real(0) else real(0))
+    )
     numerator = weight * (difference_margin_max if difference_margin_max >= real(0) else real(0))
     return numerator, grad_margin_value, grad_eps_value
 
@@ -1994,59 +1983,53 @@ def _hessian__p_inf(
     argmax_abs_sum = argmax_abs_sum_acc_at
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
-    difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
-    argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    if argmax_abs_sum_2 == argmax_abs_sum:
-        if difference_margin_max >= real(0):
-            sign_difference_anchor_eps_2 = (
-                _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-            )
-            chosen_difference_sign = (
-                _sign(anchor[argmax_abs_sum_2] - positive[argmax_abs_sum_2] + eps)
-                - sign_difference_anchor_eps_2
-            )
-        else:
-            chosen_difference_sign = real(0)
-        chosen_weighted_chosen_2 = weight * chosen_difference_sign
-    else:
-        if difference_margin_max >= real(0):
-            sign_difference_anchor_eps_2 = (
-                _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
-            )
-            neg_sign_sum = -sign_difference_anchor_eps_2
-            chosen_neg_sign_sum = neg_sign_sum
-        else:
-            chosen_neg_sign_sum = real(0)
-        chosen_weighted_chosen_2 = weight * chosen_neg_sign_sum
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
-        chosen_neg_sign_sum_2 = -sign_difference_anchor_eps
-    else:
-        chosen_neg_sign_sum_2 = real(0)
-    grad_positive[argmax_abs_sum] = weight * chosen_neg_sign_sum_2
-    if difference_margin_max >= real(0):
-        sign_difference_anchor_eps_2 = (
-            _sign(anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps)
+    sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+    weighted_chosen = (
+        weight
+        * (
+            sign_difference_anchor_eps
+            if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+            else real(0)
         )
-        chosen_sign_sum_2 = sign_difference_anchor_eps_2
-    else:
-        chosen_sign_sum_2 = real(0)
-    grad_negative[argmax_abs_sum_2] = weight * chosen_sign_sum_2
+    )
+    argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
+    anchor_at_there = anchor[argmax_abs_sum_2]
+    sign_difference_anchor_eps_2 = _sign(anchor_at_there - negative[argmax_abs_sum_2] + eps)
+    neg_sign_sum = -sign_difference_anchor_eps_2
+    grad_positive[argmax_abs_sum] = (
+        weight
+        * (
+            -sign_difference_anchor_eps
+            if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+            else real(0)
+        )
+    )
+    grad_negative[argmax_abs_sum_2] = (
+        weight
+        * (
+            sign_difference_anchor_eps_2
+            if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+            else real(0)
+        )
+    )
     for d in range(D):
-        if d == argmax_abs_sum:
-            if difference_margin_max >= real(0):
-                sign_difference_anchor_eps = (
-                    _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
-                )
-                chosen_sign_sum = sign_difference_anchor_eps
-            else:
-                chosen_sign_sum = real(0)
-            chosen_weighted_chosen = weight * chosen_sign_sum
-        else:
-            chosen_weighted_chosen = real(0)
-        grad_anchor[d] = chosen_weighted_chosen
+        grad_anchor[d] = weighted_chosen if d == argmax_abs_sum else real(0)
         hess_anchor[d] = real(0)
-    grad_anchor[argmax_abs_sum_2] = chosen_weighted_chosen_2
+    grad_anchor[argmax_abs_sum_2] = (
+        (
+            weight
+            * (
+                (
+                    _sign(anchor_at_there - positive[argmax_abs_sum_2] + eps)
+                    - sign_difference_anchor_eps_2
+                )
+                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+                else real(0)
+            )
+        )
+        if argmax_abs_sum_2 == argmax_abs_sum
+        else weight * (neg_sign_sum if max_abs_sum - max_abs_sum_2 + margin >= real(0) else real(0))
+    )
 
 
 @njit
@@ -2791,9 +2774,12 @@ def _hvp__swap(
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_eps_negative_acc_big, norm_difference_eps_negative_acc, norm_difference_eps_negative_acc_lost, norm_difference_eps_negative_acc_small = 0.0, 0.0, 0.0, 0.0
-    sum_product_acc, sum_product_acc_lost = 0.0, 0.0
-    sum_product_acc_2, sum_product_acc_2_lost = 0.0, 0.0
-    sum_product_acc_3, sum_product_acc_3_lost = 0.0, 0.0
+    argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
+    sum_gap_quotient_acc, sum_gap_quotient_acc_lost = 0.0, 0.0
+    argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
+    sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = 0.0, 0.0
+    argmax_abs_sum_acc_3, argmax_abs_sum_acc_3_at = real(-math.inf), 0
+    sum_gap_quotient_acc_3, sum_gap_quotient_acc_3_lost = 0.0, 0.0
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         term = difference_anchor_eps
@@ -2810,20 +2796,17 @@ def _hvp__swap(
         norm_difference_eps_negative_acc_big, norm_difference_eps_negative_acc, norm_difference_eps_negative_acc_lost, norm_difference_eps_negative_acc_small = _norm_add(
             norm_difference_eps_negative_acc_big, norm_difference_eps_negative_acc, norm_difference_eps_negative_acc_lost, norm_difference_eps_negative_acc_small, term
         )
-        part = tangent_anchor[d] - tangent_positive[d]
-        term = part * difference_anchor_eps
-        sum_product_acc, sum_product_acc_lost = _two_sum(
-            sum_product_acc, sum_product_acc_lost, term
+        term = abs(difference_anchor_eps)
+        argmax_abs_sum_acc, argmax_abs_sum_acc_at = _larger(
+            argmax_abs_sum_acc, argmax_abs_sum_acc_at, term, d
         )
-        part_2 = tangent_anchor[d] - tangent_negative[d]
-        term = part_2 * difference_anchor_eps_2
-        sum_product_acc_2, sum_product_acc_2_lost = _two_sum(
-            sum_product_acc_2, sum_product_acc_2_lost, term
+        term = abs(difference_anchor_eps_2)
+        argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = _larger(
+            argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
         )
-        part_3 = tangent_positive[d] - tangent_negative[d]
-        term = part_3 * difference_eps_negative
-        sum_product_acc_3, sum_product_acc_3_lost = _two_sum(
-            sum_product_acc_3, sum_product_acc_3_lost, term
+        term = abs(difference_eps_negative)
+        argmax_abs_sum_acc_3, argmax_abs_sum_acc_3_at = _larger(
+            argmax_abs_sum_acc_3, argmax_abs_sum_acc_3_at, term, d
         )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
@@ -2833,20 +2816,12 @@ def _hvp__swap(
         - _minimum(norm_difference_anchor_eps_2, norm_difference_eps_negative)
         + margin
     )
-    sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
-    power_norm_sum_product = (
-        sum_product
-        / norm_difference_anchor_eps
-        / norm_difference_anchor_eps
-        / norm_difference_anchor_eps
-    )
-    sum_product_2 = real(_total(sum_product_acc_2, sum_product_acc_2_lost))
-    power_norm_sum_product_2 = (
-        sum_product_2
-        / norm_difference_anchor_eps_2
-        / norm_difference_anchor_eps_2
-        / norm_difference_anchor_eps_2
-    )
+    argmax_abs_sum = argmax_abs_sum_acc_at
+    part = tangent_anchor[argmax_abs_sum] - tangent_positive[argmax_abs_sum]
+    difference_anchor_eps_3 = anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps
+    argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
+    part_2 = tangent_anchor[argmax_abs_sum_2] - tangent_negative[argmax_abs_sum_2]
+    difference_anchor_eps_4 = anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
@@ -2857,49 +2832,79 @@ def _hvp__swap(
         if norm_difference_anchor_eps_2 < norm_difference_eps_negative
         else chosen_half
     )
-    sum_product_3 = real(_total(sum_product_acc_3, sum_product_acc_3_lost))
-    power_norm_sum_product_3 = (
-        sum_product_3
-        / norm_difference_eps_negative
-        / norm_difference_eps_negative
-        / norm_difference_eps_negative
-    )
+    argmax_abs_sum_3 = argmax_abs_sum_acc_3_at
+    part_3 = tangent_positive[argmax_abs_sum_3] - tangent_negative[argmax_abs_sum_3]
+    difference_eps_negative_2 = positive[argmax_abs_sum_3] - negative[argmax_abs_sum_3] + eps
     chosen_5 = (
         real(1)
         if norm_difference_eps_negative < norm_difference_anchor_eps_2
         else chosen_half
     )
     for d in range(D):
-        part = tangent_anchor[d] - tangent_positive[d]
         difference_anchor_eps = anchor[d] - positive[d] + eps
+        gap = (
+            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+        )
+        quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
+        term = gap * quotient_sum_norm
+        sum_gap_quotient_acc, sum_gap_quotient_acc_lost = _two_sum(
+            sum_gap_quotient_acc, sum_gap_quotient_acc_lost, term
+        )
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        gap_2 = (
+            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+        )
+        quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
+        term = gap_2 * quotient_sum_norm_2
+        sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = _two_sum(
+            sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost, term
+        )
+        difference_eps_negative = positive[d] - negative[d] + eps
+        gap_3 = (
+            (tangent_positive[d] - tangent_negative[d]) - part_3 * (difference_eps_negative / difference_eps_negative_2)
+        )
+        quotient_sum_norm_3 = difference_eps_negative / norm_difference_eps_negative
+        term = gap_3 * quotient_sum_norm_3
+        sum_gap_quotient_acc_3, sum_gap_quotient_acc_3_lost = _two_sum(
+            sum_gap_quotient_acc_3, sum_gap_quotient_acc_3_lost, term
+        )
+    sum_gap_quotient = real(_total(sum_gap_quotient_acc, sum_gap_quotient_acc_lost))
+    sum_gap_quotient_2 = real(_total(sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost))
+    sum_gap_quotient_3 = real(_total(sum_gap_quotient_acc_3, sum_gap_quotient_acc_3_lost))
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        gap = (
+            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+        )
+        quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         chosen = (
             real(0)
             if norm_difference_anchor_eps == real(0)
-            else part / norm_difference_anchor_eps - power_norm_sum_product * difference_anchor_eps
+            else (gap - quotient_sum_norm * sum_gap_quotient) / norm_difference_anchor_eps
         )
-        part_2 = tangent_anchor[d] - tangent_negative[d]
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        gap_2 = (
+            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+        )
+        quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         chosen_2 = (
             real(0)
             if norm_difference_anchor_eps_2 == real(0)
-            else (
-                part_2 / norm_difference_anchor_eps_2
-                - power_norm_sum_product_2 * difference_anchor_eps_2
-            )
+            else (gap_2 - quotient_sum_norm_2 * sum_gap_quotient_2) / norm_difference_anchor_eps_2
         )
         hv_anchor[d] = (
             scaled_weight
             * (chosen - chosen_2 * chosen_3 if difference_margin_min >= real(0) else real(0))
         )
-        part_3 = tangent_positive[d] - tangent_negative[d]
         difference_eps_negative = positive[d] - negative[d] + eps
+        gap_3 = (
+            (tangent_positive[d] - tangent_negative[d]) - part_3 * (difference_eps_negative / difference_eps_negative_2)
+        )
+        quotient_sum_norm_3 = difference_eps_negative / norm_difference_eps_negative
         chosen_4 = (
             real(0)
             if norm_difference_eps_negative == real(0)
-            else (
-                part_3 / norm_difference_eps_negative
-                - power_norm_sum_product_3 * difference_eps_negative
-            )
+            else (gap_3 - quotient_sum_norm_3 * sum_gap_quotient_3) / norm_difference_eps_negative
         )
         hv_positive[d] = (
             scaled_weight

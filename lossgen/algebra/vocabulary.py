@@ -202,6 +202,18 @@ gap: Any = row(
 )
 
 
+# a / b formed before anything else is multiplied: where |a| <= |b| nothing overflows.
+quotient: Any = row(
+    "quotient",
+    lambda a, b: a / b,
+    (lambda a, b: 1 / b, lambda a, b: -quotient(a, b) / b),
+    ("real", "positive"),
+    "any",
+    r"\frac{{{0}}}{{{1}}}",
+    lambda a, b: sp.S.Zero if a.is_zero else sp.S.One if a == b else None,
+)
+
+
 class logshare(sp.Function):
     """``logshare(a, L)`` = a - L with L a ``lse`` reduction that has exp(a) among its terms: the log of a
     softmax entry, never positive.

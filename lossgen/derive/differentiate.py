@@ -12,7 +12,7 @@ import sympy as sp
 from lossgen.algebra.axes import Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, elements
-from lossgen.algebra.vocabulary import StableFunction, gap, logshare
+from lossgen.algebra.vocabulary import StableFunction, gap, logshare, quotient
 from lossgen.errors import SpecError
 
 
@@ -105,7 +105,7 @@ class _Differentiator:
         if expr.op == "lse":
             return collapse_sum(sp.exp(logshare(body, expr)) * self(body), index)
         if expr.op == "norm":
-            return collapse_sum(Where(sp.Eq(expr, 0), 0, body / expr) * self(body), index)
+            return collapse_sum(Where(sp.Eq(expr, 0), 0, quotient(body, expr)) * self(body), index)
         if expr.op in ("max", "min"):
             first = Reduction(f"arg{expr.op}", body, index)
             inner = self(body)

@@ -8,7 +8,7 @@ import sympy as sp
 
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
-from lossgen.algebra.vocabulary import gap, logshare
+from lossgen.algebra.vocabulary import gap, logshare, quotient
 from lossgen.derive.differentiate import partials
 
 
@@ -51,6 +51,8 @@ class _Tangent:
             return self._reduction(expr)
         if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction):
             return self._share(*expr.args)
+        if isinstance(expr, quotient) and isinstance(expr.args[1], Reduction) and expr.args[1].op == "norm":
+            return self._direction(*expr.args)
         return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
 
     def _share(self, part: sp.Expr, total: Reduction) -> sp.Expr:
@@ -67,6 +69,20 @@ class _Tangent:
         largest = moved.xreplace({index: Reduction("argmax", body, index)})
         mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
         return gap(self(part), largest) - mean
+
+    def _direction(self, part: sp.Expr, norm: Reduction) -> sp.Expr:
+        """Tangent of ``part / norm``: the move across the vector, less its mean along it, over the norm.
+
+        A move along the vector itself changes no direction, so one is taken off that brings the largest part
+        to rest; else the largest part would be left with the difference of two nearly equal numbers.
+        """
+        index, body = norm.open()
+        moved = self(body)
+        largest = {index: Reduction("argmax", sp.Abs(body), index)}
+        rest, pivot = moved.xreplace(largest), body.xreplace(largest)
+        mean = Reduction("sum", quotient(body, norm) * gap(moved, rest * quotient(body, pivot)), index)
+        across = gap(self(part), rest * quotient(part, pivot)) - quotient(part, norm) * mean
+        return Where(sp.Eq(norm, 0), 0, across / norm)
 
     def _reduction(self, expr: Reduction) -> sp.Expr:
         index, body = expr.open()

@@ -29,9 +29,12 @@ def is_gather(element: sp.Basic) -> bool:
 
 
 def _in_range(position: sp.Expr) -> bool:
-    """Loop variables are in range, and so are class indices: they have been checked before a kernel runs."""
+    """Loop variables are in range, and so are class indices, which have been checked before a kernel runs,
+    and the place of an extremum: no kernel runs on an empty array.
+    """
     checked = isinstance(position, Element) and position.tensor.role == "class"
-    return isinstance(position, Index) or checked or bool(position == 0)
+    extreme = isinstance(position, Reduction) and position.op.startswith("arg")
+    return isinstance(position, Index) or checked or extreme or bool(position == 0)
 
 
 def _bounds(condition: sp.Basic, lowest: dict[Index, int]) -> dict[Index, int]:

@@ -47,6 +47,7 @@ SPELLINGS: dict[str, Spelling] = {
     "pow": Spelling("{0} ** {1}"),
     "mod": Spelling("{0} % {1}"),
     "gap": Spelling("{0} - {1}"),
+    "quotient": Spelling("{0} / {1}"),
     "floor": Spelling("np.floor({0})"),
     "ceil": Spelling("np.ceil({0})"),
     "omexp": Spelling("-math.expm1({0})"),
