@@ -123,6 +123,16 @@ def _softplus_minus_argument(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _softplus_of_opposites(expr: sp.Add) -> sp.Expr | None:
+    """c*softplus(u) - c*softplus(-u) is c*u."""
+    for node, c in terms_with(expr, vo.softplus):
+        u = node.args[0]
+        rest = take(expr, c * node - c * vo.softplus(-u))
+        if rest is not None:
+            return rest + c * u
+    return None
+
+
 def _softplus_and_line(expr: sp.Add) -> sp.Expr | None:
     """c*softplus(u) - k*u, 0 <= k <= c, is (c - k)*softplus(u) + k*softplus(-u): nothing cancels."""
     for node, c in terms_with(expr, vo.softplus):
@@ -238,6 +248,17 @@ RULES = (
         (sp.Add,),
         _softplus_minus_argument,
         lambda: (vo.softplus(X) - X, T * vo.softplus(-X) + T * X, 2 * vo.softplus(X - Z) - 2 * X + 2 * Z),
+    ),
+    Rule(
+        "softplus-of-opposites",
+        BOTH,
+        "cancellation near u = 0, and two functions where there is nothing to compute",
+        (sp.Add,),
+        _softplus_of_opposites,
+        lambda: (
+            vo.softplus(X) - vo.softplus(-X),
+            W * vo.softplus(Z - X) - W * vo.softplus(X - Z) + T,
+        ),
     ),
     Rule(
         "softplus-and-line",

@@ -79,7 +79,12 @@ def _gate(expr: sp.Mul) -> sp.Expr | None:
             (infinite if may_be_infinite(part) else rest).append(part)
     if not infinite or not gates:
         return None
-    return sp.Mul(*rest) * _product(sp.Mul(*gates), sp.Mul(*infinite))
+    # Powers come last: what vanishes with their base switches them off. One after the other, because two
+    # infinite factors may also be 0 and infinite.
+    product = sp.Mul(*gates)
+    for factor in sorted(infinite, key=lambda part: isinstance(part, sp.Pow)):
+        product = _product(product, factor)
+    return sp.Mul(*rest) * product
 
 
 def _product(gate: sp.Expr, value: sp.Expr) -> sp.Expr:
@@ -108,6 +113,7 @@ RULES = (
             W * X,
             W * Reduction("sum", M[I] * V[I], I),
             W * vo.sigmoid(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
+            W * vo.sigmoid(-X) * vo.softplus(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
         ),
     ),
 )
