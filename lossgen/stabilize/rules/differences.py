@@ -43,17 +43,6 @@ def _expm1(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
-def _mean_of_omexp(expr: sp.Add) -> sp.Expr | None:
-    """1 - a*exp(u) - b*exp(v) with a + b = 1 and u, v <= 0 is a*omexp(u) + b*omexp(v)."""
-    found = [(node.args[0], c) for node, c in terms_with(expr, sp.exp)]
-    rest = expr - sp.Add(*(c * sp.exp(u) for u, c in found))
-    if len(found) < 2 or not all(is_nonpos(u) for u, _ in found):
-        return None
-    if sp.expand(rest + sp.Add(*(c for _, c in found))) != 0:
-        return None
-    return sp.Add(*(-c * vo.omexp(u) for u, c in found))
-
-
 def _power_minus_one(expr: sp.Add) -> sp.Expr | None:
     """c*b**e - c is c*expm1(e*log(b)) for a symbolic exponent."""
     for node, c in terms_with(expr, sp.Pow):
@@ -188,14 +177,6 @@ RULES = (
         (sp.Add,),
         _expm1,
         lambda: (sp.exp(X) - 1, 1 - sp.exp(N), W - W * sp.exp(-(X**2)) + Z, T * sp.exp(X) - T),
-    ),
-    Rule(
-        "mean-of-omexp",
-        BOTH,
-        "1 - p losing a small 1 - p",
-        (sp.Add,),
-        _mean_of_omexp,
-        lambda: (1 - sp.exp(N) / 2 - sp.exp(-(X**2)) / 2, 1 - T * sp.exp(N) - (1 - T) * sp.exp(-Q)),
     ),
     Rule(
         "power-minus-one",

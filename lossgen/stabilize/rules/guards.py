@@ -77,12 +77,16 @@ def _gate(expr: sp.Mul) -> sp.Expr | None:
             rest.append(sp.S.NegativeOne)
         else:
             (infinite if may_be_infinite(part) else rest).append(part)
+    if not gates and len(infinite) > 1 and any(isinstance(part, sp.Pow) for part in infinite):
+        gates = [part for part in infinite if not isinstance(part, sp.Pow)]
+        infinite = [part for part in infinite if isinstance(part, sp.Pow)]
     if not infinite or not gates:
         return None
-    # Powers come last: what vanishes with their base switches them off. One after the other, because two
-    # infinite factors may also be 0 and infinite.
+    # One after the other, because two infinite factors may also be 0 and infinite. A power meets what
+    # vanishes with its base first: their product neither overflows nor vanishes before the whole does.
+    vanishing = any(gate.has(*_SMALL) for gate in gates)
     product = sp.Mul(*gates)
-    for factor in sorted(infinite, key=lambda part: isinstance(part, sp.Pow)):
+    for factor in sorted(infinite, key=lambda part: isinstance(part, sp.Pow) != vanishing):
         product = _product(product, factor)
     return sp.Mul(*rest) * product
 
@@ -113,6 +117,7 @@ RULES = (
             W * X,
             W * Reduction("sum", M[I] * V[I], I),
             W * vo.sigmoid(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
+            X * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
             W * vo.sigmoid(-X) * vo.softplus(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
         ),
     ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
-from lossgen.stabilize.facts import is_nonneg
+from lossgen.stabilize.facts import bounds, is_nonneg
 from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
-from lossgen.stabilize.terms import factors
+from lossgen.stabilize.terms import factors, linear_part, terms_with
 
 BOTH = ("lift", "clean")
 
@@ -72,6 +72,24 @@ def _common_factor(expr: sp.Add) -> sp.Expr | None:
     return sp.Mul(*common) * rest
 
 
+def _lower_power(expr: sp.Add) -> sp.Expr | None:
+    """A*b**g + B*b**(g - 1) is b**(g - 1) * (A*b + B): b**g may vanish beside a large A."""
+    powers = {power for power, _ in terms_with(expr, sp.Pow) if not power.exp.is_number}
+    for high in sorted(powers, key=sp.default_sort_key):
+        low = high.base ** (high.exp - 1)
+        if low not in powers:
+            continue
+        slope, others = linear_part(expr, high)
+        intercept, rest = linear_part(others, low)
+        if not _is_bounded(slope):
+            return rest + low * (slope * high.base + intercept)
+    return None
+
+
+def _is_bounded(expr: sp.Expr) -> bool:
+    return all(end.is_finite for end in bounds(expr))
+
+
 def _tanh_of_sigmoid(expr: sp.Mul) -> sp.Expr | None:
     """(exp(v) - 1) * sigmoid(-v) is tanh(v / 2)."""
     for kind, sign in ((vo.expm1, 1), (vo.omexp, -1)):
@@ -134,6 +152,14 @@ RULES = (
             W * X / Q - W**2 * Z / Q,
             sp.exp(X) * Z + sp.exp(X),
         ),
+    ),
+    Rule(
+        "lower-power",
+        ("clean",),
+        "a power that vanishes beside a factor that grows without limit",
+        (sp.Add,),
+        _lower_power,
+        lambda: (X * Q**W - T * Z * Q ** (W - 1), X * vo.sigmoid(X) ** W + vo.sigmoid(X) ** (W - 1) + T),
     ),
     Rule(
         "name-tanh",
