@@ -11,8 +11,8 @@ label_smoothing = True:
 
     loss = -((1 - label_smoothing)*y + label_smoothing/2)*log(1/(1 + exp(-x)))*pos_weight - (-(1 -
             label_smoothing)*y - label_smoothing/2 + 1)*log(1 - 1/(1 + exp(-x)))
-    grad_x = (-(2*(1 - label_smoothing)*y + label_smoothing)*sigmoid(-x)*pos_weight + (-2*(1 -
-            label_smoothing)*y - label_smoothing + 2)*sigmoid(x))*scale0*weight/2
+    grad_x = ((2*(1 - label_smoothing)*(1 - y) + label_smoothing)*sigmoid(x) - (2*(1 -
+            label_smoothing)*y + label_smoothing)*sigmoid(-x)*pos_weight)*scale0*weight/2
 """
 
 import math
@@ -449,15 +449,13 @@ def _values__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
     out_value = (
-        real(0.5)
-        * weight
+        weight
         * (
-            (real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing) * _softplus(x)
+            (
+                _gated(real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing), _softplus(-x))
+            )
             + (
-                real(2)
-                * (
-                    _gated(real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing), _softplus(-x))
-                )
+                _gated(one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing, _softplus(x))
             )
         )
     )
@@ -529,15 +527,13 @@ def _value__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
     numerator = (
-        real(0.5)
-        * weight
+        weight
         * (
-            (real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing) * _softplus(x)
+            (
+                _gated(real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing), _softplus(-x))
+            )
             + (
-                real(2)
-                * (
-                    _gated(real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing), _softplus(-x))
-                )
+                _gated(one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing, _softplus(x))
             )
         )
     )
@@ -609,7 +605,7 @@ def _gradient__label_smoothing(x, y, pos_weight, label_smoothing, weight, scale0
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sum_2 = real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing
+    one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
@@ -617,21 +613,22 @@ def _gradient__label_smoothing(x, y, pos_weight, label_smoothing, weight, scale0
         * scale0
         * weight
         * (
-            sum_2 * _sigmoid_tail(x, exp_neg_abs_x)
+            (
+                (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
+                * _sigmoid_tail(x, exp_neg_abs_x)
+            )
             - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     numerator = (
-        real(0.5)
-        * weight
+        weight
         * (
-            sum_2 * _softplus_tail(x, log1p_exp_neg_abs)
+            (
+                _gated(real(0.5) * pos_weight * sum_label_smoothing_product, _softplus_tail(-x, log1p_exp_neg_abs))
+            )
             + (
-                real(2)
-                * (
-                    _gated(real(0.5) * pos_weight * sum_label_smoothing_product, _softplus_tail(-x, log1p_exp_neg_abs))
-                )
+                _gated(one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing, _softplus_tail(x, log1p_exp_neg_abs))
             )
         )
     )
@@ -709,7 +706,7 @@ def _gradient_all__label_smoothing(x, y, pos_weight, label_smoothing, weight, sc
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sum_2 = real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing
+    one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
@@ -717,7 +714,10 @@ def _gradient_all__label_smoothing(x, y, pos_weight, label_smoothing, weight, sc
         * scale0
         * weight
         * (
-            sum_2 * _sigmoid_tail(x, exp_neg_abs_x)
+            (
+                (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
+                * _sigmoid_tail(x, exp_neg_abs_x)
+            )
             - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
@@ -748,11 +748,12 @@ def _gradient_all__label_smoothing(x, y, pos_weight, label_smoothing, weight, sc
         )
     )
     numerator = (
-        real(0.5)
-        * weight
+        weight
         * (
-            sum_2 * softplus_x
-            + real(2) * _gated(real(0.5) * pos_weight * sum_label_smoothing_product, softplus_neg_x)
+            _gated(real(0.5) * pos_weight * sum_label_smoothing_product, softplus_neg_x)
+            + (
+                _gated(one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing, softplus_x)
+            )
         )
     )
     return numerator, grad_x_value, grad_y_value, grad_pos_weight_value, grad_label_smoothing_value
@@ -842,6 +843,7 @@ def _hessian__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
+    sum_2 = real(2) * one_minus_label_smoothing * (real(1) - y)
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
@@ -850,19 +852,14 @@ def _hessian__label_smoothing(x, y, pos_weight, label_smoothing, weight):
         real(0.5)
         * weight
         * (
-            (real(2) - real(2) * y * one_minus_label_smoothing - label_smoothing) * sigmoid_x
+            (sum_2 + label_smoothing) * sigmoid_x
             - pos_weight * sum_label_smoothing_product * sigmoid_neg_x
         )
     )
     hess_x_value = (
         real(0.5)
         * weight
-        * (
-            pos_weight * sum_label_smoothing_product
-            - real(2) * y * one_minus_label_smoothing
-            - label_smoothing
-            + real(2)
-        )
+        * (sum_2 + pos_weight * sum_label_smoothing_product + label_smoothing)
         * sigmoid_neg_x
         * sigmoid_x
     )
@@ -944,10 +941,9 @@ def _hvp__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, 
         * weight
         * tangent_x
         * (
-            pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing)
-            - real(2) * y * one_minus_label_smoothing
-            - label_smoothing
-            + real(2)
+            real(2) * one_minus_label_smoothing * (real(1) - y)
+            + pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing)
+            + label_smoothing
         )
         * _sigmoid_tail(-x, exp_neg_abs_x)
         * _sigmoid_tail(x, exp_neg_abs_x)

@@ -6,18 +6,18 @@ alpha = False:
 
     loss = ((1 - 1/(1 + exp(-x)))*y + (1 - y)/(1 + exp(-x)))**gamma*(-(1 - y)*log(1 - 1/(1 + exp(-x))) -
             log(1/(1 + exp(-x)))*y)
-    grad_x = ((1 - 2*y)*gated(sigmoid(-x)*sigmoid(x)*gamma, ((1 - y)*sigmoid(x) + sigmoid(-x)*y)**(gamma
-            - 1)*(gated(1 - y, softplus(x)) + gated(y, softplus(-x)))) + ((1 - y)*sigmoid(x) -
-            sigmoid(-x)*y)*((1 - y)*sigmoid(x) + sigmoid(-x)*y)**gamma)*scale0*weight
+    grad_x = ((1 - 2*y)*gated(gated(sigmoid(-x)*sigmoid(x)*gamma, ((1 - y)*sigmoid(x) +
+            sigmoid(-x)*y)**(gamma - 1)), gated(1 - y, softplus(x)) + gated(y, softplus(-x))) + ((1 -
+            y)*sigmoid(x) - sigmoid(-x)*y)*((1 - y)*sigmoid(x) + sigmoid(-x)*y)**gamma)*scale0*weight
 
 alpha = True:
 
     loss = ((1 - 1/(1 + exp(-x)))*y + (1 - y)/(1 + exp(-x)))**gamma*((1 - alpha)*(1 - y) + alpha*y)*(-(1
             - y)*log(1 - 1/(1 + exp(-x))) - log(1/(1 + exp(-x)))*y)
-    grad_x = ((1 - 2*y)*gated(sigmoid(-x)*sigmoid(x)*gamma, ((1 - y)*sigmoid(x) + sigmoid(-x)*y)**(gamma
-            - 1)*gated((1 - alpha)*(1 - y) + alpha*y, gated(1 - y, softplus(x)) + gated(y,
-            softplus(-x)))) + ((1 - alpha)*(1 - y) + alpha*y)*((1 - y)*sigmoid(x) - sigmoid(-x)*y)*((1 -
-            y)*sigmoid(x) + sigmoid(-x)*y)**gamma)*scale0*weight
+    grad_x = ((1 - 2*y)*gated(gated(sigmoid(-x)*sigmoid(x)*gamma, ((1 - y)*sigmoid(x) +
+            sigmoid(-x)*y)**(gamma - 1)), gated((1 - alpha)*(1 - y) + alpha*y, gated(1 - y, softplus(x))
+            + gated(y, softplus(-x)))) + ((1 - alpha)*(1 - y) + alpha*y)*((1 - y)*sigmoid(x) -
+            sigmoid(-x)*y)*((1 - y)*sigmoid(x) + sigmoid(-x)*y)**gamma)*scale0*weight
 """
 
 import math
@@ -222,7 +222,7 @@ def _gradient(x, y, gamma, weight, scale0):
             (
                 (real(1) - real(2) * y)
                 * (
-                    _gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** (gamma - real(1)) * sum_gated)
+                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** (gamma - real(1))), sum_gated)
                 )
             )
             + (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product
@@ -287,36 +287,38 @@ def _gradient_all(x, y, gamma, weight, scale0):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
+    power_sum_product = sum_product ** (gamma - real(1))
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
-    power_sum_gated = sum_product ** (gamma - real(1)) * sum_gated
-    power_sum_product = sum_product ** gamma
+    power_sum_product_2 = sum_product ** gamma
     grad_x_value = (
         scale0
         * weight
         * (
-            (real(1) - real(2) * y) * _gated(gamma * sigmoid_neg_x * sigmoid_x, power_sum_gated)
-            + (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product
+            (
+                (real(1) - real(2) * y)
+                * _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, power_sum_product), sum_gated)
+            )
+            + (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product_2
         )
     )
     grad_y_value = (
         scale0
         * weight
         * (
-            power_sum_product * (softplus_neg_x - softplus_x)
-            - math.tanh(real(0.5) * x) * _gated(gamma, power_sum_gated)
+            _gated(-(x * sum_product) - math.tanh(real(0.5) * x) * _gated(gamma, sum_gated), power_sum_product)
         )
     )
     grad_gamma_value = (
         scale0
         * weight
-        * power_sum_product
+        * power_sum_product_2
         * sum_gated
         * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
     )
-    return weight * power_sum_product * sum_gated, grad_x_value, grad_y_value, grad_gamma_value
+    return weight * power_sum_product_2 * sum_gated, grad_x_value, grad_y_value, grad_gamma_value
 
 
 @njit
@@ -389,25 +391,27 @@ def _hessian(x, y, gamma, weight):
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
-    gamma_sigmoid = gamma * sigmoid_neg_x * sigmoid_x
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     difference_gamma = gamma - real(1)
-    power_sum_product = sum_product ** difference_gamma
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     sum_gated = (
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
     )
-    power_sum_gated = power_sum_product * sum_gated
     difference_product = one_minus_y_sigmoid_x - y * sigmoid_neg_x
-    power_sum_product_2 = sum_product ** gamma
+    power_sum_product = sum_product ** gamma
     grad_x_value = (
         weight
         * (
-            one_minus_twice_y * _gated(gamma_sigmoid, power_sum_gated)
-            + difference_product * power_sum_product_2
+            (
+                one_minus_twice_y
+                * (
+                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** difference_gamma), sum_gated)
+                )
+            )
+            + difference_product * power_sum_product
         )
     )
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
@@ -415,30 +419,10 @@ def _hessian(x, y, gamma, weight):
     hess_x_value = (
         weight
         * (
-            (
-                (
-                    one_minus_y * sq_sigmoid_neg_x * sigmoid_x
-                    + y * sigmoid_neg_x * sq_sigmoid_x
-                    - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
-                    - y * sq_sigmoid_neg_x * sigmoid_x
-                )
-                * _gated(gamma, power_sum_gated)
-            )
+            power_sum_product * sigmoid_neg_x * sigmoid_x
             + (
-                real(2)
-                * one_minus_twice_y
-                * difference_product
-                * _gated(gamma_sigmoid, power_sum_product)
+                _gated(_gated(gamma, sum_product * (sum_gated * (one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) + real(2) * one_minus_twice_y * difference_product * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * difference_gamma * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, sum_gated)), sum_product ** (gamma - real(2)))
             )
-            + (
-                one_minus_twice_y
-                * one_minus_twice_y
-                * difference_gamma
-                * (
-                    _gated(gamma * sq_sigmoid_neg_x * sq_sigmoid_x, sum_product ** (gamma - real(2)) * sum_gated)
-                )
-            )
-            + power_sum_product_2 * sigmoid_neg_x * sigmoid_x
         )
     )
     return grad_x_value, hess_x_value
@@ -493,49 +477,27 @@ def _hvp(x, y, gamma, tangent_x, weight, scale0):
     real = type(x)
     one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
-    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
-    sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
-    sq_sigmoid_x = sigmoid_x * sigmoid_x
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    difference_gamma = gamma - real(1)
-    power_sum_product = sum_product ** difference_gamma
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     sum_gated = (
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
     )
+    sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
+    sq_sigmoid_x = sigmoid_x * sigmoid_x
     one_minus_twice_y = real(1) - real(2) * y
     hv_x_value = (
         scale0
         * weight
         * tangent_x
         * (
-            (
-                (
-                    one_minus_y * sq_sigmoid_neg_x * sigmoid_x
-                    + y * sigmoid_neg_x * sq_sigmoid_x
-                    - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
-                    - y * sq_sigmoid_neg_x * sigmoid_x
-                )
-                * _gated(gamma, power_sum_product * sum_gated)
-            )
+            sum_product ** gamma * sigmoid_neg_x * sigmoid_x
             + (
-                real(2)
-                * one_minus_twice_y
-                * (one_minus_y_sigmoid_x - y * sigmoid_neg_x)
-                * _gated(gamma * sigmoid_neg_x * sigmoid_x, power_sum_product)
+                _gated(_gated(gamma, sum_product * (sum_gated * (one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) + real(2) * one_minus_twice_y * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * (gamma - real(1)) * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, sum_gated)), sum_product ** (gamma - real(2)))
             )
-            + (
-                one_minus_twice_y
-                * one_minus_twice_y
-                * difference_gamma
-                * (
-                    _gated(gamma * sq_sigmoid_neg_x * sq_sigmoid_x, sum_product ** (gamma - real(2)) * sum_gated)
-                )
-            )
-            + sum_product ** gamma * sigmoid_neg_x * sigmoid_x
         )
     )
     return hv_x_value
@@ -747,7 +709,7 @@ def _gradient__alpha(x, y, gamma, alpha, weight, scale0):
             (
                 (real(1) - real(2) * y)
                 * (
-                    _gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** (gamma - real(1)) * gated_sum_product_sum_gated)
+                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** (gamma - real(1))), gated_sum_product_sum_gated)
                 )
             )
             + sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product
@@ -824,45 +786,43 @@ def _gradient_all__alpha(x, y, gamma, alpha, weight, scale0):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
+    power_sum_product = sum_product ** (gamma - real(1))
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
     gated_sum_product_sum_gated = _gated(sum_product_2, sum_gated)
-    gated_sum_power_sum = sum_product ** (gamma - real(1)) * gated_sum_product_sum_gated
-    power_sum_product = sum_product ** gamma
+    power_sum_product_2 = sum_product ** gamma
     grad_x_value = (
         scale0
         * weight
         * (
-            (real(1) - real(2) * y) * _gated(gamma * sigmoid_neg_x * sigmoid_x, gated_sum_power_sum)
-            + sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product
+            (
+                (real(1) - real(2) * y)
+                * (
+                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, power_sum_product), gated_sum_product_sum_gated)
+                )
+            )
+            + sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product_2
         )
     )
     grad_y_value = (
         scale0
         * weight
         * (
-            (
-                power_sum_product
-                * (
-                    sum_gated * (real(2) * alpha - real(1))
-                    + _gated(sum_product_2, softplus_neg_x - softplus_x)
-                )
-            )
-            - math.tanh(real(0.5) * x) * _gated(gamma, gated_sum_power_sum)
+            _gated(sum_product * (sum_gated * (real(2) * alpha - real(1)) - _gated(sum_product_2, x)) - math.tanh(real(0.5) * x) * _gated(gamma, gated_sum_product_sum_gated), power_sum_product)
         )
     )
     grad_gamma_value = (
         scale0
         * weight
-        * power_sum_product
+        * power_sum_product_2
         * gated_sum_product_sum_gated
         * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
     )
-    grad_alpha_value = scale0 * weight * power_sum_product * sum_gated * (real(2) * y - real(1))
-    numerator = weight * power_sum_product * gated_sum_product_sum_gated
+    grad_alpha_value = scale0 * weight * power_sum_product_2 * sum_gated * (real(2) * y - real(1))
+    numerator = weight * power_sum_product_2 * gated_sum_product_sum_gated
     return numerator, grad_x_value, grad_y_value, grad_gamma_value, grad_alpha_value
 
 
@@ -957,20 +917,23 @@ def _hessian__alpha(x, y, gamma, alpha, weight):
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     difference_gamma = gamma - real(1)
-    power_sum_product = sum_product ** difference_gamma
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     gated_sum_product_sum_gated = (
         _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
     )
-    gated_sum_power_sum = power_sum_product * gated_sum_product_sum_gated
     difference_product = one_minus_y_sigmoid_x - y * sigmoid_neg_x
-    power_sum_product_2 = sum_product ** gamma
+    power_sum_product = sum_product ** gamma
     grad_x_value = (
         weight
         * (
-            one_minus_twice_y * _gated(gamma * sigmoid_neg_x * sigmoid_x, gated_sum_power_sum)
-            + sum_product_2 * difference_product * power_sum_product_2
+            (
+                one_minus_twice_y
+                * (
+                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** difference_gamma), gated_sum_product_sum_gated)
+                )
+            )
+            + sum_product_2 * difference_product * power_sum_product
         )
     )
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
@@ -978,30 +941,10 @@ def _hessian__alpha(x, y, gamma, alpha, weight):
     hess_x_value = (
         weight
         * (
-            (
-                (
-                    one_minus_y * sq_sigmoid_neg_x * sigmoid_x
-                    + y * sigmoid_neg_x * sq_sigmoid_x
-                    - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
-                    - y * sq_sigmoid_neg_x * sigmoid_x
-                )
-                * _gated(gamma, gated_sum_power_sum)
-            )
+            sum_product_2 * power_sum_product * sigmoid_neg_x * sigmoid_x
             + (
-                real(2)
-                * one_minus_twice_y
-                * difference_product
-                * _gated(gamma * sum_product_2 * sigmoid_neg_x * sigmoid_x, power_sum_product)
+                _gated(_gated(gamma, sum_product * ((one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) * gated_sum_product_sum_gated + real(2) * one_minus_twice_y * sum_product_2 * difference_product * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * difference_gamma * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, gated_sum_product_sum_gated)), sum_product ** (gamma - real(2)))
             )
-            + (
-                one_minus_twice_y
-                * one_minus_twice_y
-                * difference_gamma
-                * (
-                    _gated(gamma * sq_sigmoid_neg_x * sq_sigmoid_x, sum_product ** (gamma - real(2)) * gated_sum_product_sum_gated)
-                )
-            )
-            + sum_product_2 * power_sum_product_2 * sigmoid_neg_x * sigmoid_x
         )
     )
     return grad_x_value, hess_x_value
@@ -1063,19 +1006,17 @@ def _hvp__alpha(x, y, gamma, alpha, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
     one_minus_y = real(1) - y
+    sum_product = (real(1) - alpha) * one_minus_y + alpha * y
     exp_neg_abs_x = math.exp(-abs(x))
-    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
-    sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
-    sq_sigmoid_x = sigmoid_x * sigmoid_x
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
-    sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    difference_gamma = gamma - real(1)
-    power_sum_product = sum_product ** difference_gamma
-    sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sum_product_2 = one_minus_y_sigmoid_x + y * sigmoid_neg_x
+    sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
+    sq_sigmoid_x = sigmoid_x * sigmoid_x
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     gated_sum_product_sum_gated = (
-        _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
+        _gated(sum_product, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
     )
     one_minus_twice_y = real(1) - real(2) * y
     hv_x_value = (
@@ -1083,30 +1024,10 @@ def _hvp__alpha(x, y, gamma, alpha, tangent_x, weight, scale0):
         * weight
         * tangent_x
         * (
-            (
-                (
-                    one_minus_y * sq_sigmoid_neg_x * sigmoid_x
-                    + y * sigmoid_neg_x * sq_sigmoid_x
-                    - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
-                    - y * sq_sigmoid_neg_x * sigmoid_x
-                )
-                * _gated(gamma, power_sum_product * gated_sum_product_sum_gated)
-            )
+            sum_product * sum_product_2 ** gamma * sigmoid_neg_x * sigmoid_x
             + (
-                real(2)
-                * one_minus_twice_y
-                * (one_minus_y_sigmoid_x - y * sigmoid_neg_x)
-                * _gated(gamma * sum_product_2 * sigmoid_neg_x * sigmoid_x, power_sum_product)
+                _gated(_gated(gamma, sum_product_2 * ((one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) * gated_sum_product_sum_gated + real(2) * one_minus_twice_y * sum_product * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * (gamma - real(1)) * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, gated_sum_product_sum_gated)), sum_product_2 ** (gamma - real(2)))
             )
-            + (
-                one_minus_twice_y
-                * one_minus_twice_y
-                * difference_gamma
-                * (
-                    _gated(gamma * sq_sigmoid_neg_x * sq_sigmoid_x, sum_product ** (gamma - real(2)) * gated_sum_product_sum_gated)
-                )
-            )
-            + sum_product_2 * sum_product ** gamma * sigmoid_neg_x * sigmoid_x
         )
     )
     return hv_x_value

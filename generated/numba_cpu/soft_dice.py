@@ -2366,7 +2366,6 @@ def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
     sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
     power_sum_product = real(2) * (sum_tangent_x_y / sum_smooth_dr_sum) / sum_smooth_dr_sum
-    sum_2 = sum_product_smooth_nr * sum_tangent_x
     for s in range(S):
         hv_x[s] = (
             scaled_weight
@@ -2376,7 +2375,10 @@ def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
                 + power_sum_product * x[s]
                 - (
                     real(4)
-                    * (_gated(x[s], sum_2) / sum_smooth_dr_sum)
+                    * (
+                        _gated(_gated(x[s], sum_product_smooth_nr), sum_tangent_x)
+                        / sum_smooth_dr_sum
+                    )
                     / sum_smooth_dr_sum
                     / sum_smooth_dr_sum
                 )
@@ -2826,7 +2828,10 @@ def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
             * (
                 (
                     real(2)
-                    * (_gated(y[s], difference_product * sum_smooth_dr_sum) / sum_product_smooth_nr)
+                    * (
+                        _gated(_gated(y[s], difference_product), sum_smooth_dr_sum)
+                        / sum_product_smooth_nr
+                    )
                     / sum_product_smooth_nr
                 )
                 - difference_product / sum_product_smooth_nr

@@ -27,6 +27,9 @@ BOUNDS = {
     "sigmoid": 3,
     "firstshare": 3,
     "log1psq": 3,
+    "log1psqrest": 6,
+    "inv1psq": 3,
+    "over1psq": 3,
 }
 MAGNITUDES = {"real": (-1, 1), "positive": (1,), "nonnegative": (1,), "negative": (-1,), "unit": (1,)}
 
@@ -164,6 +167,11 @@ def test_nan_goes_through(name: str) -> None:
         ("expm1mx", (math.inf,), math.inf),
         ("expm1mx", (-math.inf,), math.inf),
         ("log1psq", (-math.inf,), math.inf),
+        ("inv1psq", (0.0,), 1.0),
+        ("inv1psq", (-math.inf,), 0.0),
+        ("over1psq", (-math.inf,), 0.0),
+        ("over1psq", (-1e308,), -1e-308),
+        ("log1psqrest", (-math.inf,), math.inf),
         ("log1mexp", (0.0,), -math.inf),
         ("hypot", (-math.inf, 1.0), math.inf),
         ("hypot", (0.0, 0.0), 0.0),

@@ -191,6 +191,13 @@ def _series(a: Any, direct: Callable[[Any], Any], first: int, term: Callable[[An
     return sum(term(a, k) for k in range(first + 40, first - 1, -1)) if abs(a) < 0.3 else direct(a)
 
 
+def _log1psqrest(a: Any) -> Any:
+    # w - log1p(w) at w = -v / (1 + v), which keeps its digits while v is small.
+    if abs(a) < 0.5:
+        return _FLOAT_FUNCTIONS[vo.xmlog1p](-a * a / (1 + a * a))
+    return _FLOAT_FUNCTIONS[vo.log1psq](a) - a / (a + 1 / a)
+
+
 _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     sp.exp: np.exp,
     sp.log: np.log,
@@ -222,6 +229,9 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.xmlog1p: lambda a: _series(a, lambda u: u - np.log1p(u), 2, lambda u, k: (-u) ** k / k),
     vo.expm1mx: lambda a: _series(a, lambda u: np.expm1(u) - u, 2, lambda u, k: u**k / math.factorial(k)),
     vo.log1psq: lambda a: np.log1p(a * a) if abs(a) < 1e8 else 2 * np.log(abs(a)),
+    vo.inv1psq: lambda a: 1 / (1 + a * a) if abs(a) < 1 else 1 / a / (a + 1 / a),
+    vo.over1psq: lambda a: a / (1 + a * a) if abs(a) < 1 else 1 / (a + 1 / a),
+    vo.log1psqrest: _log1psqrest,
     _Root: np.sqrt,
 }
 
