@@ -1,7 +1,7 @@
 """What is known to fall short of the pass rule, with the reason: everything else must pass.
 
-A row excuses a share of the numbers of one output, no more. `test_shortfalls_are_real` (full tier) keeps the table
-free of rows that are not needed any more.
+A row excuses a share of the numbers of one output, no more. `test_shortfalls_are_real` (full tier) keeps the
+table free of rows that are not needed any more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from lossgen.oracle.verify import VerifyRow
 
 @dataclass(frozen=True)
 class Shortfall:
-    """Outputs by pattern (``loss/variant/output/dtype``), the largest share of numbers that may fail, and why."""
+    """Outputs by pattern (``loss/variant/output/dtype``), the largest share of numbers that may fail, and
+    why.
+    """
 
     pattern: str
     share: float
@@ -36,7 +38,9 @@ def excuse(row: VerifyRow) -> Shortfall | None:
 
 
 def unexcused(rows: Iterable[VerifyRow]) -> list[VerifyRow]:
-    """Return the rows that fail more often than the table allows; one number may always fail where a share may."""
+    """Return the rows that fail more often than the table allows; one number may always fail where a share
+    may.
+    """
     found = []
     for row in rows:
         known = excuse(row)
