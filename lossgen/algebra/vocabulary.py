@@ -141,10 +141,38 @@ expm1mx: Any = row(
 log1psq: Any = row(
     "log1psq",
     lambda a: sp.log(1 + a**2),
-    (lambda a: 2 * a / (1 + a**2),),
+    (lambda a: 2 * over1psq(a),),
     ("real",),
     "nonnegative",
     r"\operatorname{{log1p}}\left({0}^2\right)",
+    zero_at(),
+)
+inv1psq: Any = row(
+    "inv1psq",
+    lambda a: 1 / (1 + a**2),
+    (lambda a: -2 * over1psq(a) * inv1psq(a),),
+    ("real",),
+    "positive",
+    r"\frac{{1}}{{1 + {0}^2}}",
+    lambda a: sp.S.One if a.is_zero else None,
+)
+over1psq: Any = row(
+    "over1psq",
+    lambda a: a / (1 + a**2),
+    (lambda a: inv1psq(a) - 2 * over1psq(a) ** 2,),
+    ("real",),
+    "any",
+    r"\frac{{{0}}}{{1 + {0}^2}}",
+    zero_at(),
+)
+# What is left of log(1 + a**2) without a times half its slope; of fourth order near 0.
+log1psqrest: Any = row(
+    "log1psqrest",
+    lambda a: sp.log(1 + a**2) - a**2 / (1 + a**2),
+    (lambda a: 2 * a * over1psq(a) ** 2,),
+    ("real",),
+    "nonnegative",
+    r"\left(\operatorname{{log1p}}\left({0}^2\right) - \frac{{{0}^2}}{{1 + {0}^2}}\right)",
     zero_at(),
 )
 
@@ -189,8 +217,8 @@ sqdiv: Any = row(
 )
 
 
-# a - b formed before anything else is added: a sum's terms are reordered, which can put the rounding of a large
-# intermediate where two nearly equal numbers should have cancelled.
+# a - b formed before anything else is added: a sum's terms are reordered, which can put the rounding of a
+# large intermediate where two nearly equal numbers should have cancelled.
 gap: Any = row(
     "gap",
     lambda a, b: a - b,

@@ -49,6 +49,25 @@ def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
 ''',
+    "inv1psq": '''\
+@njit
+def _inv1psq(a):
+    """1 / (1 + a**2); the square of a large number would overflow before the result vanishes."""
+    real = type(a)
+    if abs(a) < 1:
+        return real(1) / (real(1) + a * a)
+    inverse = real(1) / a
+    return inverse / (a + inverse)
+''',
+    "over1psq": '''\
+@njit
+def _over1psq(a):
+    """a / (1 + a**2); the square of a large number would overflow."""
+    real = type(a)
+    if abs(a) < 1:
+        return a / (real(1) + a * a)
+    return real(1) / (a + real(1) / a)
+''',
     "hypot": '''\
 @njit
 def _hypot(a, b):

@@ -134,4 +134,22 @@ def _log1psq(a):
         return real(2) * math.log(abs(a))
     return math.log1p(a * a)
 ''',
+    "log1psqrest": '''\
+@njit
+def _log1psqrest(a):
+    """log(1 + a**2) - a**2 / (1 + a**2); near 0 they cancel and the series of atanh takes over."""
+    real = type(a)
+    size = abs(a)
+    if size < 1:
+        # With s = v / (2 + v) it is 2*atanh(s) - 2*s / (1 + s): after division by 2*s**2 all is positive.
+        square = size * size
+        s = square / (real(2) + square)
+        tail = real(0)
+        for k in range(18):
+            tail = tail * s * s + real(1) / real(37 - 2 * k)
+        return real(2) * s * s * (real(1) / (real(1) + s) + s * tail)
+    if size > 134217728.0:
+        return real(2) * math.log(size) - real(1)
+    return math.log1p(a * a) - a / (a + real(1) / a)
+''',
 }

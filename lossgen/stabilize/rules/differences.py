@@ -33,6 +33,16 @@ def _log_remainder(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _log_square_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*log1psq(u) - c*u*over1psq(u) is c*log1psqrest(u)."""
+    for node, c in terms_with(expr, vo.log1psq):
+        u = node.args[0]
+        rest = take(expr, c * node - c * u * vo.over1psq(u))
+        if rest is not None:
+            return rest + c * vo.log1psqrest(u)
+    return None
+
+
 def _expm1(expr: sp.Add) -> sp.Expr | None:
     """Write c*exp(u) - c as c*expm1(u), or -c*omexp(u) where u is never positive."""
     for node, c in terms_with(expr, sp.exp):
@@ -169,6 +179,17 @@ RULES = (
         (sp.Add,),
         _log_remainder,
         lambda: (P - vo.log1p(P), W * vo.log1p(P / Q) - W * P / Q + X),
+    ),
+    Rule(
+        "log-square-remainder",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _log_square_remainder,
+        lambda: (
+            vo.log1psq(X) - X * vo.over1psq(X),
+            Q * vo.log1psq((X - Z) / Q) - (X - Z) * vo.over1psq((X - Z) / Q) + T,
+        ),
     ),
     Rule(
         "name-expm1",

@@ -90,6 +90,30 @@ def _square_over(expr: sp.Mul) -> sp.Expr | None:
     return sp.Mul(number.p, *rest, vo.sqdiv(above[0].base, divisor))
 
 
+def _inverse_of_square(expr: sp.Pow) -> sp.Expr | None:
+    """(1 + u**2)**-n is inv1psq(u)**n."""
+    if not isinstance(expr.base, sp.Add) or not expr.exp.is_Integer or not expr.exp.is_negative:
+        return None
+    rest = expr.base - 1
+    root = None if isinstance(rest, sp.Add) else square_root(rest)
+    return None if root is None else vo.inv1psq(root) ** -expr.exp
+
+
+def _root_over(expr: sp.Mul) -> sp.Expr | None:
+    """Write u * inv1psq(u) as over1psq(u)."""
+    powers = dict(part.as_base_exp() for part in expr.args)
+    for name in expr.atoms(vo.inv1psq):
+        u = name.args[0]
+        wanted = [part.as_base_exp() for part in sp.Mul.make_args(u) if not part.is_number]
+        if name in powers and wanted and all(_holds(powers.get(b), e) for b, e in wanted):
+            return expr / name / u * vo.over1psq(u)
+    return None
+
+
+def _holds(exponent: sp.Expr | None, wanted: sp.Expr) -> bool:
+    return exponent is not None and bool((exponent / wanted - 1).is_nonnegative)
+
+
 RULES = (
     Rule(
         "name-norm",
@@ -140,5 +164,21 @@ RULES = (
         (sp.Mul,),
         _square_over,
         lambda: (X**2 / Q, (X - Z) ** 2 / (2 * Q), 3 * X**2 * T / (2 * Q), X**2 / 2),
+    ),
+    Rule(
+        "inverse-of-square",
+        BOTH,
+        "overflow of the square",
+        (sp.Pow,),
+        _inverse_of_square,
+        lambda: (1 / (1 + X**2), (1 + (X - Z) ** 2 / Q**2) ** -2),
+    ),
+    Rule(
+        "root-over",
+        BOTH,
+        "infinity times zero in u / (1 + u**2)",
+        (sp.Mul,),
+        _root_over,
+        lambda: (X * vo.inv1psq(X), T * (X - Z) ** 2 / Q**2 * vo.inv1psq((X - Z) / Q)),
     ),
 )
