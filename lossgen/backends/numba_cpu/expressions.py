@@ -13,7 +13,8 @@ _INDENT = "    "
 # How tightly operators bind in Python.
 _LEVELS = {
     "select": 1, "or": 2, "and": 3, "not": 4, "lt": 5, "le": 5, "gt": 5, "ge": 5, "eq": 5, "ne": 5,
-    "add": 6, "sub": 6, "gap": 6, "mul": 7, "div": 7, "quotient": 7, "floordiv": 7, "mod": 7, "neg": 8, "omexp": 8, "pow": 9,
+    "add": 6, "sub": 6, "gap": 6, "mul": 7, "div": 7, "quotient": 7, "floordiv": 7, "mod": 7,
+    "neg": 8, "omexp": 8, "pow": 9,
 }  # fmt: skip
 _ATOM = 10
 _SIGNS = {
