@@ -36,6 +36,19 @@ def _share_undone(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _sum_of_shares(expr: Reduction) -> sp.Expr | None:
+    """The entries of a softmax add up to 1."""
+    if expr.op != "sum" or not isinstance(expr.body, sp.exp):
+        return None
+    index, body = open_body(expr)
+    share = body.args[0]
+    if not isinstance(share, vo.logshare) or not isinstance(share.args[1], Reduction):
+        return None
+    entry, lse = share.args
+    alike = lse.index.axis == index.axis and index not in lse.free_symbols and lse.at(index) == entry
+    return sp.S.One if alike else None
+
+
 def _log_quotient(expr: sp.Add) -> sp.Expr | None:
     """c*a - c*logaddexp(a, b) is -c*softplus(b - a)."""
     for name, slope in terms_with(expr, vo.logaddexp):
@@ -124,6 +137,14 @@ RULES = (
         (sp.Add,),
         _share_undone,
         lambda: (vo.logshare(V[K], _lse()) + _lse(), X - W * vo.logshare(V[K], _lse()) - W * _lse()),
+    ),
+    Rule(
+        "sum-of-shares",
+        BOTH,
+        "a loop, and roundings that survive in differences from 1",
+        (Reduction,),
+        _sum_of_shares,
+        lambda: (Reduction("sum", sp.exp(vo.logshare(V[J], _lse())), J),),
     ),
     Rule(
         "entry-of-two",
