@@ -1,4 +1,4 @@
-"""Rules on weighted means: 1 minus a mean is the mean of what is left of 1."""
+"""Rules on what is left of 1: complements of weighted means, and differences of complements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lossgen.algebra.nodes import Reduction
 from lossgen.algebra.tensors import Element
 from lossgen.stabilize.facts import is_nonneg, is_nonpos, is_positive
 from lossgen.stabilize.rule import N, Q, Rule, S, T, X
-from lossgen.stabilize.terms import terms_with
+from lossgen.stabilize.terms import take, terms_with
 
 BOTH = ("lift", "clean")
 
@@ -42,6 +42,17 @@ def _unit_mean(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _difference_of_omexp(expr: sp.Add) -> sp.Expr | None:
+    """c*omexp(a) - c*omexp(b) is c*exp(b)*omexp(a - b) for a <= b."""
+    for node, c in terms_with(expr, vo.omexp):
+        for other, _ in terms_with(expr, vo.omexp):
+            a, b = node.args[0], other.args[0]
+            rest = take(expr, c * node - c * other) if a != b and is_nonpos(a - b) else None
+            if rest is not None:
+                return rest + c * sp.exp(b) * vo.omexp(a - b)
+    return None
+
+
 RULES = (
     Rule(
         "mean-of-unit",
@@ -58,5 +69,13 @@ RULES = (
         (sp.Add,),
         _mean_of_omexp,
         lambda: (1 - sp.exp(N) / 2 - sp.exp(-(X**2)) / 2, 1 - T * sp.exp(N) - (1 - T) * sp.exp(-Q)),
+    ),
+    Rule(
+        "difference-of-omexp",
+        BOTH,
+        "cancellation where both are almost 1",
+        (sp.Add,),
+        _difference_of_omexp,
+        lambda: (vo.omexp(2 * N) - vo.omexp(N), T * vo.omexp(X - Q) - T * vo.omexp(X)),
     ),
 )
