@@ -8,12 +8,15 @@ import pytest
 from lossgen.oracle.verify import verify_variant
 
 from .discovery import LOSSES, VARIANTS
-from .shortfalls import SHORTFALLS, excuse, unexcused
+from .shortfalls import RARE, SHORTFALLS, excuse, unexcused
 
 DTYPES = [np.float32, np.float64]
-# Samples per sampler in the full tier; those of a coupled loss cost hundreds of exact evaluations each.
-FULL = {"elementwise": 4096, "row": 128}
+# Samples for each of four samplers in the full tier; a sample of a coupled loss costs hundreds of exact
+# evaluations.
+FULL = {"elementwise": 1024, "row": 64}
+FEW = 24
 SEEDS = [1, 2, 3]
+NAMES = {loss.name for loss in LOSSES}
 
 
 def explain(rows):
@@ -39,27 +42,32 @@ def test_against_the_exact_expression(loss, variant, dtype):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("loss", "variant"), VARIANTS)
 def test_against_the_exact_expression_at_many_points(loss, variant, seed):
-    rows = verify_variant(loss, variant, dtypes=DTYPES, points=FULL.get(loss.structure, 48), seed=seed)
-    failing = unexcused(rows)
+    rows = at_many_points(loss, variant, seed)
+    failing = unexcused(rows, rare=RARE)
     assert not failing, explain(failing)
-    points, uncertified = sum(row.points for row in rows), sum(row.uncertified for row in rows)
-    assert uncertified <= points / 100
+    certified = [row for row in rows if excuse(row) is None]
+    assert sum(row.uncertified for row in certified) <= sum(row.points for row in certified) / 100
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("known", SHORTFALLS, ids=lambda known: known.pattern)
+@pytest.mark.parametrize("known", [k for k in SHORTFALLS if k.pattern.split("/")[0] in NAMES], ids=str)
 def test_shortfalls_are_real(known):
     name, variant = known.pattern.split("/")[:2]
-    failed = 0
-    for param in VARIANTS:
-        loss, one = param.values
-        if fnmatchcase(loss.name, name) and fnmatchcase(one.suffix or "default", variant):
-            for seed in SEEDS:
-                rows = verify_variant(
-                    loss, one, dtypes=DTYPES, points=FULL.get(loss.structure, 48), seed=seed
-                )
-                failed += sum(row.failed for row in rows if excuse(row) == known)
-    assert failed, "nothing fails any more: take this row out of the table"
+    covered = [
+        (loss, one)
+        for loss, one in (param.values for param in VARIANTS)
+        if loss.name == name and fnmatchcase(one.suffix or "default", variant)
+    ]
+    assert any(
+        row.failed and excuse(row) == known
+        for loss, one in covered
+        for seed in SEEDS
+        for row in at_many_points(loss, one, seed)
+    ), "nothing fails any more: take this row out of the table"
+
+
+def at_many_points(loss, variant, seed):
+    return verify_variant(loss, variant, dtypes=DTYPES, points=FULL.get(loss.structure, FEW), seed=seed)
 
 
 def test_every_structure_is_there():
