@@ -119,6 +119,8 @@ def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
         base, exponent = expr.args
         found = [(base, exponent * base ** (exponent - 1))]
         return found if exponent.is_number else [*found, (exponent, expr * sp.log(base))]
+    if isinstance(expr, sp.log) and isinstance(expr.args[0], sp.Mul):
+        return _log_of_product(expr)
     if isinstance(expr, sp.Abs):
         return [(expr.args[0], sp.sign(expr.args[0]))]
     if isinstance(expr, sp.sign | sp.floor | sp.ceiling | sp.Mod | sp.Heaviside):
@@ -131,6 +133,14 @@ def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
         f"`{type(expr).__name__}` has no derivative here: {expr}",
         fix="write the formula with the functions of lossgen.spec",
     )
+
+
+def _log_of_product(expr: sp.log) -> list[tuple[sp.Expr, sp.Expr]]:
+    """Factor by factor: the slope of a quotient is a difference of large terms, to be divided again."""
+    powers = [factor.as_base_exp() for factor in expr.args[0].args]
+    if not all(exponent.is_number for _, exponent in powers):
+        return [(expr.args[0], 1 / expr.args[0])]
+    return [(base, exponent / base) for base, exponent in powers if not base.is_number]
 
 
 def _extremum(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
