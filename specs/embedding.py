@@ -58,7 +58,7 @@ def triplet_margin(
     if swap:
         far = Min(far, distance(positive, negative))
     gap = distance(anchor, positive) - far + margin
-    return where(gap >= 0, gap, 0)
+    return where(gap < 0, 0, gap)
 
 
 @loss(family="embedding", source="van den Oord et al. 2018, arXiv:1807.03748")

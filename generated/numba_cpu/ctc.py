@@ -39,11 +39,9 @@ def _maximum(a, b):
 
 @njit
 def _alive(a):
-    """1, but 0 for minus infinity."""
+    """1, but 0 for minus infinity; NaN is let through to what is computed with it."""
     real = type(a)
-    if a > -math.inf:
-        return real(1)
-    return real(0) if a == -math.inf else a
+    return real(0) if a == -math.inf else real(1)
 
 
 @njit

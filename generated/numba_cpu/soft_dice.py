@@ -38,9 +38,8 @@ from_logits = False, batch = False, exponent = 1, log_score = True, empty = keep
 
     loss = -log((smooth_nr + 2*sum[s_1](x[s_1]*y[s_1]))/(smooth_dr + sum[s_1](x[s_1]) +
             sum[s_1](y[s_1])))
-    grad_x[s] = -(-(smooth_nr + 2*sum[s_1](x[s_1]*y[s_1]))/(smooth_dr + sum[s_1](x[s_1]) +
-            sum[s_1](y[s_1]))**2 + 2*y[s]/(smooth_dr + sum[s_1](x[s_1]) + sum[s_1](y[s_1])))*(smooth_dr
-            + sum[s_1](x[s_1]) + sum[s_1](y[s_1]))*scale0*weight/(smooth_nr + 2*sum[s_1](x[s_1]*y[s_1]))
+    grad_x[s] = -(-1/(smooth_dr + sum[s_1](x[s_1]) + sum[s_1](y[s_1])) + 2*y[s]/(smooth_nr +
+            2*sum[s_1](x[s_1]*y[s_1])))*scale0*weight
 
 from_logits = False, batch = False, exponent = 1, log_score = False, empty = zero:
 
@@ -2597,25 +2596,24 @@ def _gradient__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
     """One sample: its weighted loss, and the gradient."""
     real = x.dtype.type
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(S):
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
-    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
-    scaled_inv_sum = scale0 / sum_product_smooth_nr * weight * sum_smooth_dr_sum
-    power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
+    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    inv_sum_smooth_dr_sum = real(1) / (sum_x + sum_y + smooth_dr)
     for s in range(S):
         grad_x[s] = (
-            -(scaled_inv_sum * (real(2) * (y[s] / sum_smooth_dr_sum) - power_sum_product_smooth_nr))
+            -(scaled_weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
-    return -(weight * math.log(sum_product_smooth_nr / sum_smooth_dr_sum))
+    return -(weight * math.log(sum_product_smooth_nr * inv_sum_smooth_dr_sum))
 
 
 @njit
@@ -2687,30 +2685,29 @@ def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x,
     """One sample: its weighted loss, and all gradients."""
     real = x.dtype.type
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(S):
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
-    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
-    scaled_inv_sum = scale0 / sum_product_smooth_nr * weight * sum_smooth_dr_sum
-    power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
+    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    inv_sum_smooth_dr_sum = real(1) / (sum_x + sum_y + smooth_dr)
     grad_smooth_nr_value = -(scale0 / sum_product_smooth_nr * weight)
-    grad_smooth_dr_value = scale0 / sum_smooth_dr_sum * weight
+    grad_smooth_dr_value = scale0 * weight * inv_sum_smooth_dr_sum
     for s in range(S):
         grad_x[s] = (
-            -(scaled_inv_sum * (real(2) * (y[s] / sum_smooth_dr_sum) - power_sum_product_smooth_nr))
+            -(scaled_weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
         grad_y[s] = (
-            -(scaled_inv_sum * (real(2) * (x[s] / sum_smooth_dr_sum) - power_sum_product_smooth_nr))
+            -(scaled_weight * (real(2) * (x[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
-    numerator = -(weight * math.log(sum_product_smooth_nr / sum_smooth_dr_sum))
+    numerator = -(weight * math.log(sum_product_smooth_nr * inv_sum_smooth_dr_sum))
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -2799,48 +2796,28 @@ def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
     real = x.dtype.type
     S = x.shape[0]
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(S):
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
+    sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
-    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-    sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
-    weighted_inv_sum = weight / sum_product_smooth_nr * sum_smooth_dr_sum
-    power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    inv_sum_smooth_dr_sum = real(2) * (sum_smooth_dr_sum / sum_product_smooth_nr)
-    power_sum_product_smooth_nr_2 = (
-        sum_product_smooth_nr
-        / sum_smooth_dr_sum
-        / sum_smooth_dr_sum
-        / sum_smooth_dr_sum
-    )
+    inv_sum_smooth_dr_sum = real(1) / sum_smooth_dr_sum
+    power_sum_smooth_dr_sum = real(1) / (sum_smooth_dr_sum * sum_smooth_dr_sum)
     for s in range(S):
-        difference_product = real(2) * (y[s] / sum_smooth_dr_sum) - power_sum_product_smooth_nr
-        grad_x[s] = -(weighted_inv_sum * difference_product)
+        grad_x[s] = -(weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         hess_x[s] = (
-            weight
-            * (
-                (
-                    real(2)
-                    * (
-                        _gated(_gated(y[s], difference_product), sum_smooth_dr_sum)
-                        / sum_product_smooth_nr
-                    )
-                    / sum_product_smooth_nr
-                )
-                - difference_product / sum_product_smooth_nr
-                - (
-                    inv_sum_smooth_dr_sum
-                    * (
-                        power_sum_product_smooth_nr_2
-                        - real(2) * (y[s] / sum_smooth_dr_sum) / sum_smooth_dr_sum
-                    )
+            -(
+                weight
+                * (
+                    power_sum_smooth_dr_sum
+                    - real(4) * (y[s] / sum_product_smooth_nr) * (y[s] / sum_product_smooth_nr)
                 )
             )
         )
@@ -2913,12 +2890,16 @@ def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x)
     real = x.dtype.type
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     for s in range(S):
+        term = tangent_x[s]
+        sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
+            sum_tangent_x_acc, sum_tangent_x_acc_lost, term
+        )
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
         term = y[s] * tangent_x[s]
@@ -2926,46 +2907,19 @@ def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x)
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        term = tangent_x[s]
-        sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
-            sum_tangent_x_acc, sum_tangent_x_acc_lost, term
-        )
+    sum_tangent_x = real(_total(sum_tangent_x_acc, sum_tangent_x_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
+    power_sum_tangent_x = sum_tangent_x / (sum_x + sum_y + smooth_dr) / (sum_x + sum_y + smooth_dr)
     sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-    sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
-    power_sum = (
-        real(2)
-        * (sum_smooth_dr_sum / sum_product_smooth_nr)
-        * (sum_tangent_x_y / sum_product_smooth_nr)
+    power_sum_product = (
+        real(4)
+        * (sum_tangent_x_y / (real(2) * sum_x_y + smooth_nr))
+        / (real(2) * sum_x_y + smooth_nr)
     )
-    power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    sum_tangent_x = real(_total(sum_tangent_x_acc, sum_tangent_x_acc_lost))
-    inv_sum_tangent_x = sum_tangent_x / sum_product_smooth_nr
-    inv_sum_smooth_dr_sum = real(2) * (sum_smooth_dr_sum / sum_product_smooth_nr)
-    power_sum_2 = (
-        sum_product_smooth_nr
-        / sum_smooth_dr_sum
-        * (sum_tangent_x / sum_smooth_dr_sum)
-        / sum_smooth_dr_sum
-    )
-    power_sum_product = sum_tangent_x_y / sum_smooth_dr_sum / sum_smooth_dr_sum
-    power_sum_tangent_x = sum_tangent_x / sum_smooth_dr_sum / sum_smooth_dr_sum
     for s in range(S):
-        difference_product = real(2) * (y[s] / sum_smooth_dr_sum) - power_sum_product_smooth_nr
-        hv_x[s] = (
-            scaled_weight
-            * (
-                power_sum * difference_product
-                - inv_sum_tangent_x * difference_product
-                - (
-                    inv_sum_smooth_dr_sum
-                    * (power_sum_2 - power_sum_product - power_sum_tangent_x * y[s])
-                )
-            )
-        )
+        hv_x[s] = -(scaled_weight * (power_sum_tangent_x - power_sum_product * y[s]))
 
 
 @njit
