@@ -132,7 +132,16 @@ def test_accuracy_of_spelling(name: str, dtype: type) -> None:
     assert worst <= BOUNDS.get(name, 2), f"{name}: {worst:.2f} ulp"
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS))
+# A question about its argument (is this logarithm minus infinity?) has an answer for NaN too: go on and
+# compute.
+VARYING = [
+    name
+    for name, row in sorted(OPERATORS.items())
+    if row.exact(*sp.symbols(f"a:{len(row.domain)}", real=True)).free_symbols
+]
+
+
+@pytest.mark.parametrize("name", VARYING)
 def test_nan_goes_through(name: str) -> None:
     function = compiled(name)
     for place in range(len(OPERATORS[name].domain)):
