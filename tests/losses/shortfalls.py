@@ -31,8 +31,6 @@ _PARAMETER = "derivative by a scale: value / scale minus a mean that nearly equa
 _PRODUCTS = (
     "inner products whose terms overflow or vanish although the loss does not; their stage is not rescaled"
 )
-    "derivative of log(a / b) through a / b: the two slopes cancel where a is small; needs a split logarithm"
-)
 _UNKNOWN = "at a probability that rounds to 0 the exact expression cannot be certified within 8192 bits"
 
 SHORTFALLS: tuple[Shortfall, ...] = (
