@@ -64,7 +64,8 @@ def ctc(
     alpha = recurrence("alpha", (t, s), step, positive=True)
     last = size(S) - 1
     before = where(size(U) > 0, alpha[size(T) - 1, last - 1], 0)
-    likelihood = alpha[size(T) - 1, last] + before
+    # Without a frame the empty sequence of labels is certain, and every other impossible.
+    likelihood = where(size(T) > 0, alpha[size(T) - 1, last] + before, where(Eq(size(U), 0), 1, 0))
     value = -log(likelihood)
     if convention == "torch":
         probability = Sum(exp(x[t, c]), t, c)

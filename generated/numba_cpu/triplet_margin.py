@@ -380,11 +380,19 @@ def _gradient(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else -chosen)
+            * (
+                real(0)
+                if difference_margin_norm < real(0)
+                else -chosen if difference_margin_norm >= real(0) else difference_margin_norm
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else chosen_2)
+            * (
+                real(0)
+                if difference_margin_norm < real(0)
+                else chosen_2 if difference_margin_norm >= real(0) else difference_margin_norm
+            )
         )
     return weight * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
 
@@ -494,7 +502,15 @@ def _gradient_all(
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_norm < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            real(0)
+            if difference_margin_norm < real(0)
+            else real(1) if difference_margin_norm >= real(0) else difference_margin_norm
+        )
+    )
     if difference_margin_norm < real(0):
         chosen_3 = real(0)
     else:
@@ -544,11 +560,19 @@ def _gradient_all(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else -chosen)
+            * (
+                real(0)
+                if difference_margin_norm < real(0)
+                else -chosen if difference_margin_norm >= real(0) else difference_margin_norm
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else chosen_2)
+            * (
+                real(0)
+                if difference_margin_norm < real(0)
+                else chosen_2 if difference_margin_norm >= real(0) else difference_margin_norm
+            )
         )
     numerator = weight * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
     return numerator, grad_margin_value, grad_eps_value
@@ -727,8 +751,22 @@ def _hvp(
             scaled_weight
             * (real(0) if difference_margin_norm < real(0) else chosen - chosen_2)
         )
-        hv_positive[d] = scaled_weight * (real(0) if difference_margin_norm < real(0) else -chosen)
-        hv_negative[d] = scaled_weight * (real(0) if difference_margin_norm < real(0) else chosen_2)
+        hv_positive[d] = (
+            scaled_weight
+            * (
+                real(0)
+                if difference_margin_norm < real(0)
+                else -chosen if difference_margin_norm >= real(0) else difference_margin_norm
+            )
+        )
+        hv_negative[d] = (
+            scaled_weight
+            * (
+                real(0)
+                if difference_margin_norm < real(0)
+                else chosen_2 if difference_margin_norm >= real(0) else difference_margin_norm
+            )
+        )
 
 
 @njit
@@ -1021,11 +1059,27 @@ def _gradient__p_1(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+            * (
+                real(0)
+                if difference_margin_sum < real(0)
+                else (
+                    -sign_difference_anchor_eps
+                    if difference_margin_sum >= real(0)
+                    else difference_margin_sum
+                )
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+            * (
+                real(0)
+                if difference_margin_sum < real(0)
+                else (
+                    sign_difference_anchor_eps_2
+                    if difference_margin_sum >= real(0)
+                    else difference_margin_sum
+                )
+            )
         )
     return weight * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
 
@@ -1135,7 +1189,15 @@ def _gradient_all__p_1(
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_sum < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            real(0)
+            if difference_margin_sum < real(0)
+            else real(1) if difference_margin_sum >= real(0) else difference_margin_sum
+        )
+    )
     if difference_margin_sum < real(0):
         chosen = real(0)
     else:
@@ -1173,11 +1235,27 @@ def _gradient_all__p_1(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+            * (
+                real(0)
+                if difference_margin_sum < real(0)
+                else (
+                    -sign_difference_anchor_eps
+                    if difference_margin_sum >= real(0)
+                    else difference_margin_sum
+                )
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+            * (
+                real(0)
+                if difference_margin_sum < real(0)
+                else (
+                    sign_difference_anchor_eps_2
+                    if difference_margin_sum >= real(0)
+                    else difference_margin_sum
+                )
+            )
         )
     numerator = weight * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
     return numerator, grad_margin_value, grad_eps_value
@@ -1307,12 +1385,28 @@ def _hessian__p_1(
         hess_anchor[d] = real(0)
         grad_positive[d] = (
             weight
-            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+            * (
+                real(0)
+                if difference_margin_sum < real(0)
+                else (
+                    -sign_difference_anchor_eps
+                    if difference_margin_sum >= real(0)
+                    else difference_margin_sum
+                )
+            )
         )
         hess_positive[d] = real(0)
         grad_negative[d] = (
             weight
-            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+            * (
+                real(0)
+                if difference_margin_sum < real(0)
+                else (
+                    sign_difference_anchor_eps_2
+                    if difference_margin_sum >= real(0)
+                    else difference_margin_sum
+                )
+            )
         )
         hess_negative[d] = real(0)
 
@@ -1664,7 +1758,15 @@ def _gradient__p_inf(
     scaled_chosen = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else (
+                sign_difference_anchor_eps
+                if difference_margin_max >= real(0)
+                else difference_margin_max
+            )
+        )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2]
@@ -1673,12 +1775,28 @@ def _gradient__p_inf(
     grad_positive[argmax_abs_sum] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else (
+                -sign_difference_anchor_eps
+                if difference_margin_max >= real(0)
+                else difference_margin_max
+            )
+        )
     )
     grad_negative[argmax_abs_sum_2] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else (
+                sign_difference_anchor_eps_2
+                if difference_margin_max >= real(0)
+                else difference_margin_max
+            )
+        )
     )
     for d in range(D):
         grad_anchor[d] = scaled_chosen if d == argmax_abs_sum else real(0)
@@ -1696,7 +1814,15 @@ def _gradient__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else scale0 * weight * (real(0) if difference_margin_max < real(0) else neg_sign_sum)
+        else (
+            scale0
+            * weight
+            * (
+                real(0)
+                if difference_margin_max < real(0)
+                else neg_sign_sum if difference_margin_max >= real(0) else difference_margin_max
+            )
+        )
     )
     return weight * (real(0) if difference_margin_max < real(0) else difference_margin_max)
 
@@ -1816,7 +1942,15 @@ def _gradient_all__p_inf(
     scaled_chosen = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else (
+                sign_difference_anchor_eps
+                if difference_margin_max >= real(0)
+                else difference_margin_max
+            )
+        )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2]
@@ -1825,14 +1959,38 @@ def _gradient_all__p_inf(
     grad_positive[argmax_abs_sum] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else (
+                -sign_difference_anchor_eps
+                if difference_margin_max >= real(0)
+                else difference_margin_max
+            )
+        )
     )
     grad_negative[argmax_abs_sum_2] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else (
+                sign_difference_anchor_eps_2
+                if difference_margin_max >= real(0)
+                else difference_margin_max
+            )
+        )
     )
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_max < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            real(0)
+            if difference_margin_max < real(0)
+            else real(1) if difference_margin_max >= real(0) else difference_margin_max
+        )
+    )
     grad_eps_value = (
         scale0
         * weight
@@ -1858,7 +2016,15 @@ def _gradient_all__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else scale0 * weight * (real(0) if difference_margin_max < real(0) else neg_sign_sum)
+        else (
+            scale0
+            * weight
+            * (
+                real(0)
+                if difference_margin_max < real(0)
+                else neg_sign_sum if difference_margin_max >= real(0) else difference_margin_max
+            )
+        )
     )
     numerator = weight * (real(0) if difference_margin_max < real(0) else difference_margin_max)
     return numerator, grad_margin_value, grad_eps_value
@@ -1986,7 +2152,11 @@ def _hessian__p_inf(
         * (
             real(0)
             if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else sign_difference_anchor_eps
+            else (
+                sign_difference_anchor_eps
+                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+                else max_abs_sum - max_abs_sum_2 + margin
+            )
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
@@ -1998,7 +2168,11 @@ def _hessian__p_inf(
         * (
             real(0)
             if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else -sign_difference_anchor_eps
+            else (
+                -sign_difference_anchor_eps
+                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+                else max_abs_sum - max_abs_sum_2 + margin
+            )
         )
     )
     grad_negative[argmax_abs_sum_2] = (
@@ -2006,7 +2180,11 @@ def _hessian__p_inf(
         * (
             real(0)
             if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else sign_difference_anchor_eps_2
+            else (
+                sign_difference_anchor_eps_2
+                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+                else max_abs_sum - max_abs_sum_2 + margin
+            )
         )
     )
     for d in range(D):
@@ -2025,7 +2203,18 @@ def _hessian__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else weight * (real(0) if max_abs_sum - max_abs_sum_2 + margin < real(0) else neg_sign_sum)
+        else (
+            weight
+            * (
+                real(0)
+                if max_abs_sum - max_abs_sum_2 + margin < real(0)
+                else (
+                    neg_sign_sum
+                    if max_abs_sum - max_abs_sum_2 + margin >= real(0)
+                    else max_abs_sum - max_abs_sum_2 + margin
+                )
+            )
+        )
     )
 
 
@@ -2412,7 +2601,14 @@ def _gradient__swap(
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else real(0)
+        else (
+            real(0)
+            if (
+                norm_difference_anchor_eps_2 < norm_difference_eps_negative
+                or norm_difference_anchor_eps_2 > norm_difference_eps_negative
+            )
+            else norm_difference_anchor_eps_2 - norm_difference_eps_negative
+        )
     )
     chosen_3 = (
         real(1)
@@ -2581,7 +2777,14 @@ def _gradient_all__swap(
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else real(0)
+        else (
+            real(0)
+            if (
+                norm_difference_anchor_eps_2 < norm_difference_eps_negative
+                or norm_difference_anchor_eps_2 > norm_difference_eps_negative
+            )
+            else norm_difference_anchor_eps_2 - norm_difference_eps_negative
+        )
     )
     chosen_3 = (
         real(1)
@@ -2593,7 +2796,15 @@ def _gradient_all__swap(
         if norm_difference_eps_negative < norm_difference_anchor_eps_2
         else chosen_half
     )
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_min < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            real(0)
+            if difference_margin_min < real(0)
+            else real(1) if difference_margin_min >= real(0) else difference_margin_min
+        )
+    )
     if difference_margin_min < real(0):
         chosen_6 = real(0)
     else:
@@ -2822,7 +3033,14 @@ def _hvp__swap(
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else real(0)
+        else (
+            real(0)
+            if (
+                norm_difference_anchor_eps_2 < norm_difference_eps_negative
+                or norm_difference_anchor_eps_2 > norm_difference_eps_negative
+            )
+            else norm_difference_anchor_eps_2 - norm_difference_eps_negative
+        )
     )
     chosen_3 = (
         real(1)
