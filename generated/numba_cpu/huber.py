@@ -320,14 +320,7 @@ def _hessian(x, y, delta, weight):
     real = type(x)
     residual = x - y
     grad_x_value = weight * (residual if abs(residual) < delta else delta * _sign(residual))
-    hess_x_value = (
-        weight
-        * (
-            real(1)
-            if abs(residual) < delta
-            else real(0) if abs(residual) >= delta else abs(residual) - delta
-        )
-    )
+    hess_x_value = weight * real(1 if abs(residual) < delta else 0)
     return grad_x_value, hess_x_value
 
 
@@ -378,15 +371,7 @@ def hessian_parallel(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
 def _hvp(x, y, delta, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
-    hv_x_value = (
-        scale0
-        * weight
-        * (
-            tangent_x
-            if abs(x - y) < delta
-            else real(0) if abs(x - y) >= delta else abs(x - y) - delta
-        )
-    )
+    hv_x_value = scale0 * weight * (tangent_x if abs(x - y) < delta else real(0))
     return hv_x_value
 
 

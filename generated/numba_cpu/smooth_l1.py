@@ -243,7 +243,7 @@ def _gradient_all(x, y, beta, weight, scale0):
     grad_beta_value = (
         scale0
         * weight
-        * (real(-0.5) if abs_residual >= beta else -(_sqdiv(residual, real(2)) / beta / beta))
+        * (-(_sqdiv(residual, real(2)) / beta / beta) if abs_residual < beta else real(-0.5))
     )
     numerator = (
         weight
@@ -325,14 +325,7 @@ def _hessian(x, y, beta, weight):
     residual = x - y
     grad_x_value = weight * (residual / beta if abs(residual) < beta else _sign(residual))
     inv_beta = real(1) / beta
-    hess_x_value = (
-        weight
-        * (
-            inv_beta
-            if abs(residual) < beta
-            else real(0) if abs(residual) >= beta else abs(residual) - beta
-        )
-    )
+    hess_x_value = weight * (inv_beta if abs(residual) < beta else real(0))
     return grad_x_value, hess_x_value
 
 
@@ -383,15 +376,7 @@ def hessian_parallel(x, y, beta, weight, mask, scales, grad_x, hess_x, block):
 def _hvp(x, y, beta, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
-    hv_x_value = (
-        scale0
-        * weight
-        * (
-            tangent_x / beta
-            if abs(x - y) < beta
-            else real(0) if abs(x - y) >= beta else abs(x - y) - beta
-        )
-    )
+    hv_x_value = scale0 * weight * (tangent_x / beta if abs(x - y) < beta else real(0))
     return hv_x_value
 
 

@@ -2613,7 +2613,7 @@ def _gradient__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
         grad_x[s] = (
             -(scaled_weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
-    return -(weight * math.log(sum_product_smooth_nr * inv_sum_smooth_dr_sum))
+    return -(weight * math.log(sum_product_smooth_nr / (sum_x + sum_y + smooth_dr)))
 
 
 @njit
@@ -2699,7 +2699,7 @@ def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x,
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     inv_sum_smooth_dr_sum = real(1) / (sum_x + sum_y + smooth_dr)
     grad_smooth_nr_value = -(scale0 / sum_product_smooth_nr * weight)
-    grad_smooth_dr_value = scale0 * weight * inv_sum_smooth_dr_sum
+    grad_smooth_dr_value = scale0 / (sum_x + sum_y + smooth_dr) * weight
     for s in range(S):
         grad_x[s] = (
             -(scaled_weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
@@ -2707,7 +2707,7 @@ def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x,
         grad_y[s] = (
             -(scaled_weight * (real(2) * (x[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
-    numerator = -(weight * math.log(sum_product_smooth_nr * inv_sum_smooth_dr_sum))
+    numerator = -(weight * math.log(sum_product_smooth_nr / (sum_x + sum_y + smooth_dr)))
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 

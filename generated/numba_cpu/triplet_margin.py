@@ -380,19 +380,11 @@ def _gradient(
         )
         grad_positive[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_norm < real(0)
-                else -chosen if difference_margin_norm >= real(0) else difference_margin_norm
-            )
+            * (real(0) if difference_margin_norm < real(0) else -chosen)
         )
         grad_negative[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_norm < real(0)
-                else chosen_2 if difference_margin_norm >= real(0) else difference_margin_norm
-            )
+            * (real(0) if difference_margin_norm < real(0) else chosen_2)
         )
     return weight * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
 
@@ -502,15 +494,7 @@ def _gradient_all(
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
-    grad_margin_value = (
-        scale0
-        * weight
-        * (
-            real(0)
-            if difference_margin_norm < real(0)
-            else real(1) if difference_margin_norm >= real(0) else difference_margin_norm
-        )
-    )
+    grad_margin_value = scale0 * weight * real(0 if difference_margin_norm < real(0) else 1)
     if difference_margin_norm < real(0):
         chosen_3 = real(0)
     else:
@@ -560,19 +544,11 @@ def _gradient_all(
         )
         grad_positive[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_norm < real(0)
-                else -chosen if difference_margin_norm >= real(0) else difference_margin_norm
-            )
+            * (real(0) if difference_margin_norm < real(0) else -chosen)
         )
         grad_negative[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_norm < real(0)
-                else chosen_2 if difference_margin_norm >= real(0) else difference_margin_norm
-            )
+            * (real(0) if difference_margin_norm < real(0) else chosen_2)
         )
     numerator = weight * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
     return numerator, grad_margin_value, grad_eps_value
@@ -751,22 +727,8 @@ def _hvp(
             scaled_weight
             * (real(0) if difference_margin_norm < real(0) else chosen - chosen_2)
         )
-        hv_positive[d] = (
-            scaled_weight
-            * (
-                real(0)
-                if difference_margin_norm < real(0)
-                else -chosen if difference_margin_norm >= real(0) else difference_margin_norm
-            )
-        )
-        hv_negative[d] = (
-            scaled_weight
-            * (
-                real(0)
-                if difference_margin_norm < real(0)
-                else chosen_2 if difference_margin_norm >= real(0) else difference_margin_norm
-            )
-        )
+        hv_positive[d] = scaled_weight * (real(0) if difference_margin_norm < real(0) else -chosen)
+        hv_negative[d] = scaled_weight * (real(0) if difference_margin_norm < real(0) else chosen_2)
 
 
 @njit
@@ -1059,27 +1021,11 @@ def _gradient__p_1(
         )
         grad_positive[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_sum < real(0)
-                else (
-                    -sign_difference_anchor_eps
-                    if difference_margin_sum >= real(0)
-                    else difference_margin_sum
-                )
-            )
+            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
         )
         grad_negative[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_sum < real(0)
-                else (
-                    sign_difference_anchor_eps_2
-                    if difference_margin_sum >= real(0)
-                    else difference_margin_sum
-                )
-            )
+            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
         )
     return weight * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
 
@@ -1189,15 +1135,7 @@ def _gradient_all__p_1(
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
-    grad_margin_value = (
-        scale0
-        * weight
-        * (
-            real(0)
-            if difference_margin_sum < real(0)
-            else real(1) if difference_margin_sum >= real(0) else difference_margin_sum
-        )
-    )
+    grad_margin_value = scale0 * weight * real(0 if difference_margin_sum < real(0) else 1)
     if difference_margin_sum < real(0):
         chosen = real(0)
     else:
@@ -1235,27 +1173,11 @@ def _gradient_all__p_1(
         )
         grad_positive[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_sum < real(0)
-                else (
-                    -sign_difference_anchor_eps
-                    if difference_margin_sum >= real(0)
-                    else difference_margin_sum
-                )
-            )
+            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
         )
         grad_negative[d] = (
             scaled_weight
-            * (
-                real(0)
-                if difference_margin_sum < real(0)
-                else (
-                    sign_difference_anchor_eps_2
-                    if difference_margin_sum >= real(0)
-                    else difference_margin_sum
-                )
-            )
+            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
         )
     numerator = weight * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
     return numerator, grad_margin_value, grad_eps_value
@@ -1385,28 +1307,12 @@ def _hessian__p_1(
         hess_anchor[d] = real(0)
         grad_positive[d] = (
             weight
-            * (
-                real(0)
-                if difference_margin_sum < real(0)
-                else (
-                    -sign_difference_anchor_eps
-                    if difference_margin_sum >= real(0)
-                    else difference_margin_sum
-                )
-            )
+            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
         )
         hess_positive[d] = real(0)
         grad_negative[d] = (
             weight
-            * (
-                real(0)
-                if difference_margin_sum < real(0)
-                else (
-                    sign_difference_anchor_eps_2
-                    if difference_margin_sum >= real(0)
-                    else difference_margin_sum
-                )
-            )
+            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
         )
         hess_negative[d] = real(0)
 
@@ -1758,15 +1664,7 @@ def _gradient__p_inf(
     scaled_chosen = (
         scale0
         * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else (
-                sign_difference_anchor_eps
-                if difference_margin_max >= real(0)
-                else difference_margin_max
-            )
-        )
+        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2]
@@ -1775,28 +1673,12 @@ def _gradient__p_inf(
     grad_positive[argmax_abs_sum] = (
         scale0
         * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else (
-                -sign_difference_anchor_eps
-                if difference_margin_max >= real(0)
-                else difference_margin_max
-            )
-        )
+        * (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
     )
     grad_negative[argmax_abs_sum_2] = (
         scale0
         * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else (
-                sign_difference_anchor_eps_2
-                if difference_margin_max >= real(0)
-                else difference_margin_max
-            )
-        )
+        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
     )
     for d in range(D):
         grad_anchor[d] = scaled_chosen if d == argmax_abs_sum else real(0)
@@ -1814,15 +1696,7 @@ def _gradient__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else (
-            scale0
-            * weight
-            * (
-                real(0)
-                if difference_margin_max < real(0)
-                else neg_sign_sum if difference_margin_max >= real(0) else difference_margin_max
-            )
-        )
+        else scale0 * weight * (real(0) if difference_margin_max < real(0) else neg_sign_sum)
     )
     return weight * (real(0) if difference_margin_max < real(0) else difference_margin_max)
 
@@ -1942,15 +1816,7 @@ def _gradient_all__p_inf(
     scaled_chosen = (
         scale0
         * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else (
-                sign_difference_anchor_eps
-                if difference_margin_max >= real(0)
-                else difference_margin_max
-            )
-        )
+        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2]
@@ -1959,38 +1825,14 @@ def _gradient_all__p_inf(
     grad_positive[argmax_abs_sum] = (
         scale0
         * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else (
-                -sign_difference_anchor_eps
-                if difference_margin_max >= real(0)
-                else difference_margin_max
-            )
-        )
+        * (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
     )
     grad_negative[argmax_abs_sum_2] = (
         scale0
         * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else (
-                sign_difference_anchor_eps_2
-                if difference_margin_max >= real(0)
-                else difference_margin_max
-            )
-        )
+        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
     )
-    grad_margin_value = (
-        scale0
-        * weight
-        * (
-            real(0)
-            if difference_margin_max < real(0)
-            else real(1) if difference_margin_max >= real(0) else difference_margin_max
-        )
-    )
+    grad_margin_value = scale0 * weight * real(0 if difference_margin_max < real(0) else 1)
     grad_eps_value = (
         scale0
         * weight
@@ -2016,15 +1858,7 @@ def _gradient_all__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else (
-            scale0
-            * weight
-            * (
-                real(0)
-                if difference_margin_max < real(0)
-                else neg_sign_sum if difference_margin_max >= real(0) else difference_margin_max
-            )
-        )
+        else scale0 * weight * (real(0) if difference_margin_max < real(0) else neg_sign_sum)
     )
     numerator = weight * (real(0) if difference_margin_max < real(0) else difference_margin_max)
     return numerator, grad_margin_value, grad_eps_value
@@ -2152,11 +1986,7 @@ def _hessian__p_inf(
         * (
             real(0)
             if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else (
-                sign_difference_anchor_eps
-                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
-                else max_abs_sum - max_abs_sum_2 + margin
-            )
+            else sign_difference_anchor_eps
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
@@ -2168,11 +1998,7 @@ def _hessian__p_inf(
         * (
             real(0)
             if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else (
-                -sign_difference_anchor_eps
-                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
-                else max_abs_sum - max_abs_sum_2 + margin
-            )
+            else -sign_difference_anchor_eps
         )
     )
     grad_negative[argmax_abs_sum_2] = (
@@ -2180,11 +2006,7 @@ def _hessian__p_inf(
         * (
             real(0)
             if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else (
-                sign_difference_anchor_eps_2
-                if max_abs_sum - max_abs_sum_2 + margin >= real(0)
-                else max_abs_sum - max_abs_sum_2 + margin
-            )
+            else sign_difference_anchor_eps_2
         )
     )
     for d in range(D):
@@ -2203,18 +2025,7 @@ def _hessian__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else (
-            weight
-            * (
-                real(0)
-                if max_abs_sum - max_abs_sum_2 + margin < real(0)
-                else (
-                    neg_sign_sum
-                    if max_abs_sum - max_abs_sum_2 + margin >= real(0)
-                    else max_abs_sum - max_abs_sum_2 + margin
-                )
-            )
-        )
+        else weight * (real(0) if max_abs_sum - max_abs_sum_2 + margin < real(0) else neg_sign_sum)
     )
 
 
@@ -2601,14 +2412,7 @@ def _gradient__swap(
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else (
-            real(0)
-            if (
-                norm_difference_anchor_eps_2 < norm_difference_eps_negative
-                or norm_difference_anchor_eps_2 > norm_difference_eps_negative
-            )
-            else norm_difference_anchor_eps_2 - norm_difference_eps_negative
-        )
+        else real(0)
     )
     chosen_3 = (
         real(1)
@@ -2777,14 +2581,7 @@ def _gradient_all__swap(
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else (
-            real(0)
-            if (
-                norm_difference_anchor_eps_2 < norm_difference_eps_negative
-                or norm_difference_anchor_eps_2 > norm_difference_eps_negative
-            )
-            else norm_difference_anchor_eps_2 - norm_difference_eps_negative
-        )
+        else real(0)
     )
     chosen_3 = (
         real(1)
@@ -2796,15 +2593,7 @@ def _gradient_all__swap(
         if norm_difference_eps_negative < norm_difference_anchor_eps_2
         else chosen_half
     )
-    grad_margin_value = (
-        scale0
-        * weight
-        * (
-            real(0)
-            if difference_margin_min < real(0)
-            else real(1) if difference_margin_min >= real(0) else difference_margin_min
-        )
-    )
+    grad_margin_value = scale0 * weight * real(0 if difference_margin_min < real(0) else 1)
     if difference_margin_min < real(0):
         chosen_6 = real(0)
     else:
@@ -3033,14 +2822,7 @@ def _hvp__swap(
     chosen_half = (
         real(0.5)
         if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else (
-            real(0)
-            if (
-                norm_difference_anchor_eps_2 < norm_difference_eps_negative
-                or norm_difference_anchor_eps_2 > norm_difference_eps_negative
-            )
-            else norm_difference_anchor_eps_2 - norm_difference_eps_negative
-        )
+        else real(0)
     )
     chosen_3 = (
         real(1)

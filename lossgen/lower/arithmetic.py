@@ -121,10 +121,12 @@ def _split(low: Lowering, expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
     upper: list[sp.Expr] = []
     lower: list[sp.Expr] = []
     for factor in sp.Mul.make_args(expr):
-        if low.scopes.find(factor) is not None or factor == 1:
-            upper += [factor] * (factor != 1)
-        elif isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp < 0:
+        if isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp < 0:
+            # Divided by, also where the inverse is at hand: one rounding less, and the same bits in every
+            # kernel.
             lower += _chain(low, factor.base, -factor.exp)
+        elif low.scopes.find(factor) is not None or factor == 1:
+            upper += [factor] * (factor != 1)
         elif isinstance(factor, sp.Pow) and factor.exp.is_Rational:
             upper += _chain(low, factor.base, factor.exp)
         elif _is_share(factor) and low.facts.uses[factor] <= 1:
