@@ -7,6 +7,8 @@ splits it; a reduction's maximum goes to its first position.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy as sp
 
 from lossgen.algebra.axes import Index
@@ -64,7 +66,7 @@ class _Differentiator:
         if isinstance(expr, Reduction):
             return self._reduction(expr)
         if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction) and not self.target.positions:
-            return self._share(*expr.args)
+            return share_slope(self, *expr.args)
         return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
 
     def _element(self, expr: Element) -> sp.Expr:
@@ -87,16 +89,6 @@ class _Differentiator:
                     return Delta(bound, free)
         return None
 
-    def _share(self, part: sp.Expr, total: Reduction) -> sp.Expr:
-        """By a parameter; relative to the largest part, for the reason given at `lossgen.derive.tangent`."""
-        index, body = total.open()
-        moved = self(body)
-        if index not in moved.free_symbols:
-            return self(part) - moved
-        largest = moved.xreplace({index: Reduction("argmax", body, index)})
-        mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
-        return gap(self(part), largest) - mean
-
     def _reduction(self, expr: Reduction) -> sp.Expr:
         index, body = expr.open()
         self.opened.add(index)
@@ -111,6 +103,22 @@ class _Differentiator:
             inner = self(body)
             return inner.xreplace({index: first}) if index in inner.free_symbols else inner
         return sp.S.Zero
+
+
+def share_slope(slope: Callable[[sp.Expr], sp.Expr], part: sp.Expr, total: Reduction) -> sp.Expr:
+    """Return the slope of ``part - lse``: that of the part, less the mean slope weighted by the shares.
+
+    Both are taken relative to the slope of the largest part. The shares add up to 1, so nothing changes
+    exactly; but where one share is almost 1 the mean is almost that part's slope, and their difference
+    would lose every digit.
+    """
+    index, body = total.open()
+    moved = slope(body)
+    if index not in moved.free_symbols:
+        return slope(part) - moved
+    largest = moved.xreplace({index: Reduction("argmax", body, index)})
+    mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
+    return gap(slope(part), largest) - mean
 
 
 def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:

@@ -9,7 +9,7 @@ import sympy as sp
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.algebra.vocabulary import gap, logshare, quotient
-from lossgen.derive.differentiate import partials
+from lossgen.derive.differentiate import partials, share_slope
 
 
 def tangent(expr: sp.Expr, along: Mapping[Tensor, Tensor]) -> sp.Expr:
@@ -50,25 +50,10 @@ class _Tangent:
         if isinstance(expr, Reduction):
             return self._reduction(expr)
         if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction):
-            return self._share(*expr.args)
+            return share_slope(self, *expr.args)
         if isinstance(expr, quotient) and isinstance(expr.args[1], Reduction) and expr.args[1].op == "norm":
             return self._direction(*expr.args)
         return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
-
-    def _share(self, part: sp.Expr, total: Reduction) -> sp.Expr:
-        """Tangent of ``part - lse``: what the part moves by, less the mean move weighted by the shares.
-
-        Both are taken relative to the move of the largest part. The shares add up to 1, so nothing changes
-        exactly; but where one share is almost 1 the mean is almost that part's move, and their difference
-        would lose every digit.
-        """
-        index, body = total.open()
-        moved = self(body)
-        if index not in moved.free_symbols:
-            return self(part) - moved
-        largest = moved.xreplace({index: Reduction("argmax", body, index)})
-        mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
-        return gap(self(part), largest) - mean
 
     def _direction(self, part: sp.Expr, norm: Reduction) -> sp.Expr:
         """Tangent of ``part / norm``: the move across the vector, less its mean along it, over the norm.
