@@ -334,7 +334,7 @@ def _hessian(x, y, pos_weight, weight):
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     grad_x_value = weight * ((real(1) - y) * sigmoid_x - pos_weight * y * sigmoid_neg_x)
-    hess_x_value = weight * (pos_weight * y - y + real(1)) * sigmoid_neg_x * sigmoid_x
+    hess_x_value = weight * (real(1) - y + pos_weight * y) * sigmoid_neg_x * sigmoid_x
     return grad_x_value, hess_x_value
 
 
@@ -390,7 +390,7 @@ def _hvp(x, y, pos_weight, tangent_x, weight, scale0):
         scale0
         * weight
         * tangent_x
-        * (pos_weight * y - y + real(1))
+        * (real(1) - y + pos_weight * y)
         * _sigmoid_tail(-x, exp_neg_abs_x)
         * _sigmoid_tail(x, exp_neg_abs_x)
     )

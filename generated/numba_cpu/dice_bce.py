@@ -532,7 +532,7 @@ def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scal
                 + (
                     scale1
                     * tangent_x[s]
-                    * (pos_weight * y[s] - y[s] + real(1))
+                    * (real(1) - y[s] + pos_weight * y[s])
                     * sigmoid_neg_x
                     * sigmoid_x
                 )

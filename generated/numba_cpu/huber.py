@@ -28,6 +28,12 @@ def _sign(a):
 
 
 @njit
+def _nan_or_zero(a):
+    """NaN for NaN, else 0: added to a step, which would hide it."""
+    return type(a)(0) if a == a else a
+
+
+@njit
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
@@ -320,7 +326,10 @@ def _hessian(x, y, delta, weight):
     real = type(x)
     residual = x - y
     grad_x_value = weight * (residual if abs(residual) < delta else delta * _sign(residual))
-    hess_x_value = weight * real(1 if abs(residual) < delta else 0)
+    hess_x_value = (
+        weight
+        * ((real(1) if abs(residual) < delta else real(0)) + _nan_or_zero(abs(residual)))
+    )
     return grad_x_value, hess_x_value
 
 
@@ -371,7 +380,11 @@ def hessian_parallel(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
 def _hvp(x, y, delta, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
-    hv_x_value = scale0 * weight * (tangent_x if abs(x - y) < delta else real(0))
+    hv_x_value = (
+        scale0
+        * weight
+        * ((tangent_x if abs(x - y) < delta else real(0)) + _nan_or_zero(abs(x - y)))
+    )
     return hv_x_value
 
 

@@ -44,6 +44,12 @@ def _maximum(a, b):
 
 
 @njit
+def _nan_or_zero(a):
+    """NaN for NaN, else 0: added to a step, which would hide it."""
+    return type(a)(0) if a == a else a
+
+
+@njit
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -295,8 +301,11 @@ def _gradient(x, y, weight, scale0, grad_x, order, inside, bar_inside, order_key
             chosen_inv_sum = sum_product / difference_inside_p / difference_inside_p_2
         else:
             chosen_inv_sum = real(1) / (sum_y - y_at_order + real(1))
-        if one_minus_sum_x > real(0):
-            grad_x[order[p]] += -(scaled_weight * difference_product * chosen_inv_sum)
+        if not one_minus_sum_x <= real(0):
+            grad_x[order[p]] += (
+                -(scaled_weight * difference_product * chosen_inv_sum)
+                + _nan_or_zero(one_minus_sum_x)
+            )
         term = max_one_minus_product * chosen_inv_sum
         sum_chosen_max_acc, sum_chosen_max_acc_lost = _two_sum(
             sum_chosen_max_acc, sum_chosen_max_acc_lost, term
@@ -423,8 +432,11 @@ def _gradient_all(x, y, weight, scale0, grad_x, grad_y, order, inside, bar_insid
             chosen_inv_sum = sum_product / difference_inside_p / difference_inside_p_2
         else:
             chosen_inv_sum = real(1) / difference_sum_y
-        if one_minus_sum_x > real(0):
-            grad_x[order[p]] += -(scaled_weight * difference_product * chosen_inv_sum)
+        if not one_minus_sum_x <= real(0):
+            grad_x[order[p]] += (
+                -(scaled_weight * difference_product * chosen_inv_sum)
+                + _nan_or_zero(one_minus_sum_x)
+            )
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             difference_inside_p_2 = real(p) - y_at_order - inside[p - 1] + sum_y + real(1)
@@ -493,7 +505,10 @@ def _gradient_all(x, y, weight, scale0, grad_x, grad_y, order, inside, bar_insid
                     real(2)
                     * x_at_order
                     * chosen_inv_sum
-                    * real(1 if one_minus_sum_x > real(0) else 0)
+                    * (
+                        (real(1) if one_minus_sum_x > real(0) else real(0))
+                        + _nan_or_zero(one_minus_sum_x)
+                    )
                 )
             )
         )
@@ -597,7 +612,10 @@ def _hessian(x, y, weight, grad_x, hess_x, order, inside, order_key):
                 difference_product
                 * real(1 if p == order[p2] else 0)
                 * chosen_inv_sum
-                * real(1 if real(1) - x[order[p2]] * difference_product > real(0) else 0)
+                * (
+                    (real(1) if real(1) - x[order[p2]] * difference_product > real(0) else real(0))
+                    + _nan_or_zero(real(1) - x[order[p2]] * difference_product)
+                )
             )
             sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost = _two_sum(
                 sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost, term
@@ -678,8 +696,8 @@ def _hvp(
         inside[p] = y_at_order + chosen_inside_at_before
         difference_product_2 = real(2) * y_at_order - real(1)
         one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
-        if one_minus_sum_x > real(0):
-            hv_x[order[p]] += real(0)
+        if not one_minus_sum_x <= real(0):
+            hv_x[order[p]] += real(0) + _nan_or_zero(one_minus_sum_x)
     for p in range(P):
         y_at_order = y[order[p]]
         difference_product_2 = real(2) * y_at_order - real(1)
@@ -719,7 +737,10 @@ def _hvp(
                     * tangent_x[order[p]]
                     * difference_product_2
                     * difference_product
-                    * real(1 if one_minus_sum_x > real(0) else 0)
+                    * (
+                        (real(1) if one_minus_sum_x > real(0) else real(0))
+                        + _nan_or_zero(one_minus_sum_x)
+                    )
                 )
             )
     for p in range(P - 1, -1, -1):
@@ -1019,8 +1040,11 @@ def _gradient__per_image(x, y, weight, scale0, grad_x, order, inside, bar_inside
             chosen_inv_sum = sum_product / difference_inside_p / difference_inside_p_2
         else:
             chosen_inv_sum = real(1) / (sum_y - y_at_order + real(1))
-        if one_minus_sum_x > real(0):
-            grad_x[order[p]] += -(scaled_weight * difference_product * chosen_inv_sum)
+        if not one_minus_sum_x <= real(0):
+            grad_x[order[p]] += (
+                -(scaled_weight * difference_product * chosen_inv_sum)
+                + _nan_or_zero(one_minus_sum_x)
+            )
         term = max_one_minus_product * chosen_inv_sum
         sum_chosen_max_acc, sum_chosen_max_acc_lost = _two_sum(
             sum_chosen_max_acc, sum_chosen_max_acc_lost, term
@@ -1149,8 +1173,11 @@ def _gradient_all__per_image(
             chosen_inv_sum = sum_product / difference_inside_p / difference_inside_p_2
         else:
             chosen_inv_sum = real(1) / difference_sum_y
-        if one_minus_sum_x > real(0):
-            grad_x[order[p]] += -(scaled_weight * difference_product * chosen_inv_sum)
+        if not one_minus_sum_x <= real(0):
+            grad_x[order[p]] += (
+                -(scaled_weight * difference_product * chosen_inv_sum)
+                + _nan_or_zero(one_minus_sum_x)
+            )
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             difference_inside_p_2 = real(p) - y_at_order - inside[p - 1] + sum_y + real(1)
@@ -1219,7 +1246,10 @@ def _gradient_all__per_image(
                     real(2)
                     * x_at_order
                     * chosen_inv_sum
-                    * real(1 if one_minus_sum_x > real(0) else 0)
+                    * (
+                        (real(1) if one_minus_sum_x > real(0) else real(0))
+                        + _nan_or_zero(one_minus_sum_x)
+                    )
                 )
             )
         )
@@ -1327,7 +1357,10 @@ def _hessian__per_image(x, y, weight, grad_x, hess_x, order, inside, order_key):
                 difference_product
                 * real(1 if p == order[p2] else 0)
                 * chosen_inv_sum
-                * real(1 if real(1) - x[order[p2]] * difference_product > real(0) else 0)
+                * (
+                    (real(1) if real(1) - x[order[p2]] * difference_product > real(0) else real(0))
+                    + _nan_or_zero(real(1) - x[order[p2]] * difference_product)
+                )
             )
             sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost = _two_sum(
                 sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost, term
@@ -1412,8 +1445,8 @@ def _hvp__per_image(
         inside[p] = y_at_order + chosen_inside_at_before
         difference_product_2 = real(2) * y_at_order - real(1)
         one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
-        if one_minus_sum_x > real(0):
-            hv_x[order[p]] += real(0)
+        if not one_minus_sum_x <= real(0):
+            hv_x[order[p]] += real(0) + _nan_or_zero(one_minus_sum_x)
     for p in range(P):
         y_at_order = y[order[p]]
         difference_product_2 = real(2) * y_at_order - real(1)
@@ -1453,7 +1486,10 @@ def _hvp__per_image(
                     * tangent_x[order[p]]
                     * difference_product_2
                     * difference_product
-                    * real(1 if one_minus_sum_x > real(0) else 0)
+                    * (
+                        (real(1) if one_minus_sum_x > real(0) else real(0))
+                        + _nan_or_zero(one_minus_sum_x)
+                    )
                 )
             )
     for p in range(P - 1, -1, -1):

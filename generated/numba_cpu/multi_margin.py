@@ -35,6 +35,12 @@ def _maximum(a, b):
 
 
 @njit
+def _nan_or_zero(a):
+    """NaN for NaN, else 0: added to a step, which would hide it."""
+    return type(a)(0) if a == a else a
+
+
+@njit
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
@@ -181,19 +187,22 @@ def _gradient(x, y, margin, class_weight, weight, scale0, grad_x):
     class_weight_at_y = class_weight[y]
     scaled_class_weight_inv = scale0 / real(C) * weight * class_weight_at_y
     x_at_y = x[y]
-    sum_chosen_neg_chosen_acc = 0
+    sum_chosen_neg_chosen_acc = 0.0
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
-        chosen = 1 if difference_margin_x > real(0) else 0
-        grad_x[c] = scaled_class_weight_inv * real(chosen)
-        sum_chosen_neg_chosen_acc += -chosen if c != y else 0
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = scaled_class_weight_inv * chosen
+        sum_chosen_neg_chosen_acc += -chosen if c != y else real(0)
         term = _maximum(difference_margin_x, real(0)) if c != y else real(0)
         sum_chosen_max_acc, sum_chosen_max_acc_lost = _two_sum(
             sum_chosen_max_acc, sum_chosen_max_acc_lost, term
         )
-    sum_chosen_neg_chosen = sum_chosen_neg_chosen_acc
-    grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * real(sum_chosen_neg_chosen)
+    sum_chosen_neg_chosen = real(sum_chosen_neg_chosen_acc)
+    grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_neg_chosen
     sum_chosen_max = real(_total(sum_chosen_max_acc, sum_chosen_max_acc_lost))
     return weight / real(C) * class_weight_at_y * sum_chosen_max
 
@@ -260,24 +269,27 @@ def _gradient_all(x, y, margin, class_weight, weight, scale0, grad_x, grad_class
     class_weight_at_y = class_weight[y]
     scaled_class_weight_inv = scale0 / real(C) * weight * class_weight_at_y
     x_at_y = x[y]
-    sum_chosen_neg_chosen_acc = 0
-    sum_chosen_acc = 0
+    sum_chosen_neg_chosen_acc = 0.0
+    sum_chosen_acc = 0.0
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
-        chosen = 1 if difference_margin_x > real(0) else 0
-        grad_x[c] = scaled_class_weight_inv * real(chosen)
-        sum_chosen_neg_chosen_acc += -chosen if c != y else 0
-        sum_chosen_acc += chosen if c != y else 0
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = scaled_class_weight_inv * chosen
+        sum_chosen_neg_chosen_acc += -chosen if c != y else real(0)
+        sum_chosen_acc += chosen if c != y else real(0)
         grad_class_weight[c] = real(0)
         term = _maximum(difference_margin_x, real(0)) if c != y else real(0)
         sum_chosen_max_acc, sum_chosen_max_acc_lost = _two_sum(
             sum_chosen_max_acc, sum_chosen_max_acc_lost, term
         )
-    sum_chosen_neg_chosen = sum_chosen_neg_chosen_acc
-    grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * real(sum_chosen_neg_chosen)
-    sum_chosen = sum_chosen_acc
-    grad_margin_value = scale0 / real(C) * weight * class_weight_at_y * real(sum_chosen)
+    sum_chosen_neg_chosen = real(sum_chosen_neg_chosen_acc)
+    grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_neg_chosen
+    sum_chosen = real(sum_chosen_acc)
+    grad_margin_value = scale0 / real(C) * weight * class_weight_at_y * sum_chosen
     sum_chosen_max = real(_total(sum_chosen_max_acc, sum_chosen_max_acc_lost))
     grad_class_weight[y] = scale0 / real(C) * weight * sum_chosen_max
     return weight / real(C) * class_weight_at_y * sum_chosen_max, grad_margin_value
@@ -362,14 +374,17 @@ def _hessian(x, y, margin, class_weight, weight, grad_x, hess_x):
     class_weight_at_y = class_weight[y]
     weighted_class_weight_inv = weight / real(C) * class_weight_at_y
     x_at_y = x[y]
-    sum_chosen_neg_chosen_acc = 0
+    sum_chosen_neg_chosen_acc = 0.0
     for c in range(C):
-        chosen = 1 if x[c] - x_at_y + margin > real(0) else 0
-        grad_x[c] = weighted_class_weight_inv * real(chosen)
+        chosen = (
+            (real(1) if x[c] - x_at_y + margin > real(0) else real(0))
+            + _nan_or_zero(x[c] - x_at_y + margin)
+        )
+        grad_x[c] = weighted_class_weight_inv * chosen
         hess_x[c] = real(0)
-        sum_chosen_neg_chosen_acc += -chosen if c != y else 0
-    sum_chosen_neg_chosen = sum_chosen_neg_chosen_acc
-    grad_x[y] = weight / real(C) * class_weight_at_y * real(sum_chosen_neg_chosen)
+        sum_chosen_neg_chosen_acc += -chosen if c != y else real(0)
+    sum_chosen_neg_chosen = real(sum_chosen_neg_chosen_acc)
+    grad_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_neg_chosen
 
 
 @njit
@@ -618,9 +633,12 @@ def _gradient__p_2(x, y, margin, class_weight, weight, scale0, grad_x):
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
-        chosen = 1 if difference_margin_x > real(0) else 0
-        grad_x[c] = scaled_class_weight_inv * max_difference_margin_x * real(chosen)
-        term = -(real(2) * max_difference_margin_x * real(chosen)) if c != y else real(0)
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = scaled_class_weight_inv * max_difference_margin_x * chosen
+        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
         sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
             sum_chosen_product_acc, sum_chosen_product_acc_lost, term
         )
@@ -704,13 +722,16 @@ def _gradient_all__p_2(x, y, margin, class_weight, weight, scale0, grad_x, grad_
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
-        chosen = 1 if difference_margin_x > real(0) else 0
-        grad_x[c] = scaled_class_weight_inv * max_difference_margin_x * real(chosen)
-        term = -(real(2) * max_difference_margin_x * real(chosen)) if c != y else real(0)
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = scaled_class_weight_inv * max_difference_margin_x * chosen
+        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
         sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
             sum_chosen_product_acc, sum_chosen_product_acc_lost, term
         )
-        term = real(2) * max_difference_margin_x * real(chosen) if c != y else real(0)
+        term = real(2) * max_difference_margin_x * chosen if c != y else real(0)
         sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = _two_sum(
             sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, term
         )
@@ -809,22 +830,28 @@ def _hessian__p_2(x, y, margin, class_weight, weight, grad_x, hess_x):
     x_at_y = x[y]
     weighted_class_weight = real(2) * weight * class_weight_at_y
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
-    sum_chosen_product_acc_2 = 0
+    sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = 0.0, 0.0
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
-        chosen = 1 if difference_margin_x > real(0) else 0
-        grad_x[c] = weighted_class_weight_inv * max_difference_margin_x * real(chosen)
-        hess_x[c] = weighted_class_weight * _sqdiv(real(chosen), real(C))
-        term = -(real(2) * max_difference_margin_x * real(chosen)) if c != y else real(0)
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = weighted_class_weight_inv * max_difference_margin_x * chosen
+        hess_x[c] = weighted_class_weight * _sqdiv(chosen, real(C))
+        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
         sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
             sum_chosen_product_acc, sum_chosen_product_acc_lost, term
         )
-        sum_chosen_product_acc_2 += 2 * (chosen * chosen) if c != y else 0
+        term = real(2) * chosen * chosen if c != y else real(0)
+        sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = _two_sum(
+            sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, term
+        )
     sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
     grad_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_product
-    sum_chosen_product_2 = sum_chosen_product_acc_2
-    hess_x[y] = weight / real(C) * class_weight_at_y * real(sum_chosen_product_2)
+    sum_chosen_product_2 = real(_total(sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost))
+    hess_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_product_2
 
 
 @njit
@@ -886,9 +913,12 @@ def _hvp__p_2(x, y, margin, class_weight, tangent_x, weight, scale0, hv_x):
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     for c in range(C):
         part = tangent_x[c] - tangent_x_at_y
-        chosen = 1 if x[c] - x_at_y + margin > real(0) else 0
-        hv_x[c] = scaled_class_weight * part * _sqdiv(real(chosen), real(C))
-        term = -(real(2) * part * real(chosen) * real(chosen)) if c != y else real(0)
+        chosen = (
+            (real(1) if x[c] - x_at_y + margin > real(0) else real(0))
+            + _nan_or_zero(x[c] - x_at_y + margin)
+        )
+        hv_x[c] = scaled_class_weight * part * _sqdiv(chosen, real(C))
+        term = -(real(2) * part * chosen * chosen) if c != y else real(0)
         sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
             sum_chosen_product_acc, sum_chosen_product_acc_lost, term
         )

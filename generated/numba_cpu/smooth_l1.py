@@ -28,6 +28,12 @@ def _sign(a):
 
 
 @njit
+def _nan_or_zero(a):
+    """NaN for NaN, else 0: added to a step, which would hide it."""
+    return type(a)(0) if a == a else a
+
+
+@njit
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
@@ -243,7 +249,7 @@ def _gradient_all(x, y, beta, weight, scale0):
     grad_beta_value = (
         scale0
         * weight
-        * (-(_sqdiv(residual, real(2)) / beta / beta) if abs_residual < beta else real(-0.5))
+        * (real(-0.5) if abs_residual >= beta else -(_sqdiv(residual, real(2)) / beta / beta))
     )
     numerator = (
         weight
@@ -325,7 +331,10 @@ def _hessian(x, y, beta, weight):
     residual = x - y
     grad_x_value = weight * (residual / beta if abs(residual) < beta else _sign(residual))
     inv_beta = real(1) / beta
-    hess_x_value = weight * (inv_beta if abs(residual) < beta else real(0))
+    hess_x_value = (
+        weight
+        * ((inv_beta if abs(residual) < beta else real(0)) + _nan_or_zero(abs(residual)))
+    )
     return grad_x_value, hess_x_value
 
 
@@ -376,7 +385,11 @@ def hessian_parallel(x, y, beta, weight, mask, scales, grad_x, hess_x, block):
 def _hvp(x, y, beta, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
-    hv_x_value = scale0 * weight * (tangent_x / beta if abs(x - y) < beta else real(0))
+    hv_x_value = (
+        scale0
+        * weight
+        * ((tangent_x / beta if abs(x - y) < beta else real(0)) + _nan_or_zero(abs(x - y)))
+    )
     return hv_x_value
 
 

@@ -137,6 +137,12 @@ def _sign(a):
 
 
 @njit
+def _nan_or_zero(a):
+    """NaN for NaN, else 0: added to a step, which would hide it."""
+    return type(a)(0) if a == a else a
+
+
+@njit
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -380,11 +386,17 @@ def _gradient(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else -chosen)
+            * (
+                (real(0) if difference_margin_norm < real(0) else -chosen)
+                + _nan_or_zero(difference_margin_norm)
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else chosen_2)
+            * (
+                (real(0) if difference_margin_norm < real(0) else chosen_2)
+                + _nan_or_zero(difference_margin_norm)
+            )
         )
     return weight * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
 
@@ -494,7 +506,14 @@ def _gradient_all(
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_norm < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            (real(0) if difference_margin_norm < real(0) else real(1))
+            + _nan_or_zero(difference_margin_norm)
+        )
+    )
     if difference_margin_norm < real(0):
         chosen_3 = real(0)
     else:
@@ -544,11 +563,17 @@ def _gradient_all(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else -chosen)
+            * (
+                (real(0) if difference_margin_norm < real(0) else -chosen)
+                + _nan_or_zero(difference_margin_norm)
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_norm < real(0) else chosen_2)
+            * (
+                (real(0) if difference_margin_norm < real(0) else chosen_2)
+                + _nan_or_zero(difference_margin_norm)
+            )
         )
     numerator = weight * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
     return numerator, grad_margin_value, grad_eps_value
@@ -727,8 +752,20 @@ def _hvp(
             scaled_weight
             * (real(0) if difference_margin_norm < real(0) else chosen - chosen_2)
         )
-        hv_positive[d] = scaled_weight * (real(0) if difference_margin_norm < real(0) else -chosen)
-        hv_negative[d] = scaled_weight * (real(0) if difference_margin_norm < real(0) else chosen_2)
+        hv_positive[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_margin_norm < real(0) else -chosen)
+                + _nan_or_zero(difference_margin_norm)
+            )
+        )
+        hv_negative[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_margin_norm < real(0) else chosen_2)
+                + _nan_or_zero(difference_margin_norm)
+            )
+        )
 
 
 @njit
@@ -1021,11 +1058,17 @@ def _gradient__p_1(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+            * (
+                (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+                + _nan_or_zero(difference_margin_sum)
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+            * (
+                (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+                + _nan_or_zero(difference_margin_sum)
+            )
         )
     return weight * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
 
@@ -1135,7 +1178,14 @@ def _gradient_all__p_1(
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_sum < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            (real(0) if difference_margin_sum < real(0) else real(1))
+            + _nan_or_zero(difference_margin_sum)
+        )
+    )
     if difference_margin_sum < real(0):
         chosen = real(0)
     else:
@@ -1173,11 +1223,17 @@ def _gradient_all__p_1(
         )
         grad_positive[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+            * (
+                (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+                + _nan_or_zero(difference_margin_sum)
+            )
         )
         grad_negative[d] = (
             scaled_weight
-            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+            * (
+                (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+                + _nan_or_zero(difference_margin_sum)
+            )
         )
     numerator = weight * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
     return numerator, grad_margin_value, grad_eps_value
@@ -1307,12 +1363,18 @@ def _hessian__p_1(
         hess_anchor[d] = real(0)
         grad_positive[d] = (
             weight
-            * (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+            * (
+                (real(0) if difference_margin_sum < real(0) else -sign_difference_anchor_eps)
+                + _nan_or_zero(difference_margin_sum)
+            )
         )
         hess_positive[d] = real(0)
         grad_negative[d] = (
             weight
-            * (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+            * (
+                (real(0) if difference_margin_sum < real(0) else sign_difference_anchor_eps_2)
+                + _nan_or_zero(difference_margin_sum)
+            )
         )
         hess_negative[d] = real(0)
 
@@ -1664,7 +1726,10 @@ def _gradient__p_inf(
     scaled_chosen = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
+        * (
+            (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
+            + _nan_or_zero(difference_margin_max)
+        )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2]
@@ -1673,12 +1738,18 @@ def _gradient__p_inf(
     grad_positive[argmax_abs_sum] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
+        * (
+            (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
+            + _nan_or_zero(difference_margin_max)
+        )
     )
     grad_negative[argmax_abs_sum_2] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
+        * (
+            (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
+            + _nan_or_zero(difference_margin_max)
+        )
     )
     for d in range(D):
         grad_anchor[d] = scaled_chosen if d == argmax_abs_sum else real(0)
@@ -1696,7 +1767,14 @@ def _gradient__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else scale0 * weight * (real(0) if difference_margin_max < real(0) else neg_sign_sum)
+        else (
+            scale0
+            * weight
+            * (
+                (real(0) if difference_margin_max < real(0) else neg_sign_sum)
+                + _nan_or_zero(difference_margin_max)
+            )
+        )
     )
     return weight * (real(0) if difference_margin_max < real(0) else difference_margin_max)
 
@@ -1816,7 +1894,10 @@ def _gradient_all__p_inf(
     scaled_chosen = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
+        * (
+            (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps)
+            + _nan_or_zero(difference_margin_max)
+        )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2]
@@ -1825,14 +1906,27 @@ def _gradient_all__p_inf(
     grad_positive[argmax_abs_sum] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
+        * (
+            (real(0) if difference_margin_max < real(0) else -sign_difference_anchor_eps)
+            + _nan_or_zero(difference_margin_max)
+        )
     )
     grad_negative[argmax_abs_sum_2] = (
         scale0
         * weight
-        * (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
+        * (
+            (real(0) if difference_margin_max < real(0) else sign_difference_anchor_eps_2)
+            + _nan_or_zero(difference_margin_max)
+        )
     )
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_max < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            (real(0) if difference_margin_max < real(0) else real(1))
+            + _nan_or_zero(difference_margin_max)
+        )
+    )
     grad_eps_value = (
         scale0
         * weight
@@ -1858,7 +1952,14 @@ def _gradient_all__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else scale0 * weight * (real(0) if difference_margin_max < real(0) else neg_sign_sum)
+        else (
+            scale0
+            * weight
+            * (
+                (real(0) if difference_margin_max < real(0) else neg_sign_sum)
+                + _nan_or_zero(difference_margin_max)
+            )
+        )
     )
     numerator = weight * (real(0) if difference_margin_max < real(0) else difference_margin_max)
     return numerator, grad_margin_value, grad_eps_value
@@ -1984,9 +2085,12 @@ def _hessian__p_inf(
     weighted_chosen = (
         weight
         * (
-            real(0)
-            if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else sign_difference_anchor_eps
+            (
+                real(0)
+                if max_abs_sum - max_abs_sum_2 + margin < real(0)
+                else sign_difference_anchor_eps
+            )
+            + _nan_or_zero(max_abs_sum - max_abs_sum_2 + margin)
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
@@ -1996,17 +2100,23 @@ def _hessian__p_inf(
     grad_positive[argmax_abs_sum] = (
         weight
         * (
-            real(0)
-            if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else -sign_difference_anchor_eps
+            (
+                real(0)
+                if max_abs_sum - max_abs_sum_2 + margin < real(0)
+                else -sign_difference_anchor_eps
+            )
+            + _nan_or_zero(max_abs_sum - max_abs_sum_2 + margin)
         )
     )
     grad_negative[argmax_abs_sum_2] = (
         weight
         * (
-            real(0)
-            if max_abs_sum - max_abs_sum_2 + margin < real(0)
-            else sign_difference_anchor_eps_2
+            (
+                real(0)
+                if max_abs_sum - max_abs_sum_2 + margin < real(0)
+                else sign_difference_anchor_eps_2
+            )
+            + _nan_or_zero(max_abs_sum - max_abs_sum_2 + margin)
         )
     )
     for d in range(D):
@@ -2025,7 +2135,13 @@ def _hessian__p_inf(
             )
         )
         if argmax_abs_sum_2 == argmax_abs_sum
-        else weight * (real(0) if max_abs_sum - max_abs_sum_2 + margin < real(0) else neg_sign_sum)
+        else (
+            weight
+            * (
+                (real(0) if max_abs_sum - max_abs_sum_2 + margin < real(0) else neg_sign_sum)
+                + _nan_or_zero(max_abs_sum - max_abs_sum_2 + margin)
+            )
+        )
     )
 
 
@@ -2410,9 +2526,9 @@ def _gradient__swap(
         + margin
     )
     chosen_half = (
-        real(0.5)
-        if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else real(0)
+        (real(0.5) if norm_difference_anchor_eps_2 == norm_difference_eps_negative else real(0))
+        + _nan_or_zero(norm_difference_anchor_eps_2)
+        + _nan_or_zero(norm_difference_eps_negative)
     )
     chosen_3 = (
         real(1)
@@ -2579,9 +2695,9 @@ def _gradient_all__swap(
         + margin
     )
     chosen_half = (
-        real(0.5)
-        if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else real(0)
+        (real(0.5) if norm_difference_anchor_eps_2 == norm_difference_eps_negative else real(0))
+        + _nan_or_zero(norm_difference_anchor_eps_2)
+        + _nan_or_zero(norm_difference_eps_negative)
     )
     chosen_3 = (
         real(1)
@@ -2593,7 +2709,14 @@ def _gradient_all__swap(
         if norm_difference_eps_negative < norm_difference_anchor_eps_2
         else chosen_half
     )
-    grad_margin_value = scale0 * weight * real(0 if difference_margin_min < real(0) else 1)
+    grad_margin_value = (
+        scale0
+        * weight
+        * (
+            (real(0) if difference_margin_min < real(0) else real(1))
+            + _nan_or_zero(difference_margin_min)
+        )
+    )
     if difference_margin_min < real(0):
         chosen_6 = real(0)
     else:
@@ -2820,9 +2943,9 @@ def _hvp__swap(
     part_2 = tangent_anchor[argmax_abs_sum_2] - tangent_negative[argmax_abs_sum_2]
     difference_anchor_eps_4 = anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps
     chosen_half = (
-        real(0.5)
-        if norm_difference_anchor_eps_2 == norm_difference_eps_negative
-        else real(0)
+        (real(0.5) if norm_difference_anchor_eps_2 == norm_difference_eps_negative else real(0))
+        + _nan_or_zero(norm_difference_anchor_eps_2)
+        + _nan_or_zero(norm_difference_eps_negative)
     )
     chosen_3 = (
         real(1)

@@ -1,4 +1,4 @@
-"""Sums, products and powers as ordered trees: coefficients first, factors of outer loops together,
+"""Products and powers as ordered trees: coefficients first, factors of outer loops together,
 quotients paired.
 """
 
@@ -24,50 +24,8 @@ _ROLE_ORDER = {"scale": 0, "weight": 1, "param": 2, "per_class": 3, "pred": 4, "
 
 
 def _tensor_rank(expr: sp.Expr) -> int:
-    """Order of factors and terms: scale and weight, parameters, entries of tensors, everything else."""
+    """Order of factors: scale and weight, parameters, entries of tensors, everything else."""
     return _ROLE_ORDER.get(expr.tensor.role, 6) if isinstance(expr, Element) else 7
-
-
-# -- sums ------------------------------------------------------------------------------------------------
-# ----------
-
-
-def add(low: Lowering, expr: sp.Add) -> ir.Expr:
-    """Left to right: entries of predictions and targets first, so that close ones cancel exactly;
-    constants last.
-    """
-    kind = type_of(expr)
-    ordered = sorted(expr.args, key=_term_key)
-    if _negative(ordered[0]) and not all(map(_negative, ordered)):
-        first = next(term for term in ordered if not _negative(term))
-        ordered.remove(first)
-        ordered.insert(0, first)
-    result: ir.Expr | None = None
-    for term in ordered:
-        minus = _negative(term)
-        magnitude = -term if minus else term
-        value = low.value(magnitude) if kind == "int" else low.float(magnitude)
-        if result is None:
-            result = ir.Op("neg", (value,), kind) if minus else value
-        else:
-            result = ir.Op("sub" if minus else "add", (result, value), kind)
-    assert result is not None
-    return result
-
-
-def _term_key(term: sp.Expr) -> tuple[int, int, object]:
-    magnitude = -term if _negative(term) else term
-    if isinstance(magnitude, Element):
-        rank = {"pred": 0, "target": 1}.get(
-            magnitude.tensor.role, 2 if magnitude.tensor.role == "local" else 4
-        )
-    else:
-        rank = 5 if magnitude.is_number else 3
-    return rank, int(_negative(term)), sp.default_sort_key(magnitude)
-
-
-def _negative(term: sp.Expr) -> bool:
-    return bool(term.as_coeff_Mul()[0] < 0) if not term.is_number else bool(term.is_extended_negative)
 
 
 # -- products
@@ -122,8 +80,7 @@ def _split(low: Lowering, expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
     lower: list[sp.Expr] = []
     for factor in sp.Mul.make_args(expr):
         if isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp < 0:
-            # Divided by, also where the inverse is at hand: one rounding less, and the same bits in every
-            # kernel.
+            # Divided by, also where the inverse is at hand: one rounding less, the same bits in every kernel.
             lower += _chain(low, factor.base, -factor.exp)
         elif low.scopes.find(factor) is not None or factor == 1:
             upper += [factor] * (factor != 1)

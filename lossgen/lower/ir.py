@@ -90,8 +90,8 @@ class Loop:
 
 @dataclass(frozen=True)
 class Accumulator:
-    """State of a reduction, at its neutral element. `op`: sum, max, min, argmax, argmin (value and
-    position), norm.
+    """State of a reduction, at its neutral element. `op`: sum, count (a sum of whole numbers, which never
+    rounds), max, min, argmax, argmin (value and position), norm.
     """
 
     name: str

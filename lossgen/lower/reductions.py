@@ -15,7 +15,7 @@ from lossgen.lower import ir
 from lossgen.lower.facts import depends_on_axis
 from lossgen.lower.names import describe
 from lossgen.lower.scopes import Scope
-from lossgen.lower.types import type_of
+from lossgen.lower.types import counts, type_of
 
 if TYPE_CHECKING:
     from lossgen.lower.values import Lowering
@@ -34,11 +34,12 @@ def reduce(low: Lowering, expr: Reduction) -> ir.Expr:
         kind = type_of(expr)
         name = low.names.of(("accumulator", expr), f"{describe(expr)}_acc")
         index, body = _opened(low, expr)
-        low.scopes.top.add(ir.Accumulator(name, expr.op, type_of(expr.body)))
+        op = "count" if expr.op == "sum" and type_of(body) == "float" and counts(body) else expr.op
+        low.scopes.top.add(ir.Accumulator(name, op, type_of(expr.body)))
         with _loop(low, index) as inner:
             term = low.value(body) if type_of(expr.body) == "int" else low.float(body)
             position = ir.Var(index.name, "int") if expr.op.startswith("arg") else None
-            inner.add(ir.Update(name, expr.op, term, position))
+            inner.add(ir.Update(name, op, term, position))
         part = "position" if expr.op.startswith("arg") else "value"
         return low.let(expr, ir.Finish(name, part, kind), describe(expr))
 

@@ -13,6 +13,7 @@ from lossgen.lower.facts import depends_on_axis
 from lossgen.lower.fuse import fuse
 from lossgen.lower.indices import Indices
 from lossgen.lower.known import drop_known
+from lossgen.lower.nan import let_nan_through
 from lossgen.lower.stages import changed_in_loops, lower_stage
 from lossgen.lower.values import Lowering
 from lossgen.spec.model import Sort, Sweep
@@ -35,7 +36,8 @@ def lower(routine: Routine, name: str | None = None) -> ir.Function:
         _place(renamed, indices, name or routine.kind)
     )  # statements in their scopes, one loop per reduction
     fused = fuse(placed)  # loops over the same extent without dependency run as one
-    return check(drop_known(fused))  # what an enclosing scope has is not computed again inside
+    single = check(drop_known(fused))  # what an enclosing scope has is not computed again inside
+    return check(let_nan_through(single))  # no comparison hides NaN
 
 
 def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:

@@ -35,6 +35,8 @@ def type_of(expr: sp.Basic) -> Type:
             else ("float" if expr.op in ("lse", "norm") else type_of(expr.body))
         )
     if isinstance(expr, Where):
+        if all(isinstance(arg, sp.Integer) for arg in expr.args[1:]) and _on_numbers(expr.args[0]):
+            return "float"  # A step: no integer could be NaN where one of the compared numbers is.
         return "int" if type_of(expr.args[1]) == type_of(expr.args[2]) == "int" else "float"
     if isinstance(expr, sp.floor | sp.ceiling):
         return "int" if whole(expr.args[0]) else "float"
@@ -43,6 +45,20 @@ def type_of(expr: sp.Basic) -> Type:
     if isinstance(expr, _KEEP_INTEGER) and all(type_of(arg) == "int" for arg in expr.args):
         return "int"
     return "float"
+
+
+def _on_numbers(condition: sp.Basic) -> bool:
+    """Tell whether a condition compares floating-point numbers."""
+    relations = condition.atoms(sp.core.relational.Relational)
+    return any("float" in map(type_of, relation.args) for relation in relations)
+
+
+def counts(expr: sp.Basic) -> bool:
+    """Tell whether `expr` is a small whole number though not an integer in a kernel, because it has steps."""
+    if isinstance(expr, Where):
+        return all(counts(arg) or isinstance(arg, sp.Integer) for arg in expr.args[1:])
+    signed = isinstance(expr, sp.Mul) and len(expr.args) == 2 and expr.args[0] == -1
+    return signed and counts(expr.args[1])
 
 
 def whole(expr: sp.Expr) -> bool:

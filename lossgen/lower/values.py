@@ -16,7 +16,7 @@ from lossgen.algebra.tensors import Element, Tensor, tensors
 from lossgen.algebra.vocabulary import log1p, logshare, sigmoid, softplus
 from lossgen.derive.model import Routine
 from lossgen.errors import LossError
-from lossgen.lower import arithmetic, ir, reductions
+from lossgen.lower import arithmetic, ir, reductions, sums
 from lossgen.lower.constants import as_float, constant, integer, ordered, real
 from lossgen.lower.extents import full_extent
 from lossgen.lower.facts import Facts, indices_of, is_plain, tail
@@ -134,7 +134,7 @@ class Lowering:
             case Element():
                 return self._element(expr)
             case sp.Add():
-                return arithmetic.add(self, expr)
+                return sums.add(self, expr)
             case sp.Mul():
                 return arithmetic.multiply(self, expr)
             case sp.Pow():

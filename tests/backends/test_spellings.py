@@ -192,6 +192,8 @@ def test_nan_goes_through(name: str) -> None:
         ("sign", (math.nan,), math.nan),
         ("finite_or_zero", (-math.inf,), 0.0),
         ("finite_or_zero", (-2.5,), -2.5),
+        ("nan_or_zero", (math.nan,), math.nan),
+        ("nan_or_zero", (-math.inf,), 0.0),
     ],
 )
 def test_edges(name: str, arguments: tuple[float, ...], expected: float) -> None:

@@ -127,6 +127,9 @@ class Expressions:
             self.helpers.add("total")
             self.uses_real = True
             return f"real(_total({name}, {name}_lost))"
+        if kind == "count float":
+            self.uses_real = True
+            return f"real({name})"
         if kind == "norm float":
             self.helpers.add("norm_root")
             self.uses_real = True

@@ -28,6 +28,12 @@ def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 ''',
+    "nan_or_zero": '''\
+@njit
+def _nan_or_zero(a):
+    """NaN for NaN, else 0: added to a step, which would hide it."""
+    return type(a)(0) if a == a else a
+''',
     "gated": '''\
 @njit
 def _gated(a, b):

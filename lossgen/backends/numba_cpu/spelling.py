@@ -58,7 +58,7 @@ SPELLINGS: dict[str, Spelling] = {
     "sigmoid_tail": Spelling("_sigmoid_tail({0}, {1})", ("sigmoid_tail",)),
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),
     **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logcosh", "sech2"),
-    **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero"),
+    **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero", "nan_or_zero"),
     **_by_helper("inv1psq", "over1psq", "log1psqrest"),
     **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated"),
 }

@@ -73,6 +73,8 @@ class Statements:
         name, op, kind = statement.name, statement.op, statement.type
         if op == "sum":
             return f"{name}, {name}_lost = 0.0, 0.0" if kind == "float" else f"{name} = 0"
+        if op == "count":
+            return f"{name} = 0.0"
         if op == "norm":
             return f"{name}_big, {name}, {name}_lost, {name}_small = 0.0, 0.0, 0.0, 0.0"
         low = op in ("max", "argmax")
@@ -86,7 +88,7 @@ class Statements:
     def _updated(self, statement: ir.Update, indent: str) -> list[str]:
         show, name = self.expressions, statement.name
         kind = show.kinds[name]
-        if kind == "sum int":
+        if kind in ("sum int", "count float"):
             return show.broken(statement.expr, f"{name} += ", indent)
         calls = {
             "sum float": ("two_sum", f"{name}, {name}_lost", ""),
