@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
+from sympy.core.alphabets import greeks
 from sympy.printing.latex import LatexPrinter
 
 from lossgen.algebra.axes import Axis, Index
@@ -13,6 +14,8 @@ from lossgen.algebra.tensors import Element
 from lossgen.algebra.vocabulary import StableFunction
 from lossgen.spec.program import Program, Sort, Sweep
 
+# An omicron has no command: it is spelled o.
+_GREEK = {name: rf"\{name}" for name in greeks if name != "omicron"} | {"eps": r"\varepsilon"}
 # Letters of bound indices by the height of their binder; free indices keep the letter of their axis.
 _BOUND = ("j", "i", "k", "l", "m")
 _OPERATORS = {
@@ -25,23 +28,61 @@ _OPERATORS = {
 }
 
 
+def _name(name: str) -> str:
+    """Return one letter as it is, Greek letters by their commands, and words upright."""
+    if len(name) == 1:
+        return name
+    if name in _GREEK:
+        return _GREEK[name]
+    return rf"\mathrm{{{name}}}".replace("_", r"\_")
+
+
+def _flat(expr: Where) -> tuple[sp.Expr, sp.Basic]:
+    """Return value and condition of choices that are 0 otherwise, the inner ones taken into the condition."""
+    condition, value = expr.args[0], expr.args[1]
+    if isinstance(value, Where) and value.args[2] == 0:
+        value, inner = _flat(value)
+        condition = sp.And(condition, inner)
+    return value, condition
+
+
 class _Printer(LatexPrinter):
-    def _name(self, name: str) -> str:
-        return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        if not expr.is_Mul:  # SymPy prints reciprocals by its rule for products
+            return str(super()._print_Mul(expr))
+        # SymPy sorts factors by class: under names of symbols, parameters come first, then the tensors.
+        names = self._settings["symbol_names"]
+        factors = []
+        for factor in expr.args:
+            base, exponent = factor.as_base_exp()
+            if isinstance(base, Element):
+                rank = 1 if base.tensor.role == "param" else 2
+                stand_in = sp.Symbol(f"{rank}{base}", positive=True)
+                names[stand_in] = self._print(base)
+                factor = stand_in**exponent
+            factors.append(factor)
+        text: str = super()._print_Mul(sp.Mul(*factors, evaluate=False))
+        return text
+
+    def _as_ordered_terms(self, expr: sp.Add, order: str | None = None) -> list[sp.Expr]:
+        # No sum begins with a minus where some other term has none.
+        terms: list[sp.Expr] = super()._as_ordered_terms(expr, order)
+        first = next((i for i, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+        return [terms[first], *terms[:first], *terms[first + 1 :]]
 
     def _print_Element(self, expr: Element) -> str:
-        name = self._name(expr.tensor.name)
+        name = _name(expr.tensor.name)
         inside = ", ".join(self._print(position) for position in expr.positions)
         return f"{name}_{{{inside}}}" if inside else name
 
     def _print_Axis(self, expr: Axis) -> str:
-        return self._name(expr.name)
+        return _name(expr.name)
 
     def _print_Index(self, expr: Index) -> str:
         stem, _, height = expr.name.rpartition("_")
         if stem and height.isdigit():
             return _BOUND[(int(height) - 1) % len(_BOUND)]
-        return self._name(expr.name.rstrip("0123456789")) + "'" * (
+        return _name(expr.name.rstrip("0123456789")) + "'" * (
             len(expr.name) - len(expr.name.rstrip("0123456789"))
         )
 
@@ -49,7 +90,8 @@ class _Printer(LatexPrinter):
         rows: list[str] = []
         rest: sp.Expr = expr
         while isinstance(rest, Where):
-            rows.append(rf"{self._print(rest.args[1])} & \text{{if}}\ {self._print(rest.args[0])}")
+            value, condition = _flat(rest) if rest.args[2] == 0 else (rest.args[1], rest.args[0])
+            rows.append(rf"{self._print(value)} & \text{{if}}\ {self._print(condition)}")
             rest = rest.args[2]
         rows.append(rf"{self._print(rest)} & \text{{otherwise}}")
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
@@ -61,12 +103,16 @@ class _Printer(LatexPrinter):
         return rf"\operatorname{{detach}}\left({self._print(expr.args[0])}\right)"
 
     def _print_Reduction(self, expr: Reduction) -> str:
-        body = self._print(expr.body)
         if expr.op == "norm":
-            return rf"\left\lVert {body} \right\rVert_{{2}}"
-        if isinstance(expr.body, sp.Add):
-            body = rf"\left({body}\right)"
-        return f"{_OPERATORS[expr.op].format(self._print(expr.index))} {body}"
+            return rf"\left\lVert {self._print(expr.body)} \right\rVert_{{2}}"
+        body, under = expr.body, self._print(expr.index)
+        if expr.op == "sum" and isinstance(body, Where) and body.args[2] == 0:
+            body, condition = _flat(body)
+            under = rf"{under}:\ {self._print(condition)}"
+        text = self._print(body)
+        if isinstance(body, sp.Add):
+            text = rf"\left({text}\right)"
+        return f"{_OPERATORS[expr.op].format(under)} {text}"
 
     def _print_logshare(self, expr: sp.Expr) -> str:
         return rf"\left({self._print(expr.args[0])} - {self._print(expr.args[1])}\right)"
@@ -81,7 +127,7 @@ class _Printer(LatexPrinter):
 
 def latex(expr: sp.Basic) -> str:
     """Return the LaTeX of an expression."""
-    text: str = _Printer({"ln_notation": False}).doprint(expr)
+    text: str = _Printer({"mul_symbol": r"\,"}).doprint(expr)
     return text
 
 
