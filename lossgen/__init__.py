@@ -3,11 +3,12 @@
 ``import lossgen.losses as L`` gives the losses. Importing this package loads neither NumPy nor Numba.
 """
 
-from lossgen.errors import LossError, LossIndexError, LossTypeError, LossValueError, SpecError
+from lossgen.errors import FormulaError, LossError, LossIndexError, LossTypeError, LossValueError, SpecError
 from lossgen.runtime.threads import threads
 from lossgen.version import __version__
 
 __all__ = [
+    "FormulaError",
     "LossError",
     "LossIndexError",
     "LossTypeError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LossError", "LossIndexError", "LossTypeError", "LossValueError", "SpecError"]
+__all__ = ["FormulaError", "LossError", "LossIndexError", "LossTypeError", "LossValueError", "SpecError"]
 
 
 class LossError(Exception):
@@ -19,6 +19,37 @@ class LossTypeError(LossError, TypeError):
 
 class LossIndexError(LossError, IndexError):
     """A class index, label or length outside its range."""
+
+
+class FormulaError(LossValueError):
+    """A mistake in a formula given as text: what is wrong, and the place, marked below an excerpt.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and the fix.
+    text : str
+        The formula.
+    position : int
+        Where in it, counted from 0.
+    """
+
+    # Characters shown before and after the place; everything that is not plain text shows as a dot.
+    _AROUND = 30
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        super().__init__(message, text, position)
+        self.message = message
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        first = max(0, self.position - self._AROUND)
+        shown = self.text[first : self.position + self._AROUND]
+        plain = "".join(c if c.isascii() and c.isprintable() else "." for c in shown)
+        cut = ("..." if first else "", "..." if first + len(shown) < len(self.text) else "")
+        caret = " " * (len(cut[0]) + self.position - first) + "^"
+        return f"{self.message} (at position {self.position})\n    {cut[0]}{plain}{cut[1]}\n    {caret}"
 
 
 class SpecError(LossValueError):
