@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import TextIO
-
-try:
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-except ImportError:  # `lossgen list` is on the user side and works without the build extra
-    RichConsole = None  # type: ignore[assignment, misc]
+from types import ModuleType, TracebackType
+from typing import Any, TextIO
 
 __all__ = ["Console", "Progress"]
+
+
+def rich(module: str) -> ModuleType | None:
+    """Return a module of `rich`, or None without it: 60 ms, and installed with the build extra only."""
+    try:
+        return importlib.import_module(f"rich.{module}")
+    except ImportError:
+        return None
 
 
 class Console:
@@ -24,13 +29,39 @@ class Console:
         self.out = out if out is not None else sys.stdout
         self.err = err if err is not None else sys.stderr
 
-    def line(self, text: str) -> None:
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; 80 in a pipe."""
+        return shutil.get_terminal_size((80, 24)).columns if self.out.isatty() else 80
+
+    @property
+    def colour(self) -> bool:
+        """Whether results may be coloured: on a terminal, unless NO_COLOR is set or it is a dumb one."""
+        return self.out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def line(self, text: str = "") -> None:
         """Print one line of the result."""
         print(text, file=self.out)
+
+    def title(self, text: str) -> None:
+        """Print the title of a section."""
+        self.line(f"\x1b[1m{text}\x1b[0m" if self.colour else text)
+
+    def json(self, content: Any) -> None:
+        """Print the result for a program."""
+        self.line(json.dumps(content, indent=1, ensure_ascii=False))
 
     def error(self, text: str) -> None:
         """Print a complaint."""
         print(f"lossgen: {text}", file=self.err)
+
+    def code(self, text: str) -> None:
+        """Print Python code, coloured on a terminal."""
+        if self.colour and (syntax := rich("syntax")) and (console := rich("console")):
+            shown = syntax.Syntax(text, "python", theme="ansi_dark", background_color="default")
+            console.Console(file=self.out).print(shown)
+        else:
+            self.line(text)
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table; nothing if there are no rows."""
@@ -38,13 +69,13 @@ class Console:
         if not cells:
             return
         numeric = [all(_is_number(row[k]) for row in cells) for k in range(len(header))]
-        if RichConsole is not None and self.out.isatty():
-            table = Table(box=None, pad_edge=False, header_style="bold")
+        if self.out.isatty() and (console := rich("console")) and (tables := rich("table")):
+            table = tables.Table(box=None, pad_edge=False, header_style="bold")
             for name, right in zip(header, numeric, strict=True):
                 table.add_column(name, justify="right" if right else "left", overflow="fold")
             for row in cells:
-                table.add_row(*row, style="red" if "failed" in row else None)
-            RichConsole(file=self.out, markup=False, highlight=False).print(table)
+                table.add_row(*row, style="red" if _BAD & set(row) else None)
+            console.Console(file=self.out, markup=False, highlight=False).print(table)
             return
         widths = [max(len(row[k]) for row in [list(header), *cells]) for k in range(len(header))]
         for row in [list(header), *cells]:
@@ -55,23 +86,39 @@ class Console:
             self.line("  ".join(padded).rstrip())
 
 
+_BAD = {"failed", "missing", "not current"}
+
+
 class Progress:
-    """One line on the terminal that says which loss is being built; silent anywhere else."""
+    """Which loss has been built: a bar on a terminal, a line for each in a pipe; on standard error."""
 
     def __init__(self, console: Console) -> None:
         self.stream = console.err
-        self.shown = self.stream.isatty()
+        self._bar: Any = None
+        self._task: Any = None
 
     def __enter__(self) -> Progress:
+        bars, console = (rich("progress"), rich("console")) if self.stream.isatty() else (None, None)
+        if bars is not None and console is not None:
+            self._bar = bars.Progress(
+                bars.BarColumn(30),
+                bars.MofNCompleteColumn(),
+                bars.TimeElapsedColumn(),
+                bars.TextColumn("{task.description}"),
+                console=console.Console(file=self.stream),
+                transient=True,
+            )
+            self._bar.start()
         return self
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        """Report that `done` of `total` steps are over and that `name` is next or just finished."""
-        if self.shown:
-            width = shutil.get_terminal_size().columns - 1
-            bar = "━" * round(24 * done / max(total, 1))
-            self.stream.write(f"\r\x1b[2K{f'{bar:<24} {done}/{total} {name}':.{width}}")
-            self.stream.flush()
+        """Report that `done` of `total` steps are over, the last of them `name`."""
+        if self._bar is None:
+            print(f"[{done}/{total}] {name}", file=self.stream, flush=True)
+            return
+        if self._task is None:
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=done, description=name)
 
     def __exit__(
         self,
@@ -79,9 +126,8 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.shown:
-            self.stream.write("\r\x1b[2K")
-            self.stream.flush()
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def _is_number(text: str) -> bool:

@@ -14,6 +14,8 @@ import pytest
 
 import lossgen
 from lossgen import cli, console
+from lossgen.cli import deferred
+from lossgen.cli.codes import Code, MissingError, UsageError
 from lossgen.errors import LossError, SpecError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,7 @@ class Pipeline:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, stand_in: Any) -> None:
-    monkeypatch.setattr(cli, "build_side", lambda module: stand_in)
+    monkeypatch.setattr(deferred, "build_side", lambda module: stand_in)
 
 
 def test_build_passes_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,33 +78,50 @@ def test_check_fails_and_names_the_file(
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "code", "said"),
     [
-        (LossError("x must be positive"), "lossgen: x must be positive\n"),
+        (LossError("x must be positive"), Code.WRONG, "x must be positive"),
         (
             SpecError("unknown", file="a.py", line=3, fix="say Pred"),
-            "lossgen: a.py:3: unknown\n  fix: say Pred\n",
+            Code.WRONG,
+            "a.py:3: unknown\n  fix: say Pred",
         ),
+        (UsageError("no backend 'c'"), Code.USAGE, "no backend 'c'"),
+        (MissingError("no sympy"), Code.MISSING, "no sympy"),
+        (PermissionError(13, "Permission denied", "out"), Code.WRONG, "out: Permission denied"),
         (
             NotImplementedError("a sort in a sort"),
-            "lossgen: the generator cannot do this: a sort in a sort\n",
+            Code.LIMIT,
+            "the generator cannot do this: a sort in a sort",
         ),
-        (KeyboardInterrupt(), "lossgen: interrupted; nothing was changed\n"),
+        (
+            KeyError("k"),
+            Code.LIMIT,
+            "internal error, KeyError: 'k' (LOSSGEN_DEBUG=1 shows where)",
+        ),
+        (KeyboardInterrupt(), Code.INTERRUPTED, "interrupted; nothing was changed"),
     ],
 )
 def test_errors_are_short(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: Code,
+    said: str,
 ) -> None:
     def fail(*arguments: Any) -> None:
         raise error
 
     use(monkeypatch, SimpleNamespace(build=fail))
-    assert cli.main(["build"]) == (130 if isinstance(error, KeyboardInterrupt) else 1)
-    assert capsys.readouterr().err == said
+    assert cli.main(["build"]) == code
+    assert capsys.readouterr().err == f"lossgen: {said}\n"
+    monkeypatch.setenv("LOSSGEN_DEBUG", "1")
+    with pytest.raises(type(error)):
+        cli.main(["build"])
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["paint"], ["build", "--jobs", "0"], ["build", "--target", ","], ["list", "extra"]]
+    "arguments", [[], ["paint"], ["build", "--jobs", "0"], ["build", "--target", ","], ["list", "--extra"]]
 )
 def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -124,12 +143,12 @@ def test_missing_build_extra_is_explained(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(LossError, match=r"pip install 'lossgen\[build\]'"):
-        cli.build_side("lossgen.pipeline")
+        deferred.build_side("lossgen.pipeline")
 
 
 def test_own_missing_module_is_a_bug_not_advice() -> None:
     with pytest.raises(ModuleNotFoundError):
-        cli.build_side("lossgen.no_such_module")
+        deferred.build_side("lossgen.no_such_module")
 
 
 def test_verify_exit_code_follows_the_points(
@@ -174,7 +193,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_plain_table_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "RichConsole", None)
+    monkeypatch.setattr(console, "rich", lambda module: None)
     out = io.StringIO()
     console.Console(out=out, err=out).table(("name", "n"), [("a", 5), ("long", 12)])
     assert out.getvalue() == "name   n\na      5\nlong  12\n"
@@ -199,6 +218,7 @@ def test_terminal_gets_colour_and_progress(tmp_path: Path) -> None:
     os.close(follower)
     text = os.read(leader, 65536).decode()
     os.close(leader)
-    assert "1/2 first" in text
+    assert "1/2" in text
+    assert "first" in text
     assert "\x1b[2K" in text
     assert "\x1b[31m" in text

@@ -43,7 +43,9 @@ USER_SIDE = {"runtime", "losses", "__init__", "threads", "console", "cli"} | SHA
 
 # Deferred imports, each with its reason. (file, enclosing function)
 DEFERRED = {
-    ("lossgen/cli.py", "build_side"): "the build side needs SymPy, `lossgen list` must not",
+    ("lossgen/cli/deferred.py", "build_side"): "the build side needs SymPy, `lossgen list` must not",
+    ("lossgen/cli/deferred.py", "user_side"): "NumPy and Numba take longer than a screen of help may",
+    ("lossgen/console.py", "rich"): "60 ms, for terminals only, and optional",
     ("lossgen/runtime/build_side.py", "load_spec"): "`L.<loss>.spec` is the one way up to the build side",
     ("lossgen/runtime/loss.py", "kernels"): "Numba comes with the first call, not with the import",
     ("lossgen/runtime/launch.py", "__init__"): "a generated module is named by the manifest",
