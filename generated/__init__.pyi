@@ -12,19 +12,18 @@ Reduction = Literal["none", "mean", "sum", "weighted_mean", "batchmean"]
 class _bce_with_logits(Loss):
     """Binary cross-entropy of a logit.
 
-    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing`
-    moves labels towards 1/2.
+    The label `y` may be soft.
 
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Logit of the positive class. Any shape.
     y : array_like
-        Target, in [0, 1].
+        Label, or probability of the positive class. In [0, 1]. Shape of `x`.
     pos_weight : float or array_like, default 1.0
-        Not negative.
+        Factor on the loss of the positive class. Not negative.
     label_smoothing : float or array_like, default None
-        In [0, 1].
+        Share of the label that is replaced by 1/2. In [0, 1].
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -80,19 +79,19 @@ class _bce_with_logits(Loss):
 class _binary_focal(Loss):
     """Binary cross-entropy with easy samples damped by (1 - p_t)^`gamma`.
 
-    `alpha` weighs the positive class, 1 - `alpha` the negative one; without it both weigh 1. For soft labels
-    p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy.
+    For soft labels p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy.
 
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Logit of the positive class. Any shape.
     y : array_like
-        Target, in [0, 1].
+        Label, or probability of the positive class. In [0, 1]. Shape of `x`.
     gamma : float or array_like, default 2.0
-        Not negative.
+        How strongly easy samples are damped; 0 is the cross-entropy. Not negative.
     alpha : float or array_like, default None
-        In [0, 1].
+        Weight of the positive class; the negative one weighs 1 - `alpha`. Both weigh 1 if left out. In
+        [0, 1].
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -151,15 +150,15 @@ class _cross_entropy(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction. Axes: C (dimensions 1).
+        Logits of the classes. Axis C is dimension 1.
     y : array_like of int
-        Class of each sample, below the size of axis C.
+        Class of each sample. Below the size of axis C. Shape of `x` without axis C.
     class_weight : float or array_like, default 1
-        Not negative; one for each entry of axis C.
+        Factor on the loss of each class. Not negative. One for each entry of axis C.
     ignore_index : int, default -100
-        Any number.
+        Label of samples that are left out of value, gradient and mean.
     label_smoothing : float or array_like, default 0.0
-        In [0, 1].
+        Share of the label that is spread evenly over all classes. In [0, 1].
     axis : int
         Dimension of the classes.
     weight : array_like, optional
@@ -217,27 +216,25 @@ class _cross_entropy(Loss):
 class _ctc(Loss):
     """Connectionist temporal classification: minus the log-probability of all alignments with the labels.
 
-    `x` are log-probabilities (T, N, C), `y` labels (N, U) or concatenated. The mean is over samples, each
-    divided by its number of labels. `zero_infinity` gives 0 where no alignment exists. The gradient is the
-    derivative of the value; with ``convention="torch"`` it is that of torch, which takes `x` to come out of a
-    log-softmax and adds exp(`x`).
+    The mean is over samples, each divided by its number of labels.
 
     Parameters
     ----------
     x : array_like
-        Prediction. Axes: T (dimensions 0), C (dimensions -1).
+        Log-probabilities, of shape (T, N, C) or (T, C). Axis T is dimension 0, C is the last dimension.
     y : array_like of int
-        Labels in order, padded or concatenated, below the size of axis C. Axes: U (dimensions -1).
+        Labels, of shape (N, U) or concatenated. Below the size of axis C. Axis U is the last dimension.
     input_lengths : array_like of int, optional
-        Extent of axis T in each sample; the full extent if left out.
+        Number of frames of each sample. The full extent of axis T if left out.
     target_lengths : array_like of int, optional
-        Extent of axis U in each sample; the full extent if left out.
+        Number of labels of each sample. The full extent of axis U if left out.
     blank : int, default 0
-        A position on axis C.
+        Class that stands for no label. A position on axis C.
     zero_infinity : {False, True}, default False
-        Static choice.
+        Give 0 where no alignment exists, instead of infinity.
     convention : {'exact', 'torch'}, default 'exact'
-        Static choice.
+        "exact": the gradient is the derivative of the value. "torch": that of torch, which takes `x` to
+        come out of a log-softmax and adds exp(`x`).
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -305,15 +302,15 @@ class _dice_bce(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction, in [0, 1]. Axes: S (dimensions 2:).
+        Prediction. In [0, 1]. Axis S is dimensions 2 and later.
     y : array_like
-        Target, in [0, 1]. Axes: S (dimensions 2:).
+        Target. In [0, 1]. Axis S is dimensions 2 and later.
     smooth_nr : float or array_like, default 1e-05
         Not negative.
     smooth_dr : float or array_like, default 1e-05
         Not negative.
     pos_weight : float or array_like, default 1.0
-        Not negative.
+        Factor on the loss of the positive class. Not negative.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -375,9 +372,9 @@ class _huber(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Prediction. Any shape.
     y : array_like
-        Target.
+        Target. Shape of `x`.
     delta : float or array_like, default 1.0
         Positive.
     weight : array_like, optional
@@ -431,18 +428,19 @@ class _info_nce(Loss):
     """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own
     other view.
 
-    Rows are expected to be normalised by the caller. `symmetric` averages over both directions (CLIP).
+    Rows are expected to be normalised by the caller.
 
     Parameters
     ----------
     a : array_like
-        Prediction. Axes: N (dimensions 0), D (dimensions -1).
+        Embeddings of the first view, one row for each sample. Axis N is dimension 0, D is the last
+        dimension.
     b : array_like
-        Prediction. Axes: N (dimensions 0), D (dimensions -1).
+        Embeddings of the second view. Axis N is dimension 0, D is the last dimension.
     temperature : float or array_like, default 0.07
-        Positive.
+        Divides the inner products; a small one makes hard negatives count more. Positive.
     symmetric : {False, True}, default False
-        Static choice.
+        Average over both directions (CLIP) instead of `a` to `b` alone.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -498,16 +496,15 @@ class _info_nce(Loss):
 class _info_nce_scores(Loss):
     """Cross-entropy of a square matrix of scores whose diagonal holds the positive pairs.
 
-    `symmetric` averages over rows and columns (CLIP).
-
     Parameters
     ----------
     s : array_like
-        Prediction. Axes: N (dimensions 0), M (dimensions 1).
+        Scores, similarities for example: row i compares anchor i with every candidate. Axis N is
+        dimension 0, M is dimension 1.
     temperature : float or array_like, default 0.07
-        Positive.
+        Divides the scores; a small one makes hard negatives count more. Positive.
     symmetric : {False, True}, default False
-        Static choice.
+        Average over rows and columns (CLIP) instead of rows alone.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -560,18 +557,17 @@ class _info_nce_scores(Loss):
 class _kl_div(Loss):
     """Pointwise Kullback-Leibler divergence y (log y - x), given log-probabilities `x`.
 
-    With `log_target` the target is a log-probability too. Where the target probability is 0 the loss and its
-    derivatives are 0. `reduction="batchmean"` gives the divergence itself; ``"mean"`` divides by the number
-    of elements.
+    Where the target probability is 0 the loss and its derivatives are 0. `reduction="batchmean"` gives the
+    divergence itself; ``"mean"`` divides by the number of elements.
 
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Logarithm of the predicted probability. Any shape.
     y : array_like
-        Target, not negative.
+        Target probability, or its logarithm. Not negative. Shape of `x`.
     log_target : {False, True}, default False
-        Static choice.
+        Whether `y` is a logarithm.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -630,12 +626,13 @@ class _l0_annealed(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Prediction. Any shape.
     y : array_like
-        Target.
+        Target. Shape of `x`.
     gamma : float or array_like, default 2.0
-        Not negative.
+        Exponent; 2 is the squared error, 1 the absolute error, 0 a constant. Not negative.
     eps : float or array_like, default 1e-08
+        Added to the absolute error, in the units of `x`; keeps the slope finite for `gamma` below 1.
         Positive.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
@@ -694,9 +691,9 @@ class _l1(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Prediction. Any shape.
     y : array_like
-        Target.
+        Target. Shape of `x`.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -753,9 +750,9 @@ class _lovasz_hinge(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction. Axes: P (dimensions :).
+        Prediction. Axis P is all dimensions.
     y : array_like
-        Target, 0 or 1. Axes: P (dimensions :).
+        Target. 0 or 1. Axis P is all dimensions.
     per_image : {False, True}, default False
         Static choice.
     weight : array_like, optional
@@ -815,9 +812,9 @@ class _mse(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Prediction. Any shape.
     y : array_like
-        Target.
+        Target. Shape of `x`.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -873,15 +870,15 @@ class _multi_margin(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction. Axes: C (dimensions 1).
+        Scores of the classes. Axis C is dimension 1.
     y : array_like of int
-        Class of each sample, below the size of axis C.
+        Class of each sample. Below the size of axis C. Shape of `x` without axis C.
     margin : float or array_like, default 1.0
-        Any number.
+        How far the score of the label must lie above every other, in the units of `x`.
     class_weight : float or array_like, default 1
-        Not negative; one for each entry of axis C.
+        Factor on the loss of each class. Not negative. One for each entry of axis C.
     p : {1, 2}, default 1
-        Static choice.
+        Power of the hinge.
     axis : int
         Dimension of the classes.
     weight : array_like, optional
@@ -943,13 +940,13 @@ class _nll(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction. Axes: C (dimensions 1).
+        Logarithms of the probabilities of the classes. Axis C is dimension 1.
     y : array_like of int
-        Class of each sample, below the size of axis C.
+        Class of each sample. Below the size of axis C. Shape of `x` without axis C.
     class_weight : float or array_like, default 1
-        Not negative; one for each entry of axis C.
+        Factor on the loss of each class. Not negative. One for each entry of axis C.
     ignore_index : int, default -100
-        Any number.
+        Label of samples that are left out of value, gradient and mean.
     axis : int
         Dimension of the classes.
     weight : array_like, optional
@@ -1011,11 +1008,11 @@ class _smooth_l1(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction.
+        Prediction. Any shape.
     y : array_like
-        Target.
+        Target. Shape of `x`.
     beta : float or array_like, default 1.0
-        Not negative.
+        Residual at which the quadratic part ends, in the units of `x`. Not negative.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -1073,9 +1070,9 @@ class _soft_dice(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction, in [0, 1]. Axes: S (dimensions 2:).
+        Prediction. In [0, 1]. Axis S is dimensions 2 and later.
     y : array_like
-        Target, in [0, 1]. Axes: S (dimensions 2:).
+        Target. In [0, 1]. Axis S is dimensions 2 and later.
     smooth_nr : float or array_like, default 1e-05
         Not negative.
     smooth_dr : float or array_like, default 1e-05
@@ -1161,11 +1158,11 @@ class _triplet_margin(Loss):
     Parameters
     ----------
     anchor : array_like
-        Prediction. Axes: D (dimensions -1).
+        Prediction. Axis D is the last dimension.
     positive : array_like
-        Prediction. Axes: D (dimensions -1).
+        Prediction. Axis D is the last dimension.
     negative : array_like
-        Prediction. Axes: D (dimensions -1).
+        Prediction. Axis D is the last dimension.
     margin : float or array_like, default 1.0
         Positive.
     eps : float or array_like, default 1e-06

@@ -21,8 +21,18 @@ def bce_with_logits(
 ):
     """Binary cross-entropy of a logit.
 
-    `y` may be soft; `pos_weight` multiplies the loss of the positive class and broadcasts. `label_smoothing`
-    moves labels towards 1/2.
+    The label `y` may be soft.
+
+    Parameters
+    ----------
+    x
+        Logit of the positive class.
+    y
+        Label, or probability of the positive class.
+    pos_weight
+        Factor on the loss of the positive class.
+    label_smoothing
+        Share of the label that is replaced by 1/2.
     """
     if label_smoothing is not None:
         y = y * (1 - label_smoothing) + label_smoothing / 2
@@ -38,8 +48,18 @@ def bce_with_logits(
 def binary_focal(x: Pred, y: Target.unit, gamma: NonNegative = 2.0, alpha: Optional[Unit] = None):
     """Binary cross-entropy with easy samples damped by (1 - p_t)^`gamma`.
 
-    `alpha` weighs the positive class, 1 - `alpha` the negative one; without it both weigh 1. For soft labels
-    p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy.
+    For soft labels p_t is the mixture y p + (1 - y)(1 - p) and the logarithmic part is the cross-entropy.
+
+    Parameters
+    ----------
+    x
+        Logit of the positive class.
+    y
+        Label, or probability of the positive class.
+    gamma
+        How strongly easy samples are damped; 0 is the cross-entropy.
+    alpha
+        Weight of the positive class; the negative one weighs 1 - `alpha`. Both weigh 1 if left out.
     """
     p = _probability(x)
     miss = y * (1 - p) + (1 - y) * p

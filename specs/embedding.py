@@ -65,7 +65,14 @@ def triplet_margin(
 def info_nce_scores(s: Pred[N, M], temperature: Positive = 0.07, symmetric: Flag = False):
     """Cross-entropy of a square matrix of scores whose diagonal holds the positive pairs.
 
-    `symmetric` averages over rows and columns (CLIP).
+    Parameters
+    ----------
+    s
+        Scores, similarities for example: row i compares anchor i with every candidate.
+    temperature
+        Divides the scores; a small one makes hard negatives count more.
+    symmetric
+        Average over rows and columns (CLIP) instead of rows alone.
     """
     i, j = index(N), index(M)
     loss_of_row = -log(exp(s[i, i] / temperature) / Sum(exp(s[i, j] / temperature), j))
@@ -81,7 +88,18 @@ def info_nce(a: Pred[N, D], b: Pred[N, D], temperature: Positive = 0.07, symmetr
     """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own
     other view.
 
-    Rows are expected to be normalised by the caller. `symmetric` averages over both directions (CLIP).
+    Rows are expected to be normalised by the caller.
+
+    Parameters
+    ----------
+    a
+        Embeddings of the first view, one row for each sample.
+    b
+        Embeddings of the second view.
+    temperature
+        Divides the inner products; a small one makes hard negatives count more.
+    symmetric
+        Average over both directions (CLIP) instead of `a` to `b` alone.
     """
     i, j, d = index(N), index(N), index(D)
     s = define("s", (i, j), Sum(a[i, d] * b[j, d], d) / temperature)

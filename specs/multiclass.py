@@ -44,6 +44,17 @@ def cross_entropy(
 
     The mean divides by the sum of the class weights of the labels that are not ignored, smoothing left out,
     as in torch.
+
+    Parameters
+    ----------
+    x
+        Logits of the classes.
+    class_weight
+        Factor on the loss of each class.
+    ignore_index
+        Label of samples that are left out of value, gradient and mean.
+    label_smoothing
+        Share of the label that is spread evenly over all classes.
     """
     c, j = index(C), index(C)
 
@@ -63,6 +74,15 @@ def nll(x: Pred[C], y: Class[C], class_weight: PerClass[C] = 1, ignore_index: In
     """Negative log-likelihood of class `y`, given log-probabilities `x`.
 
     The mean divides by the sum of the class weights of the labels that are not ignored.
+
+    Parameters
+    ----------
+    x
+        Logarithms of the probabilities of the classes.
+    class_weight
+        Factor on the loss of each class.
+    ignore_index
+        Label of samples that are left out of value, gradient and mean.
     """
     return sample(-class_weight[y] * x[y], keep=Ne(y, ignore_index), mean_by=class_weight[y])
 
@@ -78,6 +98,17 @@ def multi_margin(
     """Margin between the score of class `y` and every other score, to the power `p`.
 
     At the hinge the derivative is 0. The mean divides by the number of rows, also with class weights.
+
+    Parameters
+    ----------
+    x
+        Scores of the classes.
+    p
+        Power of the hinge.
+    margin
+        How far the score of the label must lie above every other, in the units of `x`.
+    class_weight
+        Factor on the loss of each class.
     """
     i = index(C)
     hinge = Max(margin - x[y] + x[i], 0) ** p

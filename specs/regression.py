@@ -41,6 +41,11 @@ def smooth_l1(x: Pred, y: Target, beta: NonNegative = 1.0):
     """Absolute error with a quadratic bottom of half-width `beta`.
 
     `beta` = 0 is exactly the absolute error. The linear branch owns |x - y| = `beta`.
+
+    Parameters
+    ----------
+    beta
+        Residual at which the quadratic part ends, in the units of `x`.
     """
     r = x - y
     return where(Abs(r) < beta, r**2 / (2 * beta), Abs(r) - beta / 2)
@@ -52,6 +57,13 @@ def l0_annealed(x: Pred, y: Target, gamma: NonNegative = 2.0, eps: Positive = 1e
 
     `l0_gamma` gives the exponent of a training step. At a tie the derivative is 0; for `gamma` below 1 the
     loss is not convex.
+
+    Parameters
+    ----------
+    gamma
+        Exponent; 2 is the squared error, 1 the absolute error, 0 a constant.
+    eps
+        Added to the absolute error, in the units of `x`; keeps the slope finite for `gamma` below 1.
     """
     return (Abs(x - y) + eps) ** gamma
 

@@ -46,10 +46,25 @@ def ctc(
 ):
     """Connectionist temporal classification: minus the log-probability of all alignments with the labels.
 
-    `x` are log-probabilities (T, N, C), `y` labels (N, U) or concatenated. The mean is over samples, each
-    divided by its number of labels. `zero_infinity` gives 0 where no alignment exists. The gradient is the
-    derivative of the value; with ``convention="torch"`` it is that of torch, which takes `x` to come out of a
-    log-softmax and adds exp(`x`).
+    The mean is over samples, each divided by its number of labels.
+
+    Parameters
+    ----------
+    x
+        Log-probabilities, of shape (T, N, C) or (T, C).
+    y
+        Labels, of shape (N, U) or concatenated.
+    input_lengths
+        Number of frames of each sample.
+    target_lengths
+        Number of labels of each sample.
+    blank
+        Class that stands for no label.
+    zero_infinity
+        Give 0 where no alignment exists, instead of infinity.
+    convention
+        "exact": the gradient is the derivative of the value. "torch": that of torch, which takes `x` to come
+        out of a log-softmax and adds exp(`x`).
     """
     t, s, c = index(T), index(S), index(C)
     odd = Eq(s % 2, 1)

@@ -114,6 +114,7 @@ def _tensor(parameter: Parameter) -> dict[str, Any]:
         "relaxed_by": parameter.relaxed_by,
         "over": parameter.over.name if parameter.over else None,
         "optional": parameter.optional or parameter.kind == "length",
+        "doc": parameter.doc,
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from inspect import Signature
 
 from lossgen.runtime.manifest import Entry, Param, Tensor
 
 __all__ = ["documentation"]
+
+_INDENT = " " * 4
 
 _ROLES = {
     "pred": "prediction",
@@ -61,7 +64,11 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
     for static in entry.statics:
         choices = ", ".join(map(repr, static.choices))
         items.append(
-            (static.name, f"{{{choices}}}, default {static.default!r}", static.doc or "Static choice.")
+            (
+                static.name,
+                f"{{{choices}}}, default {static.default!r}",
+                _sentences(static.doc) or "Static choice.",
+            )
         )
     named = {name for name, _, _ in items}
     items += [
@@ -69,7 +76,10 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
         for name, (kind, text) in _OPTIONS.items()
         if name in signature.parameters and name not in named
     ]
-    parameters = "\n".join(f"{name} : {kind}\n    {text}" for name, kind, text in items)
+    parameters = "\n".join(
+        f"{name} : {kind}\n{textwrap.fill(text, 100, initial_indent=_INDENT, subsequent_indent=_INDENT)}"
+        for name, kind, text in items
+    )
     sections = [
         own,
         f"Parameters\n----------\n{parameters}",
@@ -82,22 +92,45 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
     return "\n\n".join(sections)
 
 
+def _sentences(*texts: str) -> str:
+    """Return the texts as sentences: capitals in front, full stops behind."""
+    return " ".join(text[0].upper() + text[1:].rstrip(".") + "." for text in texts if text)
+
+
+def _dimensions(dims: str) -> str:
+    """Return in words which dimensions of an array an axis spans."""
+    if dims == ":":
+        return "all dimensions"
+    if dims == "-1":
+        return "the last dimension"
+    parts = [f"{part[:-1]} and later" if part.endswith(":") else part for part in dims.split(",")]
+    return ("dimension " if dims.isdigit() else "dimensions ") + ", ".join(parts)
+
+
+def _shape(entry: Entry, tensor: Tensor) -> str:
+    if tensor.axes:
+        axes = [
+            f"{axis} is {_dimensions(entry.axes[axis].dims)}" for axis in tensor.axes if axis in entry.axes
+        ]
+        return "axis " + ", ".join(axes) if axes else ""
+    first = entry.tensors[0]
+    if tensor is first:
+        return "any shape"
+    return f"shape of `{first.name}`" + (f" without axis {', '.join(first.axes)}" if first.axes else "")
+
+
 def _tensor(entry: Entry, tensor: Tensor) -> tuple[str, str, str]:
     kind = "array_like" if tensor.is_float else "array_like of int"
-    text = _ROLES.get(tensor.role, tensor.role)
+    text = tensor.doc or _ROLES.get(tensor.role, tensor.role)
+    facts = [_DOMAINS.get(tensor.domain, ""), _shape(entry, tensor)]
     if tensor.role == "length":
-        text = f"extent of axis {tensor.over} in each sample; the full extent if left out"
+        facts = [f"the full extent of axis {tensor.over} if left out"]
     elif tensor.over is not None:
-        text += f", below the size of axis {tensor.over}"
-    domain = _DOMAINS.get(tensor.domain, "")
-    axes = ", ".join(
-        f"{axis} (dimensions {entry.axes[axis].dims})" if axis in entry.axes else axis for axis in tensor.axes
-    )
-    text = text[0].upper() + text[1:] + (f", {domain}" if domain else "") + "."
+        facts.insert(0, f"below the size of axis {tensor.over}")
     return (
         tensor.name,
         kind + (", optional" if tensor.optional else ""),
-        text + (f" Axes: {axes}." if axes else ""),
+        _sentences(text, *facts),
     )
 
 
@@ -109,5 +142,4 @@ def _param(param: Param) -> tuple[str, str, str]:
         facts.append(f"one for each entry of axis {', '.join(param.axes)}")
     if param.over is not None:
         facts.append(f"a position on axis {param.over}")
-    text = "; ".join(fact for fact in facts if fact) or "any number"
-    return param.name, kind + default, param.doc or text[0].upper() + text[1:] + "."
+    return param.name, kind + default, _sentences(param.doc, *facts) or "Any number."

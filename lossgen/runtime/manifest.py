@@ -21,6 +21,7 @@ class Tensor:
     over: str | None
     optional: bool
     domain: str
+    doc: str
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ def _tensor(item: Mapping[str, Any]) -> Tensor:
         over=item.get("over"),
         optional=bool(item.get("optional", False)),
         domain=item.get("domain") or "real",
+        doc=item.get("doc") or "",
     )
 
 

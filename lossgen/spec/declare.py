@@ -15,6 +15,7 @@ import sympy as sp
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
+from lossgen.spec.docs import split
 from lossgen.spec.language import Body, Sample, running
 from lossgen.spec.model import Assign, Loss, Parameter, Program, Sort, Sweep, Term, Variant
 from lossgen.spec.program import Place
@@ -48,9 +49,11 @@ def loss(
     def decorate(function: Callable[..., Any]) -> Loss:
         code = function.__code__
         context: Place = {"file": code.co_filename, "line": code.co_firstlineno, "loss": function.__name__}
+        arguments = inspect.signature(function).parameters
+        doc, meanings = split(inspect.getdoc(function) or "", arguments, context)
         parameters = tuple(
-            _parameter(name, argument, context)
-            for name, argument in inspect.signature(function).parameters.items()
+            _parameter(name, argument, meanings.get(name, ""), context)
+            for name, argument in arguments.items()
         )
         built = tuple(
             Variant(
@@ -62,7 +65,7 @@ def loss(
         return Loss(
             name=function.__name__,
             family=family,
-            doc=inspect.getdoc(function) or "",
+            doc=doc,
             source=source,
             structure=structure or classify(built[0].program),
             parameters=parameters,
@@ -76,7 +79,7 @@ def loss(
     return decorate
 
 
-def _parameter(name: str, argument: inspect.Parameter, context: Place) -> Parameter:
+def _parameter(name: str, argument: inspect.Parameter, doc: str, context: Place) -> Parameter:
     role = argument.annotation
     if not isinstance(role, Role):
         raise SpecError(
@@ -96,6 +99,7 @@ def _parameter(name: str, argument: inspect.Parameter, context: Place) -> Parame
         over=role.over,
         choices=choices,
         optional=role.optional,
+        doc=doc,
         domain=role.domain,
         relaxed_by=role.relaxed_by,
     )

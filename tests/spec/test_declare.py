@@ -48,6 +48,10 @@ MISTAKES = {
         "def f(x: Pred, flag: Flag = False):\n    return x",
         "variants names ['other']",
     ),
+    "words on what is no argument": (
+        "def f(x: Pred):\n    '''F.\n\n    Parameters\n    ----------\n    z\n        A thing.\n    '''\n    return x",
+        "the docstring explains `z`",
+    ),
     "error in the body": ("def f(x: Pred):\n    return 1 / 0", "the body raised ZeroDivisionError"),
 }
 
@@ -93,6 +97,36 @@ def test_numbers_in_a_formula_are_exact(tmp_path):
     losses = declare(tmp_path, "@loss(family='t')\ndef f(x: Pred):\n    return 0.1 * x\n")
     (term,) = losses["f"].variants[0].program.terms
     assert term.value.atoms(sp.Rational) == {sp.Rational(1, 10)}
+
+
+def test_words_on_arguments(tmp_path):
+    losses = declare(
+        tmp_path,
+        '''
+        @loss(family="t")
+        def f(x: Pred, y: Target, c: Positive = 1):
+            """What it is.
+
+            More of it.
+
+            Parameters
+            ----------
+            x : array_like
+                What is
+                  predicted.
+
+            c
+                A scale.
+            """
+            return c * (x - y)
+        ''',
+    )
+    assert losses["f"].doc == "What it is.\n\nMore of it."
+    assert {p.name: p.doc for p in losses["f"].parameters} == {
+        "x": "What is\n  predicted.",
+        "y": "",
+        "c": "A scale.",
+    }
 
 
 def test_static_choices_make_variants(tmp_path):
