@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["generated_folder", "specs_folder", "templates_folder"]
+__all__ = ["generated_folder", "losses_folder", "package_folder", "specs_folder", "templates_folder"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -33,4 +33,9 @@ def templates_folder() -> Path:
 
 def losses_folder() -> Path:
     """Folder of the package `lossgen.losses`, whose stub is generated."""
-    return Path(__file__).resolve().parent / "losses"
+    return _PACKAGE / "losses"
+
+
+def package_folder() -> Path:
+    """Folder of lossgen's own sources."""
+    return _PACKAGE

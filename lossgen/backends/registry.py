@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
-from pathlib import Path
 
 from lossgen.backends.base import Backend
+from lossgen.backends.names import backend_names
 from lossgen.errors import LossValueError
 
 BACKENDS: dict[str, Backend] = {
-    found.name: importlib.import_module(f"lossgen.backends.{found.name}").BACKEND
-    for found in sorted(pkgutil.iter_modules([str(Path(__file__).parent)]), key=lambda found: found.name)
-    if found.ispkg
+    name: importlib.import_module(f"lossgen.backends.{name}").BACKEND for name in backend_names()
 }
 
 

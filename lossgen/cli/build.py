@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from lossgen.backends.names import backend_names
 from lossgen.cli import deferred
-from lossgen.cli.codes import Code
-from lossgen.cli.command import Argument, Command, flag, names, positive
+from lossgen.cli.codes import Code, UsageError
+from lossgen.cli.command import JSON, Argument, Command, flag, names, positive
 from lossgen.cli.shown import shown
 from lossgen.console import Console, Progress
+from lossgen.emit.report import BuildReport
 
 __all__ = ["COMMAND"]
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Build, and say what was made of each loss."""
-    pipeline = deferred.build_side("lossgen.pipeline")
-    with Progress(console) as progress:
-        report = pipeline.build(
-            arguments.specs, arguments.out, arguments.target, arguments.check, arguments.jobs, progress
-        )
+    _check_targets(arguments.target)
+    report = None
+    if not arguments.check and not arguments.force:
+        place = deferred.user_side("lossgen.emit.place")
+        report = place.nothing_to_do(arguments.specs, arguments.out, arguments.target)
+    if report is None:
+        report = _build(arguments, console)
+    current = not report.stale and not report.orphans
+    code = Code.WRONG if arguments.check and not current else Code.DONE
+    if arguments.json:
+        console.json(_described(report))
+        return code
     console.table(
         ("loss", "structure", "variants", "kernels", "lines", "status"),
         [(row.name, row.structure, row.variants, row.kernels, row.lines, row.status) for row in report.rows],
@@ -32,12 +43,43 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.error(f"orphan: {shown(path)} ({said})")
     where = shown(report.out)
     if arguments.check:
-        current = not report.stale and not report.orphans
         console.line(f"{where} is current" if current else f"{where} is not current: run `lossgen build`")
-        return Code.DONE if current else Code.WRONG
+        return code
     done = f"{len(report.written)} files written" if report.written else "nothing to do"
     console.line(f"{len(report.rows)} losses in {where}: {done} ({report.seconds:.1f} s)")
-    return Code.DONE
+    return code
+
+
+def _build(arguments: argparse.Namespace, console: Console) -> BuildReport:
+    pipeline = deferred.build_side("lossgen.pipeline")
+    with Progress(console) as progress:
+        report: BuildReport = pipeline.build(
+            arguments.specs,
+            arguments.out,
+            arguments.target,
+            arguments.check,
+            arguments.jobs,
+            progress,
+            arguments.force,
+        )
+    return report
+
+
+def _check_targets(targets: tuple[str, ...] | None) -> None:
+    for name in targets or ():
+        if name not in backend_names():
+            raise UsageError(f"no backend {name!r}: choose among {', '.join(backend_names())}")
+
+
+def _described(report: BuildReport) -> dict[str, Any]:
+    return {
+        "out": str(report.out),
+        "losses": [asdict(row) for row in report.rows],
+        "written": [str(path) for path in report.written],
+        "stale": [str(path) for path in report.stale],
+        "orphans": [str(path) for path in report.orphans],
+        "seconds": round(report.seconds, 3),
+    }
 
 
 COMMAND = Command(
@@ -59,15 +101,17 @@ COMMAND = Command(
         ),
         Argument(
             "--target",
-            "only these backends (default: all)",
+            "only these backends (default: all); the folder then holds no others",
             "backend",
             {"type": names, "metavar": "BACKEND,…"},
         ),
-        flag("--check", "write nothing; exit 1 if not current"),
+        flag("--check", "write nothing; make every loss and exit 1 if a file is not current"),
+        flag("--force", "make every loss again, also those whose declaration did not change"),
         Argument("--jobs", "processes (default: one per core)", "", {"type": positive, "metavar": "N"}),
+        JSON,
     ),
-    about="The folder is replaced in one step: whoever reads it, also while a build is killed, sees the old\n"
-    "files or the new ones.",
+    about="Only losses whose declaration changed are made again. The folder is replaced in one step:\n"
+    "whoever reads it, also when a build is killed, sees the old files or the new ones.",
     examples=(
         ("lossgen build", "regenerate generated/ from specs/"),
         ("lossgen build --check", "exit 1 when generated/ is not what specs/ gives"),

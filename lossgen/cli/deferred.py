@@ -23,5 +23,5 @@ def build_side(module: str) -> ModuleType:
 
 
 def user_side(module: str) -> ModuleType:
-    """Import a module that brings NumPy or Numba: deferred, so that `lossgen --help` is there at once."""
+    """Import a module that takes its time: deferred, so that `lossgen --help` is there at once."""
     return importlib.import_module(module)

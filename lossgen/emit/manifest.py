@@ -11,6 +11,7 @@ from typing import Any
 from lossgen.algebra.tensors import Tensor
 from lossgen.derive.model import KINDS, Prepass, Routine
 from lossgen.emit.latex import formula, gradient_formulas
+from lossgen.emit.plain import formula_text, gradient_texts
 from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.schedule import Helper
 
@@ -159,7 +160,9 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "passes": {kind: _passes(loss, built.passes[kind]) for kind in ("value", "gradient")},
         "coefficients": [float(term.coefficient) for term in terms],
         "formula": formula(program),
+        "formula_text": formula_text(program),
         "gradient_latex": gradient_formulas(program, built.routines["gradient"].steps),
+        "gradient_text": gradient_texts(built.routines["gradient"].steps),
         "fingerprint": "sha256:" + hashlib.sha256(f"{exact}\n{text}".encode()).hexdigest(),
     }
 

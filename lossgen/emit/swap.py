@@ -14,24 +14,24 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["exclusive", "install"]
+__all__ = ["exclusive", "install", "sibling"]
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-def _sibling(out: Path, what: str) -> Path:
+def sibling(out: Path, what: str) -> Path:
     """Name a hidden companion of `out`, on the same file system so that renaming works."""
     return out.with_name(f".{out.name}.lossgen-{what}")
 
 
 @contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """Hold the lock of the tree `out`; a second build waits. It dies with its process, killed or not."""
+    """Hold the lock of a tree or file; a second build waits. It dies with its process, killed or not."""
     if sys.platform == "win32":
         yield
         return
-    path = _sibling(out, "lock")
+    path = sibling(out, "lock")
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -49,7 +49,7 @@ def exclusive(out: Path) -> Iterator[None]:
 
 def install(out: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` build a new folder, then give it the name `out`. Call with the lock held."""
-    fresh = _sibling(out, "new")
+    fresh = sibling(out, "new")
     fresh.mkdir()
     try:
         fill(fresh)
@@ -75,7 +75,7 @@ def _exchange(fresh: Path, out: Path) -> None:
     """Swap two folders: atomically where the kernel can, else in two renames that `_recover` can finish."""
     if _rename_exchange(fresh, out):
         return
-    backup = _sibling(out, "old")
+    backup = sibling(out, "old")
     try:
         out.rename(backup)
     except OSError as error:
@@ -118,10 +118,10 @@ def _replace_files(fresh: Path, out: Path) -> None:
 
 def _recover(out: Path) -> None:
     """Clean up after a build that was killed."""
-    backup = _sibling(out, "old")
+    backup = sibling(out, "old")
     if backup.is_dir():
         if out.exists():
             shutil.rmtree(backup, ignore_errors=True)
         else:
             backup.rename(out)
-    shutil.rmtree(_sibling(out, "new"), ignore_errors=True)
+    shutil.rmtree(sibling(out, "new"), ignore_errors=True)

@@ -12,10 +12,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lossgen.emit.swap import exclusive, install
+from lossgen.emit.swap import exclusive, install, sibling
 from lossgen.errors import LossValueError
 
-__all__ = ["check_tree", "is_generated", "write_file", "write_tree"]
+__all__ = ["check_tree", "is_generated", "tree_files", "write_file", "write_tree"]
 
 _CACHES = "__pycache__"
 _HEAD_BYTES = 2048
@@ -59,7 +59,7 @@ def write_tree(
     contents = _encoded(files)
     out.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(out):
-        present = set(_walk(out))
+        present = set(tree_files(out))
         changed = sorted(name for name, data in contents.items() if _read(out / name) != data)
         orphans = sorted(present - contents.keys())
         _refuse_foreign(out, [name for name in (*changed, *orphans) if name in present], owned)
@@ -73,9 +73,10 @@ def write_file(text: str, path: Path) -> bool:
     data = text.encode("utf-8")
     if _read(path) == data:
         return False
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_bytes(data)
-    fresh.replace(path)
+    with exclusive(path):
+        fresh = sibling(path, "new")
+        fresh.write_bytes(data)
+        fresh.replace(path)
     return True
 
 
@@ -88,7 +89,7 @@ def check_tree(
     out = out.resolve()
     contents = _encoded(files)
     stale = [out / name for name, data in sorted(contents.items()) if _read(out / name) != data]
-    leftover = sorted(set(_walk(out)) - contents.keys())
+    leftover = sorted(set(tree_files(out)) - contents.keys())
     return stale, [out / name for name in leftover if owned(name, _head(out / name))]
 
 
@@ -101,7 +102,7 @@ def _encoded(files: Mapping[str, str]) -> dict[str, bytes]:
     return {name: text.encode("utf-8") for name, text in files.items()}
 
 
-def _walk(out: Path) -> Iterator[str]:
+def tree_files(out: Path) -> Iterator[str]:
     """Relative paths of all files but caches and hidden files (editors and file managers drop those)."""
     for folder, subfolders, names in os.walk(out):
         subfolders[:] = [name for name in subfolders if name != _CACHES]

@@ -1,5 +1,6 @@
 """From declarations to the generated tree."""
 
-from lossgen.pipeline.build import BuildReport, BuildRow, build
+from lossgen.emit.report import BuildReport, BuildRow
+from lossgen.pipeline.build import build
 
 __all__ = ["BuildReport", "BuildRow", "build"]

@@ -78,7 +78,9 @@ class Variant:
     no_hessian: str | None
     coefficients: tuple[float, ...]
     formula: str
+    formula_text: str
     gradient_latex: Mapping[str, str]
+    gradient_text: Mapping[str, str]
     fingerprint: str
 
 
@@ -212,6 +214,8 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         no_hessian=item.get("no_hessian"),
         coefficients=tuple(float(number) for number in item.get("coefficients") or [1.0] * terms),
         formula=item.get("formula", ""),
+        formula_text=item.get("formula_text", ""),
         gradient_latex=dict(item.get("gradient_latex") or {}),
+        gradient_text=dict(item.get("gradient_text") or {}),
         fingerprint=item.get("fingerprint", ""),
     )

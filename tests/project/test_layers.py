@@ -33,7 +33,7 @@ for name in SHARED:
 MORE = {
     "lossgen/oracle/verify.py": {"losses"},  # it measures the public functions that users call
     "lossgen/emit/manifest.py": {"runtime"},  # the ABI that it writes is the one that the runtime checks
-    "lossgen/pipeline/build.py": {"runtime"},  # likewise
+    "lossgen/pipeline/make.py": {"runtime"},  # likewise
     "lossgen/emit/stubs.py": {"runtime"},  # stubs show the options that the runtime takes
 }
 

@@ -14,7 +14,7 @@ import pytest
 
 import lossgen
 from lossgen import cli, console
-from lossgen.cli import deferred
+from lossgen.cli import build, deferred
 from lossgen.cli.codes import Code, MissingError, UsageError
 from lossgen.errors import LossError, SpecError
 
@@ -33,9 +33,9 @@ class Pipeline:
         self.report = SimpleNamespace(**(report | changes))
 
     def build(
-        self, specs: Any, out: Any, targets: Any, check: Any, jobs: Any, progress: Any
+        self, specs: Any, out: Any, targets: Any, check: Any, jobs: Any, progress: Any, force: Any
     ) -> SimpleNamespace:
-        self.calls.append((specs, out, targets, check, jobs))
+        self.calls.append((specs, out, targets, check, jobs, force))
         progress("first", 1, 1)
         return self.report
 
@@ -47,19 +47,25 @@ def use(monkeypatch: pytest.MonkeyPatch, stand_in: Any) -> None:
 def test_build_passes_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline()
     use(monkeypatch, pipeline)
-    assert cli.main(["build"]) == 0
+    monkeypatch.setattr(build, "backend_names", lambda: ("a", "b", "c"))
+    assert cli.main(["build", "--force"]) == 0
     assert cli.main(["build", "mine", "--out", "there", "--target", "a, b", "--check", "--jobs", "3"]) == 0
     assert pipeline.calls == [
-        (None, None, None, False, None),
-        (Path("mine"), Path("there"), ("a", "b"), True, 3),
+        (None, None, None, False, None, True),
+        (Path("mine"), Path("there"), ("a", "b"), True, 3, False),
     ]
+
+
+def test_an_unknown_backend_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["build", "--target", "abacus"]) == Code.USAGE
+    assert "choose among numba_cpu" in capsys.readouterr().err
 
 
 def test_build_prints_a_plain_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(monkeypatch, Pipeline(written=[Path("a")]))
-    assert cli.main(["build"]) == 0
+    assert cli.main(["build", "--force"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["loss", "structure", "variants", "kernels", "lines", "status"]
     assert lines[1].split() == ["first", "row", "2", "14", "321", "built"]
@@ -113,11 +119,11 @@ def test_errors_are_short(
         raise error
 
     use(monkeypatch, SimpleNamespace(build=fail))
-    assert cli.main(["build"]) == code
+    assert cli.main(["build", "--force"]) == code
     assert capsys.readouterr().err == f"lossgen: {said}\n"
     monkeypatch.setenv("LOSSGEN_DEBUG", "1")
     with pytest.raises(type(error)):
-        cli.main(["build"])
+        cli.main(["build", "--force"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,151 @@
+"""Formulas as plain text, in the words of the spec language, as a terminal shows and a person types them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from lossgen.algebra.axes import Axis, Index
+from lossgen.algebra.nodes import Detach, Reduction, Where
+from lossgen.algebra.tensors import Element
+from lossgen.spec.program import Program, Sort, Sweep
+
+__all__ = ["formula_text", "gradient_texts", "plain"]
+
+# Cases that are longer have their condition on the next line.
+_WIDTH = 72
+# Letters of bound indices by the height of their binder; free indices keep the letter of their axis.
+_BOUND = ("j", "i", "k", "l", "m")
+_REDUCTIONS = {
+    "sum": "Sum", "max": "Max", "min": "Min", "argmax": "argmax", "argmin": "argmin", "lse": "logsumexp",
+    "norm": "norm",
+}  # fmt: skip
+# Functions that are names for something short.
+_OPERATORS = {"omexp": "1 - exp({0})", "logshare": "{0} - {1}", "quotient": "{0}/{1}", "gated": "{0}*{1}"}
+_RELATIONS = {"Eq": "==", "Ne": "!="}
+
+
+class _Printer(StrPrinter):
+    # Nodes have texts of their own, for debugging: not here.
+    printmethod = ""
+
+    def _print_Element(self, expr: Element) -> str:
+        inside = ", ".join(map(self._print, expr.positions))
+        return f"{expr.tensor.name}[{inside}]" if inside else str(expr.tensor.name)
+
+    def _print_Axis(self, expr: Axis) -> str:
+        return str(expr.name)
+
+    def _print_Index(self, expr: Index) -> str:
+        stem, _, height = expr.name.rpartition("_")
+        if stem and height.isdigit():
+            return _BOUND[(int(height) - 1) % len(_BOUND)]
+        letters = expr.name.rstrip("0123456789")
+        return letters + "'" * (len(expr.name) - len(letters))
+
+    def _print_Where(self, expr: Where) -> str:
+        return f"where({', '.join(map(self._print, expr.args))})"
+
+    def _print_Delta(self, expr: sp.Expr) -> str:
+        return f"where({self._print(expr.args[0])} == {self._print(expr.args[1])}, 1, 0)"
+
+    def _print_Detach(self, expr: Detach) -> str:
+        return f"detach({self._print(expr.args[0])})"
+
+    def _print_Reduction(self, expr: Reduction) -> str:
+        return f"{_REDUCTIONS[expr.op]}({self._print(expr.body)}, {self._print(expr.index)})"
+
+    def _print_Abs(self, expr: sp.Expr) -> str:
+        return f"|{self._print(expr.args[0])}|"
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        operator = _OPERATORS.get(expr.func.__name__)
+        if operator is None:
+            return str(super()._print_Function(expr))
+        parts = [self.parenthesize(arg, PRECEDENCE["Mul"]) for arg in expr.args]
+        return operator.format(*parts)
+
+    def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
+        text: str = super().parenthesize(item, level, strict)
+        bare = isinstance(item, sp.Function) and item.func.__name__ in _OPERATORS
+        return f"({text})" if bare and level else text
+
+    def _print_Relational(self, expr: Any) -> str:
+        left, right = map(self._print, expr.args)
+        return f"{left} {_RELATIONS.get(expr.func.__name__, expr.rel_op)} {right}"
+
+    _print_Equality = _print_Unequality = _print_Relational
+
+    def _print_And(self, expr: sp.And) -> str:
+        parts = sorted(expr.args, key=sp.default_sort_key)
+        return " and ".join(self.parenthesize(part, PRECEDENCE["And"]) for part in parts)
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        parts = sorted(expr.args, key=sp.default_sort_key)
+        return " or ".join(self.parenthesize(part, PRECEDENCE["Or"]) for part in parts)
+
+    def _print_Not(self, expr: sp.Not) -> str:
+        return f"not ({self._print(expr.args[0])})"
+
+
+def plain(expr: sp.Basic) -> str:
+    """Return an expression as one line of text."""
+    text: str = _Printer().doprint(expr)
+    return text
+
+
+def _cases(name: str, expr: sp.Basic) -> str:
+    """Return ``name = value``, a choice at the top with one line for each case."""
+    values, conditions = [], []
+    while isinstance(expr, Where):
+        values.append(plain(expr.args[1]))
+        conditions.append(f"if {plain(expr.args[0])}")
+        expr = expr.args[2]
+    values.append(plain(expr))
+    conditions.append("otherwise" if conditions else "")
+    width = max(map(len, values))
+    if len(values) > 1 and width + max(map(len, conditions)) > _WIDTH:
+        lines = [line for one, when in zip(values, conditions, strict=True) for line in (one, f"  {when}")]
+    else:
+        lines = [f"{value:<{width}}  {when}".rstrip() for value, when in zip(values, conditions, strict=True)]
+    return f"{name} = " + f"\n{' ' * (len(name) + 3)}".join(lines)
+
+
+def formula_text(program: Program) -> str:
+    """Return the loss of a sample as lines of text, with the definitions it uses."""
+    lines: list[str] = []
+    for stage in program.stages:
+        if isinstance(stage, Sort):
+            direction = ", descending" if stage.descending else ""
+            lines.append(f"{stage.order.name} = argsort({plain(stage.key)}{direction})")
+        else:
+            lines += [_cases(plain(assign.target), assign.expr) for assign in stage.body]
+    items = ", ".join(map(plain, program.terms[0].items))
+    left = f"loss[{items}]" if items else "loss"
+    if len(program.terms) == 1 and program.terms[0].coefficient == 1:
+        return "\n".join([*lines, _cases(left, program.terms[0].value)])
+    mean = "mean" if len(program.terms) > 1 else ""
+    terms = [f"{plain(term.coefficient)}*{mean}({plain(term.value)})" for term in program.terms]
+    return "\n".join([*lines, f"{left} = " + f"\n{' ' * (len(left) + 1)}+ ".join(terms)])
+
+
+def gradient_texts(steps: tuple[Any, ...]) -> dict[str, str]:
+    """Return each gradient that is one expression, by name of the argument; weights are left out."""
+    found: dict[str, str] = {}
+    for step in steps:
+        for assign in step.body if isinstance(step, Sweep) else ():
+            tensor = assign.target.tensor
+            if tensor.role == "output" and not assign.add:
+                unit = {
+                    element: sp.S.One
+                    for element in assign.expr.atoms(Element)
+                    if element.tensor.role in ("weight", "scale")
+                }
+                name = tensor.name.removeprefix("grad_")
+                positions = ", ".join(map(plain, assign.target.positions))
+                by = f"{name}[{positions}]" if positions else name
+                found[name] = _cases(f"d loss/d {by}", assign.expr.xreplace(unit))
+    return found

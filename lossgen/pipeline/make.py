@@ -1,0 +1,127 @@
+"""One loss through all stages, alone or in worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing import get_context, parent_process
+from os import path
+from pathlib import Path
+from typing import Any
+
+from lossgen.backends.base import Unit
+from lossgen.backends.registry import choose
+from lossgen.emit.manifest import entry
+from lossgen.emit.render import render
+from lossgen.emit.report import BuildRow
+from lossgen.errors import LossError, SpecError
+from lossgen.pipeline.variant import compile_variant
+from lossgen.runtime.abi import RUNTIME_ABI
+from lossgen.spec.model import Loss
+from lossgen.spec.registry import Registry, read
+
+__all__ = ["Made", "make_all"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of one loss: its modules in every backend and its part of the manifest."""
+
+    name: str
+    structure: str
+    variants: int
+    kernels: int
+    files: dict[str, str]
+    entry: dict[str, Any] = field(default_factory=dict)
+
+    def row(self, status: str) -> BuildRow:
+        """Return what is reported of it."""
+        lines = sum(text.count("\n") for text in self.files.values())
+        return BuildRow(self.name, self.structure, self.variants, self.kernels, lines, status)
+
+
+def make_all(
+    names: Sequence[str], specs: Path, backends: tuple[str, ...], jobs: int | None
+) -> Iterator[Made]:
+    """Make losses, each yielded when it is done; the texts do not depend on the number of processes."""
+    workers = min(jobs or os.cpu_count() or 1, len(names))
+    if workers <= 1:
+        yield from (_make_one(specs, name, backends) for name in names)
+        return
+    # Fresh processes: a forked one would inherit threads that do not run in it.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
+        futures = [pool.submit(_make_one, specs, name, backends) for name in names]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise LossError(
+                "a process of the build was killed, perhaps for want of memory: try --jobs 1"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    # An interrupt reaches all processes of a terminal: the parent decides, a worker says nothing.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    # A worker whose parent was killed would wait for its next task for ever.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@lru_cache(maxsize=1)
+def _registry(specs: Path) -> Registry:
+    return read(specs)
+
+
+def _make_one(specs: Path, name: str, backends: tuple[str, ...]) -> Made:
+    loss = next(one for one in _registry(specs).losses if one.name == name)
+    try:
+        return _made(loss, specs, backends)
+    except LossError:
+        raise
+    except NotImplementedError as error:
+        raise _limit(
+            loss, f"the generator cannot do this: {error}", "write the formula another way"
+        ) from error
+    except Exception as error:
+        said = f"the generator failed with {type(error).__name__}: {error}"
+        raise _limit(
+            loss, said, "simplify the formula, and please report it with this declaration"
+        ) from error
+
+
+def _limit(loss: Loss, said: str, fix: str) -> SpecError:
+    return SpecError(said, file=loss.file, line=loss.line, loss=loss.name, fix=fix)
+
+
+def _made(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
+    compiled = [compile_variant(loss, variant) for variant in loss.variants]
+    origin = f"{specs.name}/{path.basename(loss.file)}" if specs.is_dir() else specs.name
+    unit = Unit(loss.name, loss.summary, origin, tuple(one.kernels for one in compiled))
+    files = {
+        f"{backend.name}/{loss.name}.{backend.extension}": render(
+            backend.template, {**backend.context(unit), "abi": RUNTIME_ABI}
+        )
+        for backend in choose(backends)
+    }
+    first = next(iter(files))
+    module = first.removesuffix(".py").replace("/", ".")
+    described = entry(loss, [one.described for one in compiled], module, files[first])
+    kernels = sum(len(one.kernels.kernels) + (one.kernels.prepass is not None) for one in compiled)
+    return Made(loss.name, loss.structure, len(compiled), kernels, files, described)
