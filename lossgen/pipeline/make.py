@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
@@ -58,7 +59,8 @@ def make_all(
         return
     # Fresh processes: a forked one would inherit threads that do not run in it.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        futures = [pool.submit(_make_one, specs, name, backends) for name in names]
+        with _deaf_children():
+            futures = [pool.submit(_make_one, specs, name, backends) for name in names]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -70,9 +72,23 @@ def make_all(
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that are started here ignore interrupts, which reach every process of a terminal.
+
+    The parent decides what an interrupt means; it gets one that comes meanwhile at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
-    # An interrupt reaches all processes of a terminal: the parent decides, a worker says nothing.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
