@@ -749,7 +749,7 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
         )
     )
     argmax_x = argmax_x_acc_at
-    tangent_x_at_there = tangent_x[argmax_x]
+    tangent_x_at_there = tangent_x[argmax_x] if C > 0 else real(0)
     max_x = largest_x
     argmax_x_2 = largest_x_at
     # exp sees differences from the largest term, which stays out of the sum: exp cannot

@@ -701,11 +701,25 @@ def _hvp(
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
-    part = tangent_anchor[argmax_abs_sum] - tangent_positive[argmax_abs_sum]
-    difference_anchor_eps_3 = anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps
+    part = (
+        (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
+        - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
+    )
+    difference_anchor_eps_3 = (
+        (anchor[argmax_abs_sum] if D > 0 else real(0))
+        - (positive[argmax_abs_sum] if D > 0 else real(0))
+        + eps
+    )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    part_2 = tangent_anchor[argmax_abs_sum_2] - tangent_negative[argmax_abs_sum_2]
-    difference_anchor_eps_4 = anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps
+    part_2 = (
+        (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
+        - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
+    )
+    difference_anchor_eps_4 = (
+        (anchor[argmax_abs_sum_2] if D > 0 else real(0))
+        - (negative[argmax_abs_sum_2] if D > 0 else real(0))
+        + eps
+    )
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         gap = (
@@ -1722,7 +1736,9 @@ def _gradient__p_inf(
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
     difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
-    sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+    sign_difference_anchor_eps = (
+        _sign((anchor[argmax_abs_sum] if D > 0 else real(0)) - (positive[argmax_abs_sum] if D > 0 else real(0)) + eps)
+    )
     scaled_chosen = (
         scale0
         * weight
@@ -1732,8 +1748,10 @@ def _gradient__p_inf(
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    anchor_at_there = anchor[argmax_abs_sum_2]
-    sign_difference_anchor_eps_2 = _sign(anchor_at_there - negative[argmax_abs_sum_2] + eps)
+    anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
+    sign_difference_anchor_eps_2 = (
+        _sign(anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+    )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
         scale0
@@ -1761,7 +1779,9 @@ def _gradient__p_inf(
                 real(0)
                 if difference_margin_max < real(0)
                 else (
-                    _sign(anchor_at_there - positive[argmax_abs_sum_2] + eps)
+                    (
+                        _sign(anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+                    )
                     - sign_difference_anchor_eps_2
                 )
             )
@@ -1890,7 +1910,9 @@ def _gradient_all__p_inf(
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
     difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
-    sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+    sign_difference_anchor_eps = (
+        _sign((anchor[argmax_abs_sum] if D > 0 else real(0)) - (positive[argmax_abs_sum] if D > 0 else real(0)) + eps)
+    )
     scaled_chosen = (
         scale0
         * weight
@@ -1900,8 +1922,10 @@ def _gradient_all__p_inf(
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    anchor_at_there = anchor[argmax_abs_sum_2]
-    sign_difference_anchor_eps_2 = _sign(anchor_at_there - negative[argmax_abs_sum_2] + eps)
+    anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
+    sign_difference_anchor_eps_2 = (
+        _sign(anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+    )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
         scale0
@@ -1946,7 +1970,9 @@ def _gradient_all__p_inf(
                 real(0)
                 if difference_margin_max < real(0)
                 else (
-                    _sign(anchor_at_there - positive[argmax_abs_sum_2] + eps)
+                    (
+                        _sign(anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+                    )
                     - sign_difference_anchor_eps_2
                 )
             )
@@ -2081,7 +2107,9 @@ def _hessian__p_inf(
     argmax_abs_sum = argmax_abs_sum_acc_at
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
-    sign_difference_anchor_eps = _sign(anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps)
+    sign_difference_anchor_eps = (
+        _sign((anchor[argmax_abs_sum] if D > 0 else real(0)) - (positive[argmax_abs_sum] if D > 0 else real(0)) + eps)
+    )
     weighted_chosen = (
         weight
         * (
@@ -2094,8 +2122,10 @@ def _hessian__p_inf(
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    anchor_at_there = anchor[argmax_abs_sum_2]
-    sign_difference_anchor_eps_2 = _sign(anchor_at_there - negative[argmax_abs_sum_2] + eps)
+    anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
+    sign_difference_anchor_eps_2 = (
+        _sign(anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+    )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
         weight
@@ -2129,7 +2159,9 @@ def _hessian__p_inf(
                 real(0)
                 if max_abs_sum - max_abs_sum_2 + margin < real(0)
                 else (
-                    _sign(anchor_at_there - positive[argmax_abs_sum_2] + eps)
+                    (
+                        _sign(anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+                    )
                     - sign_difference_anchor_eps_2
                 )
             )
@@ -2937,11 +2969,25 @@ def _hvp__swap(
         + margin
     )
     argmax_abs_sum = argmax_abs_sum_acc_at
-    part = tangent_anchor[argmax_abs_sum] - tangent_positive[argmax_abs_sum]
-    difference_anchor_eps_3 = anchor[argmax_abs_sum] - positive[argmax_abs_sum] + eps
+    part = (
+        (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
+        - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
+    )
+    difference_anchor_eps_3 = (
+        (anchor[argmax_abs_sum] if D > 0 else real(0))
+        - (positive[argmax_abs_sum] if D > 0 else real(0))
+        + eps
+    )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    part_2 = tangent_anchor[argmax_abs_sum_2] - tangent_negative[argmax_abs_sum_2]
-    difference_anchor_eps_4 = anchor[argmax_abs_sum_2] - negative[argmax_abs_sum_2] + eps
+    part_2 = (
+        (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
+        - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
+    )
+    difference_anchor_eps_4 = (
+        (anchor[argmax_abs_sum_2] if D > 0 else real(0))
+        - (negative[argmax_abs_sum_2] if D > 0 else real(0))
+        + eps
+    )
     chosen_half = (
         (real(0.5) if norm_difference_anchor_eps_2 == norm_difference_eps_negative else real(0))
         + _nan_or_zero(norm_difference_anchor_eps_2)
@@ -2953,8 +2999,15 @@ def _hvp__swap(
         else chosen_half
     )
     argmax_abs_sum_3 = argmax_abs_sum_acc_3_at
-    part_3 = tangent_positive[argmax_abs_sum_3] - tangent_negative[argmax_abs_sum_3]
-    difference_eps_negative_2 = positive[argmax_abs_sum_3] - negative[argmax_abs_sum_3] + eps
+    part_3 = (
+        (tangent_positive[argmax_abs_sum_3] if D > 0 else real(0))
+        - (tangent_negative[argmax_abs_sum_3] if D > 0 else real(0))
+    )
+    difference_eps_negative_2 = (
+        (positive[argmax_abs_sum_3] if D > 0 else real(0))
+        - (negative[argmax_abs_sum_3] if D > 0 else real(0))
+        + eps
+    )
     chosen_5 = (
         real(1)
         if norm_difference_eps_negative < norm_difference_anchor_eps_2

@@ -13,6 +13,7 @@ from lossgen.derive.model import KINDS, Prepass, Routine
 from lossgen.emit.latex import formula, gradient_formulas
 from lossgen.emit.plain import formula_text, gradient_texts
 from lossgen.spec.model import Loss, Parameter, Variant
+from lossgen.spec.nonempty import nonempty_axes
 from lossgen.spec.schedule import Helper
 
 # The version of the calling convention that generated modules follow; the runtime refuses any other.
@@ -153,6 +154,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "item_axes": [index.axis.name for index in terms[0].items] if len(terms) == 1 else [],
         "term_items": [[index.axis.name for index in term.items] for term in terms],
         "mean_divisor": "weight" if any(term.mean_weighted for term in terms) else "count",
+        "nonempty": list(nonempty_axes(program)),
         "prepass": prepass,
         "params": [p.name for p in loss.parameters if is_param(p) and p.name in names],
         "wrt_all": [t.name for t in program.differentiable],

@@ -1,11 +1,12 @@
-"""Full extents of axes, from the shapes of a kernel's arguments."""
+"""Full extents of axes, from the shapes of a kernel's arguments, and axes that may be empty."""
 
 from __future__ import annotations
 
 import sympy as sp
 
 from lossgen.algebra.axes import Axis
-from lossgen.algebra.tensors import Tensor
+from lossgen.algebra.nodes import Reduction
+from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import LossError
 from lossgen.lower import ir
 from lossgen.lower.constants import integer, ordered
@@ -30,3 +31,12 @@ def full_extent(extent: sp.Expr, inputs: tuple[Tensor, ...]) -> ir.Expr:
     for other in others:
         folded = ir.Op(_NAMES[extent.func], (folded, other), "int")
     return folded
+
+
+def perhaps_empty(element: Element, loops: set[Axis]) -> list[Axis]:
+    """Return the axes along which an element is read at the place of an extremum, where no loop runs over
+    them.
+    """
+    axes = dict.fromkeys(p.index.axis for p in element.positions if isinstance(p, Reduction))
+    around = {*loops, *(axis.extent for axis in loops if axis.extent is not None)}
+    return [axis for axis in axes if not around & {axis, axis.extent}]

@@ -30,7 +30,7 @@ def is_gather(element: sp.Basic) -> bool:
 
 def _in_range(position: sp.Expr) -> bool:
     """Loop variables are in range, and so are class indices, which have been checked before a kernel runs,
-    and the place of an extremum: no kernel runs on an empty array.
+    and the place of an extremum: along an empty axis nothing is read there.
     """
     checked = isinstance(position, Element) and position.tensor.role == "class"
     extreme = isinstance(position, Reduction) and position.op.startswith("arg")

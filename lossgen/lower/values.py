@@ -18,7 +18,7 @@ from lossgen.derive.model import Routine
 from lossgen.errors import LossError
 from lossgen.lower import arithmetic, ir, reductions, sums
 from lossgen.lower.constants import as_float, constant, integer, ordered, real
-from lossgen.lower.extents import full_extent
+from lossgen.lower.extents import full_extent, perhaps_empty
 from lossgen.lower.facts import Facts, indices_of, is_plain, tail
 from lossgen.lower.indices import Indices
 from lossgen.lower.names import Names, describe
@@ -195,7 +195,13 @@ class Lowering:
         if tensor in self.boxed:
             return ir.Load(tensor.name, (integer(0),), kind)
         if expr.positions:
-            return ir.Load(tensor.name, tuple(self.value(p) for p in expr.positions), kind)
+            load: ir.Expr = ir.Load(tensor.name, tuple(self.value(p) for p in expr.positions), kind)
+            loops = {scope.index.axis for scope in self.scopes.stack if scope.index is not None}
+            for axis in perhaps_empty(expr, loops):
+                # Along an empty axis nothing is largest: there is nothing to read.
+                some = ir.Op("gt", (self.extent(axis), integer(0)), "bool")
+                load = ir.Op("select", (some, load, ir.Const(Fraction(0), kind)), kind)
+            return load
         if tensor in self.running:
             with self.scopes.within(0):
                 return self.let(expr, ir.Finish(self.running[tensor], "value", kind), tensor.name)

@@ -52,6 +52,7 @@ class Call:
             )
         dims = axis_dims(entry, variant.static, options.get("axis"))
         self.tensors = prepare_tensors(entry, request.tensors, dims)
+        self._refuse_empty()
         self.params = prepare_params(entry, variant, request.params, self.tensors)
         self.values_layout = values_layout(entry, variant, self.tensors)
         self.coefficients = variant.coefficients
@@ -114,9 +115,6 @@ class Call:
     def _prepare_reduction(self) -> list[float]:
         """Check indices, finish the weights and return what each term is divided by."""
         variant, tensors, terms = self.variant, self.tensors, self.variant.terms
-        if tensors.empty:
-            self._refuse_empty_classes()
-            return [0.0 if self.reduction in ("mean", "weighted_mean") else 1.0] * terms
         by_weight = self.reduction == "weighted_mean" or (self.reduction == "mean" and variant.weight_divides)
         denominators: list[float] | None = None
         if variant.prepass_args is None:
@@ -151,13 +149,13 @@ class Call:
         params = dict(zip(self.variant.params, self.params.kernel, strict=True))
         return [params[name] if name in params else self.tensors.kernel[name] for name in names]
 
-    def _refuse_empty_classes(self) -> None:
-        for tensor in self.entry.tensors:
-            if tensor.role == "class" and self.tensors.kernel[tensor.name].size:
-                first = self.tensors.first
+    def _refuse_empty(self) -> None:
+        for axis in self.variant.nonempty:
+            if self.tensors.samples and self.tensors.sizes[axis] == 0:
+                first = next(tensor.name for tensor in self.entry.tensors if axis in tensor.axes)
                 raise LossValueError(
-                    f"{first} has shape {self.tensors.layouts[first].shape}: its axis {tensor.over} is "
-                    f"empty, so no value of {tensor.name} is valid"
+                    f"{first} has shape {self.tensors.layouts[first].shape}: its axis {axis} is empty, but "
+                    f"{self.loss} needs an entry along it (a maximum over nothing does not exist)"
                 )
 
     @property

@@ -25,19 +25,12 @@ def _value(call: Call, request: Request) -> Any:
         return _unreduced(call, checked)
     (checked,) = check_outs(out, [()], result, True)
     partials = call.new_partials()
-    if not call.tensors.empty:
-        call.run("value", (), scales=call.scales(), partials=partials)
-    value = scalar(_reduced(call, partials), result)
+    call.run("value", (), scales=call.scales(), partials=partials)
+    value = scalar(call.reduced(partials), result)
     if checked is None:
         return value
     checked[...] = value
     return checked
-
-
-def _reduced(call: Call, partials: Array) -> float:
-    if call.tensors.empty:
-        partials = np.zeros((1, call.variant.terms))
-    return call.reduced(partials)
 
 
 def _unreduced(call: Call, out: Array | None) -> Array:
@@ -45,10 +38,7 @@ def _unreduced(call: Call, out: Array | None) -> Array:
     output = Output(
         call.values_layout, call.tensors.compute, call.tensors.result, out, [*call.inputs, weight]
     )
-    if call.tensors.empty:
-        output.kernel[...] = 0
-    else:
-        call.run("values", (output.kernel,), scales=np.ones(call.variant.terms), weight=weight)
+    call.run("values", (output.kernel,), scales=np.ones(call.variant.terms), weight=weight)
     return output.finished()
 
 
@@ -76,14 +66,10 @@ def _gradient(call: Call, request: Request, with_value: bool) -> tuple[Any, Any]
     partials = call.new_partials()
     # The values are read before any gradient is delivered: `out` may be one of the inputs.
     values = _unreduced(call, None) if with_value and call.reduction == "none" else None
-    if tensors.empty:
-        for buffer in buffers.values():
-            buffer[...] = 0
-    else:
-        kind = "gradient" if written is predictions else "gradient_all"
-        call.run(kind, list(buffers.values()), scales=call.scales(), weight=weight, partials=partials)
+    kind = "gradient" if written is predictions else "gradient_all"
+    call.run(kind, list(buffers.values()), scales=call.scales(), weight=weight, partials=partials)
     if with_value and values is None:
-        values = scalar(_reduced(call, partials), tensors.result)
+        values = scalar(call.reduced(partials), tensors.result)
     gradients = []
     for name, shape in zip(names, shapes, strict=True):
         if name in outputs:
@@ -143,7 +129,8 @@ def _grad_and_hess(call: Call, request: Request) -> Any:
     weight = call.unreduced_weight()
     outs = check_outs(out, shapes * 2, call.tensors.result, False)
     outputs = _prediction_outputs(call, outs, [*call.inputs, weight])
-    _run_or_zero(call, "hessian", outputs, scales=np.ones(call.variant.terms), weight=weight)
+    kernels = [output.kernel for output in outputs]
+    call.run("hessian", kernels, scales=np.ones(call.variant.terms), weight=weight)
     arrays = [output.finished() for output in outputs]
     return _packed(arrays[:count]), _packed(arrays[count:])
 
@@ -162,7 +149,8 @@ def _hvp(call: Call, request: Request) -> Any:
     weight = call.item_weight()
     outs = check_outs(request.options["out"], shapes, call.tensors.result, len(predictions) == 1)
     outputs = _prediction_outputs(call, outs, [*call.inputs, *tangents, weight])
-    _run_or_zero(call, "hvp", outputs, scales=call.scales(), weight=weight, tangents=tangents)
+    kernels = [output.kernel for output in outputs]
+    call.run("hvp", kernels, scales=call.scales(), weight=weight, tangents=tangents)
     return _packed([output.finished() for output in outputs])
 
 
@@ -175,14 +163,6 @@ def _tangent(call: Call, name: str, value: Any) -> Array:
             f"v has shape {array.shape}, but {name} has shape {layout.shape}: both must be equal"
         )
     return layout.to_kernel(array, call.tensors.compute)
-
-
-def _run_or_zero(call: Call, kind: str, outputs: Sequence[Output], **arrays: Any) -> None:
-    if call.tensors.empty:
-        for output in outputs:
-            output.kernel[...] = 0
-    else:
-        call.run(kind, [output.kernel for output in outputs], **arrays)
 
 
 OPERATIONS = {

@@ -70,6 +70,7 @@ class Variant:
     terms: int
     item_axes: tuple[str, ...]
     term_items: tuple[tuple[str, ...], ...]
+    nonempty: tuple[str, ...]
     weight_divides: bool
     prepass_args: tuple[str, ...] | None
     mean_scale: bool
@@ -206,6 +207,7 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         terms=terms,
         item_axes=item_axes,
         term_items=tuple(tuple(axes) for axes in item.get("term_items") or [item_axes] * terms),
+        nonempty=tuple(item.get("nonempty") or ()),
         weight_divides=item.get("mean_divisor") == "weight",
         prepass_args=None if prepass is None else tuple(prepass["args"]),
         mean_scale=prepass is not None and bool(prepass.get("mean_scale", False)),

@@ -93,9 +93,8 @@ def _in_range(param: Param, array: Array, tensors: Tensors) -> Array:
         size = tensors.sizes[param.over]
         outside = array[(array < 0) | (array >= size)]
         if outside.size:
-            raise LossIndexError(
-                f"{param.name}={outside[0]} is out of range: axis {param.over} has positions 0 to {size - 1}"
-            )
+            known = f"has positions 0 to {size - 1}" if size else "is empty"
+            raise LossIndexError(f"{param.name}={outside[0]} is out of range: axis {param.over} {known}")
     return array
 
 

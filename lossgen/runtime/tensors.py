@@ -35,7 +35,6 @@ class Tensors:
     result: np.dtype[Any]
     compute: np.dtype[Any]
     first: str
-    empty: bool
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -97,7 +96,6 @@ def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, s
         result=result,
         compute=compute_dtype(result),
         first=reference.name,
-        empty=any(array.size == 0 for array in predictions),
     )
     for tensor in entry.tensors:
         if tensor.name not in raw:

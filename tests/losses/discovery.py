@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import lossgen.losses
 from lossgen.oracle.arrange import Arrangement
@@ -87,6 +88,25 @@ def subject(
         if len(cases) == (count if arrangement.batched else 1):
             break
     return Subject(loss, variant, lossgen.losses.all()[loss.name], oracle, arrangement, cases)
+
+
+def exact(it: Subject, cases: Sequence[Case], reduction: str) -> float:
+    """Return the reduced loss of some samples by the oracle: each term by its own rule, then the values
+    added.
+    """
+    program, result = it.variant.program, np.float64(0)
+    for term in program.terms:
+        alone = Oracle(replace(program, terms=(replace(term, coefficient=sp.S.One),)))
+        above, below = np.float64(0), np.float64(0)
+        for case in cases:
+            for item, parts in alone.divisor(case)[0].items():
+                if parts is not None:
+                    scale = parts[1] if reduction == "mean" else 1.0
+                    above += scale * float(alone.truth(case, Request("value", item=item)))
+                    below += parts[0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result += float(term.coefficient) * (above / below if reduction == "mean" else above)
+    return float(result)
 
 
 def as_list(result: Any) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ import pytest
 from lossgen.oracle.evaluate import Case
 
 from .discovery import LOSSES, as_list, per_sample, subject
+from .empty import EMPTY, emptied
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lossgen[torch]'")
 functional = torch.nn.functional
@@ -27,6 +28,8 @@ EXCEPTIONS = {
         "p_inf",
     ): "the first of equal maxima owns the derivative; torch splits it",
     ("gradient", "ctc_loss", ""): "the exact derivative; convention='torch' adds exp(x), as torch does",
+    ("nothing", "multi_margin_loss", ""): "torch returns a number that it never wrote",
+    ("nothing", "multi_margin_loss", "p_2"): "as above",
     ("gradient", "ctc_loss", "zero_infinity"): "the exact derivative, as above",
 }
 
@@ -54,9 +57,9 @@ PEERED = [
 ]
 
 
-def call_torch(it, cases, reduction):
+def call_torch(it, given, reduction):
     """Return torch's value and its gradients of the sum."""
-    peer, given, known = dict(it.loss.peers)["torch"], it.of(cases), signature(dict(it.loss.peers)["torch"])
+    peer, known = dict(it.loss.peers)["torch"], signature(dict(it.loss.peers)["torch"])
     tensors = [t for t in it.variant.program.inputs if t.name in it.arrangement.placements]
     arrays = [torch.tensor(given[t.name], requires_grad=t.role == "pred") for t in tensors]
     options = {}
@@ -102,7 +105,9 @@ def with_defaults(it, cases):
             if tensor.role == "labels" and "blank" in case.inputs:
                 # A blank among the labels has no meaning: torch takes it, and its gradient then is not one.
                 labels, blank = case.inputs[tensor.name], int(case.inputs["blank"])
-                case.inputs[tensor.name] = np.where(labels == blank, (blank + 1) % _classes(it, case), labels)
+                case.inputs[tensor.name] = np.where(
+                    labels == blank, (blank + 1) % max(1, _classes(it, case)), labels
+                )
     return [
         Case({n: np.full_like(a, fixed[n]) if n in fixed else a for n, a in case.inputs.items()})
         for case in cases
@@ -121,7 +126,7 @@ def assert_close(ours, theirs):
 def agree(it, cases):
     given = it.of(cases)
     for reduction in ("none", "mean", "sum"):
-        theirs, gradients = call_torch(it, cases, reduction)
+        theirs, gradients = call_torch(it, given, reduction)
         ours = it.function(**given, reduction=reduction)
         if reduction == "none":
             assert_close(per_sample(it, ours).ravel(), theirs.ravel())
@@ -171,6 +176,44 @@ def test_large_inputs(loss, variant):
     agree(it, cases)
 
 
+def nothing(it, given):
+    """A call without samples."""
+    batch = {name: placement.batch[0] for name, placement in it.arrangement.placements.items()}
+    return {n: np.take(a, [], axis=batch[n]) if n in batch else a for n, a in given.items()}
+
+
+@pytest.mark.parametrize(("loss", "variant"), PEERED)
+def test_no_samples(loss, variant):
+    if ("nothing", dict(loss.peers)["torch"], variant.suffix) in EXCEPTIONS:
+        return
+    it = subject(loss, variant, count=2)
+    given = nothing(it, it.of(with_defaults(it, it.cases)))
+    compared = [agree_on_little(it, given, reduction) for reduction in ("none", "mean", "sum")]
+    assert any(compared) or loss.structure == "recurrence"
+
+
+BESIDE = [p for p in EMPTY if any(p.values[:2] == one.values for one in PEERED)]
+
+
+@pytest.mark.parametrize(("loss", "variant", "axis"), BESIDE)
+def test_empty_axes(loss, variant, axis):
+    it, cases = emptied(loss, variant, axis)
+    for reduction in ("none", "mean", "sum"):
+        agree_on_little(it, it.of(with_defaults(it, cases)), reduction)
+
+
+def agree_on_little(it, given, reduction):
+    """Compare values where torch has one, and the shapes of gradients; tell whether it has one."""
+    try:
+        theirs, gradients = call_torch(it, given, reduction)
+    except (RuntimeError, IndexError):
+        return False
+    value, ours = it.function.value_and_grad(**given, reduction=reduction)
+    np.testing.assert_allclose(value, theirs, rtol=1e-12)
+    assert [mine.shape for mine in as_list(ours)] == [other.shape for other in gradients]
+    return True
+
+
 WEIGHTED = [
     param
     for param in PEERED
@@ -218,7 +261,7 @@ def test_some_loss_has_a_peer():
     assert WEIGHTED
     assert ELEMENTWISE
     for kind, peer, suffix in EXCEPTIONS:
-        assert kind in ("gradient", "ties")
+        assert kind in ("gradient", "ties", "nothing")
         assert any(
             dict(p.values[0].peers)["torch"] == peer and p.values[1].suffix == suffix for p in PEERED
         ), "an exception that nothing needs"

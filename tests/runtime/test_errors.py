@@ -166,7 +166,7 @@ def test_parameters_of_rows_are_checked(options, error, message):
 
 
 def test_an_empty_class_axis_has_no_valid_class():
-    with pytest.raises(LossValueError, match="axis C is empty"):
+    with pytest.raises(LossIndexError, match="axis C is empty"):
         L.row_case(np.ones((3, 0)), CLASSES)
 
 
