@@ -27,8 +27,9 @@ check_abi(1, __name__)
 
 @njit
 def _gated(a, b):
-    """a * b, but 0 where a is 0 and b infinite."""
-    return type(a)(0) if a == 0 and b == b else a * b
+    """a * b, but 0 where one factor is 0 and the other infinite."""
+    product = a * b
+    return type(a)(0) if product != product and a == a and b == b else product
 
 
 @njit
@@ -451,11 +452,13 @@ def _values__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     out_value = (
         weight
         * (
-            (
-                _gated(real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing), _softplus(-x))
+            _gated(
+                real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
+                _softplus(-x),
             )
-            + (
-                _gated(one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing, _softplus(x))
+            + _gated(
+                one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing,
+                _softplus(x),
             )
         )
     )
@@ -529,11 +532,13 @@ def _value__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     numerator = (
         weight
         * (
-            (
-                _gated(real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing), _softplus(-x))
+            _gated(
+                real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
+                _softplus(-x),
             )
-            + (
-                _gated(one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing, _softplus(x))
+            + _gated(
+                one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing,
+                _softplus(x),
             )
         )
     )
@@ -624,11 +629,13 @@ def _gradient__label_smoothing(x, y, pos_weight, label_smoothing, weight, scale0
     numerator = (
         weight
         * (
-            (
-                _gated(real(0.5) * pos_weight * sum_label_smoothing_product, _softplus_tail(-x, log1p_exp_neg_abs))
+            _gated(
+                real(0.5) * pos_weight * sum_label_smoothing_product,
+                _softplus_tail(-x, log1p_exp_neg_abs),
             )
-            + (
-                _gated(one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing, _softplus_tail(x, log1p_exp_neg_abs))
+            + _gated(
+                one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing,
+                _softplus_tail(x, log1p_exp_neg_abs),
             )
         )
     )
@@ -751,8 +758,9 @@ def _gradient_all__label_smoothing(x, y, pos_weight, label_smoothing, weight, sc
         weight
         * (
             _gated(real(0.5) * pos_weight * sum_label_smoothing_product, softplus_neg_x)
-            + (
-                _gated(one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing, softplus_x)
+            + _gated(
+                one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing,
+                softplus_x,
             )
         )
     )

@@ -6,18 +6,18 @@ alpha = False:
 
     loss = ((1 - 1/(1 + exp(-x)))*y + (1 - y)/(1 + exp(-x)))**gamma*(-(1 - y)*log(1 - 1/(1 + exp(-x))) -
             log(1/(1 + exp(-x)))*y)
-    grad_x = ((1 - 2*y)*gated(gated(sigmoid(-x)*sigmoid(x)*gamma, ((1 - y)*sigmoid(x) +
-            sigmoid(-x)*y)**(gamma - 1)), gated(1 - y, softplus(x)) + gated(y, softplus(-x))) + ((1 -
-            y)*sigmoid(x) - sigmoid(-x)*y)*((1 - y)*sigmoid(x) + sigmoid(-x)*y)**gamma)*scale0*weight
+    grad_x = ((1 - 2*y)*gated(powered(sigmoid(-x)*sigmoid(x)*gamma, (1 - y)*sigmoid(x) + sigmoid(-x)*y,
+            gamma, -1), gated(1 - y, softplus(x)) + gated(y, softplus(-x))) + powered((1 - y)*sigmoid(x)
+            - sigmoid(-x)*y, (1 - y)*sigmoid(x) + sigmoid(-x)*y, gamma, 0))*scale0*weight
 
 alpha = True:
 
     loss = ((1 - 1/(1 + exp(-x)))*y + (1 - y)/(1 + exp(-x)))**gamma*((1 - alpha)*(1 - y) + alpha*y)*(-(1
             - y)*log(1 - 1/(1 + exp(-x))) - log(1/(1 + exp(-x)))*y)
-    grad_x = ((1 - 2*y)*gated(gated(sigmoid(-x)*sigmoid(x)*gamma, ((1 - y)*sigmoid(x) +
-            sigmoid(-x)*y)**(gamma - 1)), gated((1 - alpha)*(1 - y) + alpha*y, gated(1 - y, softplus(x))
-            + gated(y, softplus(-x)))) + ((1 - alpha)*(1 - y) + alpha*y)*((1 - y)*sigmoid(x) -
-            sigmoid(-x)*y)*((1 - y)*sigmoid(x) + sigmoid(-x)*y)**gamma)*scale0*weight
+    grad_x = ((1 - 2*y)*gated(powered(sigmoid(-x)*sigmoid(x)*gamma, (1 - y)*sigmoid(x) + sigmoid(-x)*y,
+            gamma, -1), gated((1 - alpha)*(1 - y) + alpha*y, gated(1 - y, softplus(x)) + gated(y,
+            softplus(-x)))) + powered(((1 - alpha)*(1 - y) + alpha*y)*((1 - y)*sigmoid(x) -
+            sigmoid(-x)*y), (1 - y)*sigmoid(x) + sigmoid(-x)*y, gamma, 0))*scale0*weight
 """
 
 import math
@@ -32,8 +32,26 @@ check_abi(1, __name__)
 
 @njit
 def _gated(a, b):
-    """a * b, but 0 where a is 0 and b infinite."""
-    return type(a)(0) if a == 0 and b == b else a * b
+    """a * b, but 0 where one factor is 0 and the other infinite."""
+    product = a * b
+    return type(a)(0) if product != product and a == a and b == b else product
+
+
+@njit
+def _powered(a, b, c, n):
+    """a * b**(c + n); the power alone could leave the range, its root does not."""
+    real = type(a)
+    if not abs(c) < 0.5 or b == 0:
+        # Only beside a small c does rounding c + n cost digits.
+        c, n = c + n, real(0)
+    root = b ** (real(0.5) * c)
+    product = a * root
+    if n != 0:
+        product = product / b if n < 0 else product * b
+    product *= root
+    if abs(n) > 1:
+        product = product / b if n < 0 else product * b
+    return real(0) if product != product and a == a and b == b and c == c else product
 
 
 @njit
@@ -83,15 +101,17 @@ def _values(x, y, gamma, weight):
     one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    out_value = (
-        weight
-        * (
-            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
-        )
-        * (
-            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
-            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
-        )
+    out_value = _powered(
+        (
+            weight
+            * (
+                _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+                + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+            )
+        ),
+        one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x),
+        gamma,
+        real(0),
     )
     return out_value
 
@@ -144,15 +164,17 @@ def _value(x, y, gamma, weight):
     one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    numerator = (
-        weight
-        * (
-            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
-        )
-        * (
-            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
-            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
-        )
+    numerator = _powered(
+        (
+            weight
+            * (
+                _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+                + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+            )
+        ),
+        one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x),
+        gamma,
+        real(0),
     )
     return numerator
 
@@ -214,21 +236,21 @@ def _gradient(x, y, gamma, weight, scale0):
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
     )
-    power_sum_product = sum_product ** gamma
     grad_x_value = (
         scale0
         * weight
         * (
             (
                 (real(1) - real(2) * y)
-                * (
-                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** (gamma - real(1))), sum_gated)
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    sum_gated,
                 )
             )
-            + (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product
+            + _powered(one_minus_y_sigmoid_x - y * sigmoid_neg_x, sum_product, gamma, real(0))
         )
     )
-    return weight * power_sum_product * sum_gated, grad_x_value
+    return _powered(weight * sum_gated, sum_product, gamma, real(0)), grad_x_value
 
 
 @njit
@@ -287,38 +309,43 @@ def _gradient_all(x, y, gamma, weight, scale0):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    power_sum_product = sum_product ** (gamma - real(1))
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
-    power_sum_product_2 = sum_product ** gamma
     grad_x_value = (
         scale0
         * weight
         * (
             (
                 (real(1) - real(2) * y)
-                * _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, power_sum_product), sum_gated)
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    sum_gated,
+                )
             )
-            + (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product_2
+            + _powered(one_minus_y_sigmoid_x - y * sigmoid_neg_x, sum_product, gamma, real(0))
         )
     )
-    grad_y_value = (
-        scale0
-        * weight
-        * (
-            _gated(-(x * sum_product) - math.tanh(real(0.5) * x) * _gated(gamma, sum_gated), power_sum_product)
-        )
+    grad_y_value = _powered(
+        scale0 * weight * (-(x * sum_product) - math.tanh(real(0.5) * x) * _gated(gamma, sum_gated)),
+        sum_product,
+        gamma,
+        real(-1),
     )
-    grad_gamma_value = (
-        scale0
-        * weight
-        * power_sum_product_2
-        * sum_gated
-        * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
+    grad_gamma_value = _powered(
+        (
+            scale0
+            * weight
+            * sum_gated
+            * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
+        ),
+        sum_product,
+        gamma,
+        real(0),
     )
-    return weight * power_sum_product_2 * sum_gated, grad_x_value, grad_y_value, grad_gamma_value
+    numerator = _powered(weight * sum_gated, sum_product, gamma, real(0))
+    return numerator, grad_x_value, grad_y_value, grad_gamma_value
 
 
 @njit
@@ -394,24 +421,23 @@ def _hessian(x, y, gamma, weight):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    difference_gamma = gamma - real(1)
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     sum_gated = (
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
     )
     difference_product = one_minus_y_sigmoid_x - y * sigmoid_neg_x
-    power_sum_product = sum_product ** gamma
     grad_x_value = (
         weight
         * (
             (
                 one_minus_twice_y
-                * (
-                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** difference_gamma), sum_gated)
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    sum_gated,
                 )
             )
-            + difference_product * power_sum_product
+            + _powered(difference_product, sum_product, gamma, real(0))
         )
     )
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
@@ -419,9 +445,43 @@ def _hessian(x, y, gamma, weight):
     hess_x_value = (
         weight
         * (
-            power_sum_product * sigmoid_neg_x * sigmoid_x
-            + (
-                _gated(_gated(gamma, sum_product * (sum_gated * (one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) + real(2) * one_minus_twice_y * difference_product * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * difference_gamma * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, sum_gated)), sum_product ** (gamma - real(2)))
+            _powered(sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(0))
+            + _powered(
+                _gated(
+                    gamma,
+                    (
+                        (
+                            sum_product
+                            * (
+                                (
+                                    sum_gated
+                                    * (
+                                        one_minus_y * sq_sigmoid_neg_x * sigmoid_x
+                                        + y * sigmoid_neg_x * sq_sigmoid_x
+                                        - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
+                                        - y * sq_sigmoid_neg_x * sigmoid_x
+                                    )
+                                )
+                                + (
+                                    real(2)
+                                    * one_minus_twice_y
+                                    * difference_product
+                                    * sigmoid_neg_x
+                                    * sigmoid_x
+                                )
+                            )
+                        )
+                        + (
+                            one_minus_twice_y
+                            * one_minus_twice_y
+                            * (gamma - real(1))
+                            * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, sum_gated)
+                        )
+                    ),
+                ),
+                sum_product,
+                gamma,
+                real(-2),
             )
         )
     )
@@ -475,11 +535,11 @@ def hessian_parallel(x, y, gamma, weight, mask, scales, grad_x, hess_x, block):
 def _hvp(x, y, gamma, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
-    one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
-    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
-    one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
+    one_minus_y = real(1) - y
+    one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     sum_gated = (
@@ -494,9 +554,43 @@ def _hvp(x, y, gamma, tangent_x, weight, scale0):
         * weight
         * tangent_x
         * (
-            sum_product ** gamma * sigmoid_neg_x * sigmoid_x
-            + (
-                _gated(_gated(gamma, sum_product * (sum_gated * (one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) + real(2) * one_minus_twice_y * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * (gamma - real(1)) * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, sum_gated)), sum_product ** (gamma - real(2)))
+            _powered(sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(0))
+            + _powered(
+                _gated(
+                    gamma,
+                    (
+                        (
+                            sum_product
+                            * (
+                                (
+                                    sum_gated
+                                    * (
+                                        one_minus_y * sq_sigmoid_neg_x * sigmoid_x
+                                        + y * sigmoid_neg_x * sq_sigmoid_x
+                                        - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
+                                        - y * sq_sigmoid_neg_x * sigmoid_x
+                                    )
+                                )
+                                + (
+                                    real(2)
+                                    * one_minus_twice_y
+                                    * (one_minus_y_sigmoid_x - y * sigmoid_neg_x)
+                                    * sigmoid_neg_x
+                                    * sigmoid_x
+                                )
+                            )
+                        )
+                        + (
+                            one_minus_twice_y
+                            * one_minus_twice_y
+                            * (gamma - real(1))
+                            * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, sum_gated)
+                        )
+                    ),
+                ),
+                sum_product,
+                gamma,
+                real(-2),
             )
         )
     )
@@ -556,14 +650,20 @@ def _values__alpha(x, y, gamma, alpha, weight):
     one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    out_value = (
-        weight
-        * (
-            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
-        )
-        * (
-            _gated((real(1) - alpha) * one_minus_y + alpha * y, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
-        )
+    out_value = _powered(
+        (
+            weight
+            * _gated(
+                (real(1) - alpha) * one_minus_y + alpha * y,
+                (
+                    _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+                    + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+                ),
+            )
+        ),
+        one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x),
+        gamma,
+        real(0),
     )
     return out_value
 
@@ -624,14 +724,20 @@ def _value__alpha(x, y, gamma, alpha, weight):
     one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    numerator = (
-        weight
-        * (
-            (one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x)) ** gamma
-        )
-        * (
-            _gated((real(1) - alpha) * one_minus_y + alpha * y, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
-        )
+    numerator = _powered(
+        (
+            weight
+            * _gated(
+                (real(1) - alpha) * one_minus_y + alpha * y,
+                (
+                    _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+                    + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+                ),
+            )
+        ),
+        one_minus_y * _sigmoid_tail(x, exp_neg_abs_x) + y * _sigmoid_tail(-x, exp_neg_abs_x),
+        gamma,
+        real(0),
     )
     return numerator
 
@@ -698,24 +804,33 @@ def _gradient__alpha(x, y, gamma, alpha, weight, scale0):
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    gated_sum_product_sum_gated = (
-        _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
+    gated_sum_product_sum_gated = _gated(
+        sum_product_2,
+        (
+            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+        ),
     )
-    power_sum_product = sum_product ** gamma
     grad_x_value = (
         scale0
         * weight
         * (
             (
                 (real(1) - real(2) * y)
-                * (
-                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** (gamma - real(1))), gated_sum_product_sum_gated)
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    gated_sum_product_sum_gated,
                 )
             )
-            + sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product
+            + _powered(
+                sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x),
+                sum_product,
+                gamma,
+                real(0),
+            )
         )
     )
-    return weight * power_sum_product * gated_sum_product_sum_gated, grad_x_value
+    return _powered(weight * gated_sum_product_sum_gated, sum_product, gamma, real(0)), grad_x_value
 
 
 @njit
@@ -786,43 +901,62 @@ def _gradient_all__alpha(x, y, gamma, alpha, weight, scale0):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    power_sum_product = sum_product ** (gamma - real(1))
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
     gated_sum_product_sum_gated = _gated(sum_product_2, sum_gated)
-    power_sum_product_2 = sum_product ** gamma
     grad_x_value = (
         scale0
         * weight
         * (
             (
                 (real(1) - real(2) * y)
-                * (
-                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, power_sum_product), gated_sum_product_sum_gated)
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    gated_sum_product_sum_gated,
                 )
             )
-            + sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * power_sum_product_2
+            + _powered(
+                sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x),
+                sum_product,
+                gamma,
+                real(0),
+            )
         )
     )
-    grad_y_value = (
-        scale0
-        * weight
-        * (
-            _gated(sum_product * (sum_gated * (real(2) * alpha - real(1)) - _gated(sum_product_2, x)) - math.tanh(real(0.5) * x) * _gated(gamma, gated_sum_product_sum_gated), power_sum_product)
-        )
+    grad_y_value = _powered(
+        (
+            scale0
+            * weight
+            * (
+                sum_product * (sum_gated * (real(2) * alpha - real(1)) - _gated(sum_product_2, x))
+                - math.tanh(real(0.5) * x) * _gated(gamma, gated_sum_product_sum_gated)
+            )
+        ),
+        sum_product,
+        gamma,
+        real(-1),
     )
-    grad_gamma_value = (
-        scale0
-        * weight
-        * power_sum_product_2
-        * gated_sum_product_sum_gated
-        * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
+    grad_gamma_value = _powered(
+        (
+            scale0
+            * weight
+            * gated_sum_product_sum_gated
+            * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
+        ),
+        sum_product,
+        gamma,
+        real(0),
     )
-    grad_alpha_value = scale0 * weight * power_sum_product_2 * sum_gated * (real(2) * y - real(1))
-    numerator = weight * power_sum_product_2 * gated_sum_product_sum_gated
+    grad_alpha_value = _powered(
+        scale0 * weight * sum_gated * (real(2) * y - real(1)),
+        sum_product,
+        gamma,
+        real(0),
+    )
+    numerator = _powered(weight * gated_sum_product_sum_gated, sum_product, gamma, real(0))
     return numerator, grad_x_value, grad_y_value, grad_gamma_value, grad_alpha_value
 
 
@@ -916,24 +1050,27 @@ def _hessian__alpha(x, y, gamma, alpha, weight):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    difference_gamma = gamma - real(1)
     sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    gated_sum_product_sum_gated = (
-        _gated(sum_product_2, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
+    gated_sum_product_sum_gated = _gated(
+        sum_product_2,
+        (
+            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+        ),
     )
     difference_product = one_minus_y_sigmoid_x - y * sigmoid_neg_x
-    power_sum_product = sum_product ** gamma
     grad_x_value = (
         weight
         * (
             (
                 one_minus_twice_y
-                * (
-                    _gated(_gated(gamma * sigmoid_neg_x * sigmoid_x, sum_product ** difference_gamma), gated_sum_product_sum_gated)
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    gated_sum_product_sum_gated,
                 )
             )
-            + sum_product_2 * difference_product * power_sum_product
+            + _powered(sum_product_2 * difference_product, sum_product, gamma, real(0))
         )
     )
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
@@ -941,9 +1078,44 @@ def _hessian__alpha(x, y, gamma, alpha, weight):
     hess_x_value = (
         weight
         * (
-            sum_product_2 * power_sum_product * sigmoid_neg_x * sigmoid_x
-            + (
-                _gated(_gated(gamma, sum_product * ((one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) * gated_sum_product_sum_gated + real(2) * one_minus_twice_y * sum_product_2 * difference_product * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * difference_gamma * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, gated_sum_product_sum_gated)), sum_product ** (gamma - real(2)))
+            _powered(sum_product_2 * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(0))
+            + _powered(
+                _gated(
+                    gamma,
+                    (
+                        (
+                            sum_product
+                            * (
+                                (
+                                    (
+                                        one_minus_y * sq_sigmoid_neg_x * sigmoid_x
+                                        + y * sigmoid_neg_x * sq_sigmoid_x
+                                        - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
+                                        - y * sq_sigmoid_neg_x * sigmoid_x
+                                    )
+                                    * gated_sum_product_sum_gated
+                                )
+                                + (
+                                    real(2)
+                                    * one_minus_twice_y
+                                    * sum_product_2
+                                    * difference_product
+                                    * sigmoid_neg_x
+                                    * sigmoid_x
+                                )
+                            )
+                        )
+                        + (
+                            one_minus_twice_y
+                            * one_minus_twice_y
+                            * (gamma - real(1))
+                            * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, gated_sum_product_sum_gated)
+                        )
+                    ),
+                ),
+                sum_product,
+                gamma,
+                real(-2),
             )
         )
     )
@@ -1008,15 +1180,19 @@ def _hvp__alpha(x, y, gamma, alpha, tangent_x, weight, scale0):
     one_minus_y = real(1) - y
     sum_product = (real(1) - alpha) * one_minus_y + alpha * y
     exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
-    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sum_product_2 = one_minus_y_sigmoid_x + y * sigmoid_neg_x
     sq_sigmoid_neg_x = sigmoid_neg_x * sigmoid_neg_x
     sq_sigmoid_x = sigmoid_x * sigmoid_x
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-    gated_sum_product_sum_gated = (
-        _gated(sum_product, _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs)) + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs)))
+    gated_sum_product_sum_gated = _gated(
+        sum_product,
+        (
+            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+        ),
     )
     one_minus_twice_y = real(1) - real(2) * y
     hv_x_value = (
@@ -1024,9 +1200,44 @@ def _hvp__alpha(x, y, gamma, alpha, tangent_x, weight, scale0):
         * weight
         * tangent_x
         * (
-            sum_product * sum_product_2 ** gamma * sigmoid_neg_x * sigmoid_x
-            + (
-                _gated(_gated(gamma, sum_product_2 * ((one_minus_y * sq_sigmoid_neg_x * sigmoid_x + y * sigmoid_neg_x * sq_sigmoid_x - one_minus_y * sigmoid_neg_x * sq_sigmoid_x - y * sq_sigmoid_neg_x * sigmoid_x) * gated_sum_product_sum_gated + real(2) * one_minus_twice_y * sum_product * (one_minus_y_sigmoid_x - y * sigmoid_neg_x) * sigmoid_neg_x * sigmoid_x) + one_minus_twice_y * one_minus_twice_y * (gamma - real(1)) * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, gated_sum_product_sum_gated)), sum_product_2 ** (gamma - real(2)))
+            _powered(sum_product * sigmoid_neg_x * sigmoid_x, sum_product_2, gamma, real(0))
+            + _powered(
+                _gated(
+                    gamma,
+                    (
+                        (
+                            sum_product_2
+                            * (
+                                (
+                                    (
+                                        one_minus_y * sq_sigmoid_neg_x * sigmoid_x
+                                        + y * sigmoid_neg_x * sq_sigmoid_x
+                                        - one_minus_y * sigmoid_neg_x * sq_sigmoid_x
+                                        - y * sq_sigmoid_neg_x * sigmoid_x
+                                    )
+                                    * gated_sum_product_sum_gated
+                                )
+                                + (
+                                    real(2)
+                                    * one_minus_twice_y
+                                    * sum_product
+                                    * (one_minus_y_sigmoid_x - y * sigmoid_neg_x)
+                                    * sigmoid_neg_x
+                                    * sigmoid_x
+                                )
+                            )
+                        )
+                        + (
+                            one_minus_twice_y
+                            * one_minus_twice_y
+                            * (gamma - real(1))
+                            * _gated(sq_sigmoid_neg_x * sq_sigmoid_x, gated_sum_product_sum_gated)
+                        )
+                    ),
+                ),
+                sum_product_2,
+                gamma,
+                real(-2),
             )
         )
     )

@@ -100,8 +100,20 @@ def _values(x, y, input_lengths, target_lengths, blank, weight, log_alpha):
                 + (
                     (real(0) if s <= 1 else real(-math.inf))
                     if t == 0
-                    else (
-                        _logaddexp(_logaddexp(log_alpha[t - 1, s] if t >= 1 else real(-math.inf), log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf)), ((log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf)) if y[s // 2] != y[s // 2 - 1] else real(-math.inf)) if s % 2 == 1 and s >= 3 else real(-math.inf))
+                    else _logaddexp(
+                        _logaddexp(
+                            log_alpha[t - 1, s] if t >= 1 else real(-math.inf),
+                            log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf),
+                        ),
+                        (
+                            (
+                                (log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf))
+                                if y[s // 2] != y[s // 2 - 1]
+                                else real(-math.inf)
+                            )
+                            if s % 2 == 1 and s >= 3
+                            else real(-math.inf)
+                        ),
                     )
                 )
             )
@@ -109,8 +121,9 @@ def _values(x, y, input_lengths, target_lengths, blank, weight, log_alpha):
         -(
             weight
             * (
-                (
-                    _logaddexp(log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf), log_alpha[T - 1, S - 1])
+                _logaddexp(
+                    log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf),
+                    log_alpha[T - 1, S - 1],
                 )
                 if T > 0
                 else real(0) if U == 0 else real(-math.inf)
@@ -187,8 +200,20 @@ def _value(x, y, input_lengths, target_lengths, blank, weight, log_alpha):
                 + (
                     (real(0) if s <= 1 else real(-math.inf))
                     if t == 0
-                    else (
-                        _logaddexp(_logaddexp(log_alpha[t - 1, s] if t >= 1 else real(-math.inf), log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf)), ((log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf)) if y[s // 2] != y[s // 2 - 1] else real(-math.inf)) if s % 2 == 1 and s >= 3 else real(-math.inf))
+                    else _logaddexp(
+                        _logaddexp(
+                            log_alpha[t - 1, s] if t >= 1 else real(-math.inf),
+                            log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf),
+                        ),
+                        (
+                            (
+                                (log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf))
+                                if y[s // 2] != y[s // 2 - 1]
+                                else real(-math.inf)
+                            )
+                            if s % 2 == 1 and s >= 3
+                            else real(-math.inf)
+                        ),
                     )
                 )
             )
@@ -196,8 +221,9 @@ def _value(x, y, input_lengths, target_lengths, blank, weight, log_alpha):
         -(
             weight
             * (
-                (
-                    _logaddexp(log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf), log_alpha[T - 1, S - 1])
+                _logaddexp(
+                    log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf),
+                    log_alpha[T - 1, S - 1],
                 )
                 if T > 0
                 else real(0) if U == 0 else real(-math.inf)
@@ -287,8 +313,9 @@ def _gradient(
                     if s >= 1 and t >= 1
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -471,8 +498,9 @@ def _gradient_all(
                     if s >= 1 and t >= 1
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -662,8 +690,9 @@ def _hvp(
                     if condition
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -685,18 +714,21 @@ def _hvp(
                     else real(-math.inf)
                 )
                 chosen_log_alpha_at_before = log_alpha[t - 1, s] if t >= 1 else real(-math.inf)
-                firstshare_chosen = (
-                    _firstshare(chosen_log_alpha_at_before_2, chosen_log_alpha_at_before)
+                firstshare_chosen = _firstshare(
+                    chosen_log_alpha_at_before_2,
+                    chosen_log_alpha_at_before,
                 )
                 chosen_tangent_log_alpha = tangent_log_alpha[t - 1, s - 1] if condition else real(0)
                 chosen_firstshare = firstshare_chosen * chosen_tangent_log_alpha
-                firstshare_chosen_2 = (
-                    _firstshare(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                firstshare_chosen_2 = _firstshare(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen_tangent_log_alpha_2 = tangent_log_alpha[t - 1, s] if t >= 1 else real(0)
                 chosen_firstshare_2 = firstshare_chosen_2 * chosen_tangent_log_alpha_2
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -768,8 +800,9 @@ def _hvp(
             logaddexp_chosen = _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
             condition_2 = s % 2 == 1 and s >= 3
             condition_3 = s >= 2 and t >= 1
-            firstshare_chosen_2 = (
-                _firstshare(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+            firstshare_chosen_2 = _firstshare(
+                chosen_log_alpha_at_before,
+                chosen_log_alpha_at_before_2,
             )
             if condition_5:
                 bar_log_alpha_2 = bar_log_alpha[t, s]
@@ -790,8 +823,9 @@ def _hvp(
                 )
             chosen_tangent_log_alpha_2 = tangent_log_alpha[t - 1, s] if t >= 1 else real(0)
             chosen_tangent_log_alpha = tangent_log_alpha[t - 1, s - 1] if condition else real(0)
-            firstshare_chosen = (
-                _firstshare(chosen_log_alpha_at_before_2, chosen_log_alpha_at_before)
+            firstshare_chosen = _firstshare(
+                chosen_log_alpha_at_before_2,
+                chosen_log_alpha_at_before,
             )
             chosen_firstshare = firstshare_chosen * chosen_tangent_log_alpha
             chosen_firstshare_2 = firstshare_chosen_2 * chosen_tangent_log_alpha_2
@@ -1086,8 +1120,20 @@ def _values__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, l
                 + (
                     (real(0) if s <= 1 else real(-math.inf))
                     if t == 0
-                    else (
-                        _logaddexp(_logaddexp(log_alpha[t - 1, s] if t >= 1 else real(-math.inf), log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf)), ((log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf)) if y[s // 2] != y[s // 2 - 1] else real(-math.inf)) if s % 2 == 1 and s >= 3 else real(-math.inf))
+                    else _logaddexp(
+                        _logaddexp(
+                            log_alpha[t - 1, s] if t >= 1 else real(-math.inf),
+                            log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf),
+                        ),
+                        (
+                            (
+                                (log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf))
+                                if y[s // 2] != y[s // 2 - 1]
+                                else real(-math.inf)
+                            )
+                            if s % 2 == 1 and s >= 3
+                            else real(-math.inf)
+                        ),
                     )
                 )
             )
@@ -1169,8 +1215,20 @@ def _value__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, lo
                 + (
                     (real(0) if s <= 1 else real(-math.inf))
                     if t == 0
-                    else (
-                        _logaddexp(_logaddexp(log_alpha[t - 1, s] if t >= 1 else real(-math.inf), log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf)), ((log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf)) if y[s // 2] != y[s // 2 - 1] else real(-math.inf)) if s % 2 == 1 and s >= 3 else real(-math.inf))
+                    else _logaddexp(
+                        _logaddexp(
+                            log_alpha[t - 1, s] if t >= 1 else real(-math.inf),
+                            log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf),
+                        ),
+                        (
+                            (
+                                (log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf))
+                                if y[s // 2] != y[s // 2 - 1]
+                                else real(-math.inf)
+                            )
+                            if s % 2 == 1 and s >= 3
+                            else real(-math.inf)
+                        ),
                     )
                 )
             )
@@ -1262,8 +1320,9 @@ def _gradient__zero_infinity(
                     if s >= 1 and t >= 1
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -1467,8 +1526,9 @@ def _gradient_all__zero_infinity(
                     if s >= 1 and t >= 1
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -1678,8 +1738,9 @@ def _hvp__zero_infinity(
                     if condition
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -1701,18 +1762,21 @@ def _hvp__zero_infinity(
                     else real(-math.inf)
                 )
                 chosen_log_alpha_at_before = log_alpha[t - 1, s] if t >= 1 else real(-math.inf)
-                firstshare_chosen = (
-                    _firstshare(chosen_log_alpha_at_before_2, chosen_log_alpha_at_before)
+                firstshare_chosen = _firstshare(
+                    chosen_log_alpha_at_before_2,
+                    chosen_log_alpha_at_before,
                 )
                 chosen_tangent_log_alpha = tangent_log_alpha[t - 1, s - 1] if condition else real(0)
                 chosen_firstshare = firstshare_chosen * chosen_tangent_log_alpha
-                firstshare_chosen_2 = (
-                    _firstshare(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                firstshare_chosen_2 = _firstshare(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen_tangent_log_alpha_2 = tangent_log_alpha[t - 1, s] if t >= 1 else real(0)
                 chosen_firstshare_2 = firstshare_chosen_2 * chosen_tangent_log_alpha_2
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -1802,8 +1866,9 @@ def _hvp__zero_infinity(
             logaddexp_chosen = _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
             condition_2 = s % 2 == 1 and s >= 3
             condition_3 = s >= 2 and t >= 1
-            firstshare_chosen_2 = (
-                _firstshare(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+            firstshare_chosen_2 = _firstshare(
+                chosen_log_alpha_at_before,
+                chosen_log_alpha_at_before_2,
             )
             if condition_6:
                 bar_log_alpha_2 = bar_log_alpha[t, s]
@@ -1824,8 +1889,9 @@ def _hvp__zero_infinity(
                 )
             chosen_tangent_log_alpha_2 = tangent_log_alpha[t - 1, s] if t >= 1 else real(0)
             chosen_tangent_log_alpha = tangent_log_alpha[t - 1, s - 1] if condition else real(0)
-            firstshare_chosen = (
-                _firstshare(chosen_log_alpha_at_before_2, chosen_log_alpha_at_before)
+            firstshare_chosen = _firstshare(
+                chosen_log_alpha_at_before_2,
+                chosen_log_alpha_at_before,
             )
             chosen_firstshare = firstshare_chosen * chosen_tangent_log_alpha
             chosen_firstshare_2 = firstshare_chosen_2 * chosen_tangent_log_alpha_2
@@ -2120,8 +2186,20 @@ def _values__convention_torch(x, y, input_lengths, target_lengths, blank, weight
                 + (
                     (real(0) if s <= 1 else real(-math.inf))
                     if t == 0
-                    else (
-                        _logaddexp(_logaddexp(log_alpha[t - 1, s] if t >= 1 else real(-math.inf), log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf)), ((log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf)) if y[s // 2] != y[s // 2 - 1] else real(-math.inf)) if s % 2 == 1 and s >= 3 else real(-math.inf))
+                    else _logaddexp(
+                        _logaddexp(
+                            log_alpha[t - 1, s] if t >= 1 else real(-math.inf),
+                            log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf),
+                        ),
+                        (
+                            (
+                                (log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf))
+                                if y[s // 2] != y[s // 2 - 1]
+                                else real(-math.inf)
+                            )
+                            if s % 2 == 1 and s >= 3
+                            else real(-math.inf)
+                        ),
                     )
                 )
             )
@@ -2129,8 +2207,9 @@ def _values__convention_torch(x, y, input_lengths, target_lengths, blank, weight
         -(
             weight
             * (
-                (
-                    _logaddexp(log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf), log_alpha[T - 1, S - 1])
+                _logaddexp(
+                    log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf),
+                    log_alpha[T - 1, S - 1],
                 )
                 if T > 0
                 else real(0) if U == 0 else real(-math.inf)
@@ -2209,8 +2288,20 @@ def _value__convention_torch(x, y, input_lengths, target_lengths, blank, weight,
                 + (
                     (real(0) if s <= 1 else real(-math.inf))
                     if t == 0
-                    else (
-                        _logaddexp(_logaddexp(log_alpha[t - 1, s] if t >= 1 else real(-math.inf), log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf)), ((log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf)) if y[s // 2] != y[s // 2 - 1] else real(-math.inf)) if s % 2 == 1 and s >= 3 else real(-math.inf))
+                    else _logaddexp(
+                        _logaddexp(
+                            log_alpha[t - 1, s] if t >= 1 else real(-math.inf),
+                            log_alpha[t - 1, s - 1] if s >= 1 and t >= 1 else real(-math.inf),
+                        ),
+                        (
+                            (
+                                (log_alpha[t - 1, s - 2] if s >= 2 and t >= 1 else real(-math.inf))
+                                if y[s // 2] != y[s // 2 - 1]
+                                else real(-math.inf)
+                            )
+                            if s % 2 == 1 and s >= 3
+                            else real(-math.inf)
+                        ),
                     )
                 )
             )
@@ -2218,8 +2309,9 @@ def _value__convention_torch(x, y, input_lengths, target_lengths, blank, weight,
         -(
             weight
             * (
-                (
-                    _logaddexp(log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf), log_alpha[T - 1, S - 1])
+                _logaddexp(
+                    log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf),
+                    log_alpha[T - 1, S - 1],
                 )
                 if T > 0
                 else real(0) if U == 0 else real(-math.inf)
@@ -2311,8 +2403,9 @@ def _gradient__convention_torch(
                     if s >= 1 and t >= 1
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -2499,8 +2592,9 @@ def _gradient_all__convention_torch(
                     if s >= 1 and t >= 1
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -2694,8 +2788,9 @@ def _hvp__convention_torch(
                     if condition
                     else real(-math.inf)
                 )
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -2717,18 +2812,21 @@ def _hvp__convention_torch(
                     else real(-math.inf)
                 )
                 chosen_log_alpha_at_before = log_alpha[t - 1, s] if t >= 1 else real(-math.inf)
-                firstshare_chosen = (
-                    _firstshare(chosen_log_alpha_at_before_2, chosen_log_alpha_at_before)
+                firstshare_chosen = _firstshare(
+                    chosen_log_alpha_at_before_2,
+                    chosen_log_alpha_at_before,
                 )
                 chosen_tangent_log_alpha = tangent_log_alpha[t - 1, s - 1] if condition else real(0)
                 chosen_firstshare = firstshare_chosen * chosen_tangent_log_alpha
-                firstshare_chosen_2 = (
-                    _firstshare(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                firstshare_chosen_2 = _firstshare(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen_tangent_log_alpha_2 = tangent_log_alpha[t - 1, s] if t >= 1 else real(0)
                 chosen_firstshare_2 = firstshare_chosen_2 * chosen_tangent_log_alpha_2
-                logaddexp_chosen = (
-                    _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+                logaddexp_chosen = _logaddexp(
+                    chosen_log_alpha_at_before,
+                    chosen_log_alpha_at_before_2,
                 )
                 chosen = (
                     (
@@ -2802,8 +2900,9 @@ def _hvp__convention_torch(
             logaddexp_chosen = _logaddexp(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
             condition_2 = s % 2 == 1 and s >= 3
             condition_3 = s >= 2 and t >= 1
-            firstshare_chosen_2 = (
-                _firstshare(chosen_log_alpha_at_before, chosen_log_alpha_at_before_2)
+            firstshare_chosen_2 = _firstshare(
+                chosen_log_alpha_at_before,
+                chosen_log_alpha_at_before_2,
             )
             if condition_5:
                 bar_log_alpha_2 = bar_log_alpha[t, s]
@@ -2824,8 +2923,9 @@ def _hvp__convention_torch(
                 )
             chosen_tangent_log_alpha_2 = tangent_log_alpha[t - 1, s] if t >= 1 else real(0)
             chosen_tangent_log_alpha = tangent_log_alpha[t - 1, s - 1] if condition else real(0)
-            firstshare_chosen = (
-                _firstshare(chosen_log_alpha_at_before_2, chosen_log_alpha_at_before)
+            firstshare_chosen = _firstshare(
+                chosen_log_alpha_at_before_2,
+                chosen_log_alpha_at_before,
             )
             chosen_firstshare = firstshare_chosen * chosen_tangent_log_alpha
             chosen_firstshare_2 = firstshare_chosen_2 * chosen_tangent_log_alpha_2

@@ -25,8 +25,9 @@ check_abi(1, __name__)
 
 @njit
 def _gated(a, b):
-    """a * b, but 0 where a is 0 and b infinite."""
-    return type(a)(0) if a == 0 and b == b else a * b
+    """a * b, but 0 where one factor is 0 and the other infinite."""
+    product = a * b
+    return type(a)(0) if product != product and a == a and b == b else product
 
 
 @njit

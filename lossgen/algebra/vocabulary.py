@@ -196,6 +196,20 @@ gated: Any = row(
     r"{0} \cdot {1}",
     lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else a * b if a.is_number else None,
 )
+# a * b**(c + n), n an integer from -2 to 2: in range where the power alone is not, and c + n is not rounded.
+powered: Any = row(
+    "powered",
+    lambda a, b, c, n: a * b ** (c + n),
+    (
+        lambda a, b, c, n: b ** (c + n),
+        lambda a, b, c, n: a * (c + n) * b ** (c + n - 1),
+        lambda a, b, c, n: a * b ** (c + n) * sp.log(b),
+    ),
+    ("real", "positive", "real", "offset"),
+    "any",
+    r"{0} \cdot {{{1}}}^{{{2} + {3}}}",
+    zero_at(),
+)
 # 1, but 0 where a logarithm is minus infinity: asks whether a quantity kept as its logarithm is positive.
 alive: Any = row(
     "alive",
@@ -215,8 +229,6 @@ sqdiv: Any = row(
     r"\frac{{{0}^2}}{{{1}}}",
     zero_at(),
 )
-
-
 # a - b formed before anything else is added: a sum's terms are reordered, which can put the rounding of a
 # large intermediate where two nearly equal numbers should have cancelled.
 gap: Any = row(
@@ -228,8 +240,6 @@ gap: Any = row(
     r"\left({0} - {1}\right)",
     lambda a, b: sp.S.Zero if a == b else a if b.is_zero else None,
 )
-
-
 # a / b formed before anything else is multiplied: where |a| <= |b| nothing overflows.
 quotient: Any = row(
     "quotient",

@@ -139,6 +139,15 @@ def logarithm(a: Series) -> Series:
     return constant(arb("-inf"))
 
 
+def log_ratio(above: Series, below: Series, difference: Series) -> Series:
+    """log(above / below); where they are close, from their difference, which is known exactly."""
+    if not 2 * abs(difference[0]) < abs(below[0]):
+        return logarithm(divide(above, below))
+    excess = difference / below
+    slopes = (1 + excess).log()
+    return arb_series([excess[0].log1p(), *(slopes[k] for k in range(1, ctx.cap))])
+
+
 def _linear() -> tuple[int, ...]:
     """The coefficients that are first derivatives."""
     return () if ctx.cap == 1 else (2, 3) if ctx.cap == MIXED else (1,)
@@ -234,6 +243,7 @@ FUNCTIONS: dict[str, Callable[..., Series]] = {
     "Abs": absolute,
     "sign": sign,
     "log": logarithm,
+    "LogRatio": log_ratio,
     "exp": lambda a: a.exp(),
     "sqrt": root,
     "tanh": hyperbolic_tangent,

@@ -1,5 +1,7 @@
 """Bringing a program over common denominators changes nothing but the precision that it needs."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from lossgen.oracle.evaluate import Case, Oracle, Request
 from lossgen.oracle.fractions import joined
 from lossgen.oracle.samplers import batches
 from lossgen.paths import specs_folder
-from lossgen.spec import Pred, exp, log, loss
+from lossgen.spec import Positive, Pred, exp, log, loss
 from lossgen.spec.registry import load
 
 VARIANTS = [
@@ -50,3 +52,16 @@ def test_it_certifies_what_no_precision_could():
     oracle = Oracle(rare.variants[0].program)
     assert float(oracle.truth(Case({"x": np.asarray(1e10)}), Request("value"))) == 1e10
     assert float(oracle.truth(Case({"x": np.asarray(1e300)}), Request("gradient", ("x", ())))) == 1.0
+
+
+def test_it_certifies_logarithms_of_what_rounds_to_one():
+    @loss(family="test")
+    def damped(x: Pred, gamma: Positive = 0.5):
+        """Both factors vanish at large x, and one of them is divided by its own power."""
+        p = 1 / (1 + exp(-x))
+        return -((1 - p) ** (gamma - 1)) * log(p)
+
+    oracle = Oracle(damped.variants[0].program)
+    case = Case({"x": np.asarray(2.9e62), "gamma": np.asarray(2.0**-200)})
+    # log(p) is the odds exp(-x) there to first order, so the value is exp(-gamma * x).
+    assert float(oracle.truth(case, Request("value"))) == pytest.approx(math.exp(-(2.0**-200) * 2.9e62))

@@ -198,6 +198,13 @@ def _log1psqrest(a: Any) -> Any:
     return _FLOAT_FUNCTIONS[vo.log1psq](a) - a / (a + 1 / a)
 
 
+def _powered(a: Any, b: Any, c: Any, n: Any) -> Any:
+    if abs(c) >= 0.5:
+        c, n = c + n, 0
+    root = b ** (c / 2)
+    return 0.0 if a == 0 or root == 0 else a * root * b**n * root
+
+
 _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     sp.exp: np.exp,
     sp.log: np.log,
@@ -215,6 +222,7 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.logaddexp: _logaddexp,
     vo.firstshare: lambda a, b: 0.0 if a == -INF else _sigmoid(a - b),
     vo.gated: lambda a, b: 0.0 if a == 0 else a * b,
+    vo.powered: _powered,
     vo.alive: lambda a: 0.0 if a == -INF else 1.0,
     vo.sqdiv: lambda a, b: a * (a / b),
     vo.logcosh: lambda a: (

@@ -55,7 +55,7 @@ FORMS: dict[str, tuple[sp.Expr, sp.Expr]] = {
     "entry and normaliser": (sp.exp(share(c) + L) * s, s * sp.exp(x[c])),
     "slope of softplus": (sp.exp(-vo.softplus(a)) * s, s * vo.sigmoid(-a)),
     "slope of tanh": (s * (1 - sp.tanh(a) ** 2), s * vo.sech2(a)),
-    "power and slope": (s * vo.omexp(-r) ** r / vo.omexp(-r), s * vo.omexp(-r) ** (r - 1)),
+    "power and slope": (s * vo.omexp(-r) ** r / vo.omexp(-r), vo.powered(s, vo.omexp(-r), r, -1)),
     "distributed number": (s * (2 * a - 2 * b) / 4, s * (a - b) / 2),
     "sum of weights": (
         s * Reduction("sum", sp.exp(share(c)) * w[j], j),

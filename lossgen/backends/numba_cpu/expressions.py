@@ -58,6 +58,8 @@ class Expressions:
 
     def _split(self, expr: ir.Op, prefix: str, indent: str) -> list[str]:
         inner = indent + _INDENT
+        if (head := _call(expr)) is not None:
+            return self._split_call(expr, f"{prefix}{head}", indent)
         lines = [f"{indent}{prefix}("]
         for lead, part, level in self._parts(expr):
             text = self._inside(part, level)
@@ -66,6 +68,14 @@ class Expressions:
             else:
                 # Split even where it would fit without them: the parentheses are part of the meaning.
                 lines += self._split(part, lead, inner)
+        return [*lines, f"{indent})"]
+
+    def _split_call(self, call: ir.Op, head: str, indent: str) -> list[str]:
+        self.helpers.update(spelling(call.name).helpers)
+        lines = [f"{indent}{head}("]
+        for arg in call.args:
+            part = self.broken(arg, "", indent + _INDENT)
+            lines += [*part[:-1], f"{part[-1]},"]
         return [*lines, f"{indent})"]
 
     def _parts(self, expr: ir.Op) -> list[tuple[str, ir.Expr, int]]:
@@ -143,6 +153,16 @@ class Expressions:
             return str(int(const.value))
         self.uses_real = True
         return number(const.value)
+
+
+def _call(expr: ir.Op) -> str | None:
+    """Return the name of the function that an operation calls with all its arguments, None for other text."""
+    if expr.name in _LEVELS or expr.name == "float":
+        return None
+    text = spelling(expr.name).text
+    head = text.partition("(")[0]
+    places = ", ".join(f"{{{k}}}" for k in range(len(expr.args)))
+    return head if text == f"{head}({places})" else None
 
 
 class _Whole:

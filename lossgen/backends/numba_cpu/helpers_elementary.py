@@ -37,8 +37,26 @@ def _nan_or_zero(a):
     "gated": '''\
 @njit
 def _gated(a, b):
-    """a * b, but 0 where a is 0 and b infinite."""
-    return type(a)(0) if a == 0 and b == b else a * b
+    """a * b, but 0 where one factor is 0 and the other infinite."""
+    product = a * b
+    return type(a)(0) if product != product and a == a and b == b else product
+''',
+    "powered": '''\
+@njit
+def _powered(a, b, c, n):
+    """a * b**(c + n); the power alone could leave the range, its root does not."""
+    real = type(a)
+    if not abs(c) < 0.5 or b == 0:
+        # Only beside a small c does rounding c + n cost digits.
+        c, n = c + n, real(0)
+    root = b ** (real(0.5) * c)
+    product = a * root
+    if n != 0:
+        product = product / b if n < 0 else product * b
+    product *= root
+    if abs(n) > 1:
+        product = product / b if n < 0 else product * b
+    return real(0) if product != product and a == a and b == b and c == c else product
 ''',
     "alive": '''\
 @njit

@@ -54,6 +54,7 @@ SPELLINGS: dict[str, Spelling] = {
     "max": Spelling("_maximum({0}, {1})", ("maximum",)),
     "min": Spelling("_minimum({0}, {1})", ("minimum",)),
     "sqdiv": Spelling("_sqdiv({0}, {1})", ("sqdiv",)),
+    "powered": Spelling("_powered({0}, {1}, {2}, {3})", ("powered",)),
     "firstshare": Spelling("_firstshare({0}, {1})", ("firstshare",)),
     "sigmoid_tail": Spelling("_sigmoid_tail({0}, {1})", ("sigmoid_tail",)),
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),

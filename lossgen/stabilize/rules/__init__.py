@@ -12,6 +12,7 @@ from lossgen.stabilize.rules import (
     logarithms,
     mixtures,
     powers,
+    ranges,
     roots,
     shares,
 )
@@ -26,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     *differences.RULES,
     *roots.RULES,
     *guards.RULES,
+    *ranges.RULES,
 )
 
 

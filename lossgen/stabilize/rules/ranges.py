@@ -1,0 +1,88 @@
+"""Rules that run after all others, on derivatives and values: powers whose exponent is not known.
+
+A power alone may leave the range of floating point where its product with the other factors does not; so the
+product gets its root twice. And ``g - 1`` is never formed: its rounding would count as often as the base has
+logarithms.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen.algebra import vocabulary as vo
+from lossgen.algebra.tensors import tensors
+from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
+
+RANGE = ("range",)
+
+# Factors that belong to the call: a weight alone is no reason to take a power apart.
+_CALL_ROLES = frozenset({"weight", "scale"})
+_LARGEST_OFFSET = 2
+
+
+def _is_open(expr: sp.Expr) -> bool:
+    return isinstance(expr, sp.Pow) and not expr.exp.is_number
+
+
+def _times_power(factor: sp.Expr, power: sp.Expr) -> sp.Expr:
+    """Return the product of a factor and a power, or of a factor and such a product."""
+    if isinstance(power, vo.powered):
+        own, *rest = power.args
+        return vo.powered(factor * own, *rest)
+    offset, exponent = _offset(power.exp)
+    return vo.powered(factor, power.base, exponent, offset)
+
+
+def _offset(exponent: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    offset, rest = exponent.as_coeff_Add()
+    known = offset.is_Integer and abs(offset) <= _LARGEST_OFFSET
+    return (offset, rest) if known else (sp.S.Zero, exponent)
+
+
+def _shifted(expr: sp.Pow) -> sp.Expr | None:
+    return _times_power(sp.S.One, expr) if _is_open(expr) and _offset(expr.exp)[0] != 0 else None
+
+
+def _product(expr: sp.Mul) -> sp.Expr | None:
+    for k, part in enumerate(expr.args):
+        rest = sp.Mul(*expr.args[:k], *expr.args[k + 1 :])
+        varies = any(tensor.role not in _CALL_ROLES for tensor in tensors(rest))
+        if isinstance(part, vo.powered) or (_is_open(part) and varies):
+            return _times_power(rest, part)
+    return None
+
+
+def _gated(expr: sp.Expr) -> sp.Expr | None:
+    """A product with a root twice is 0 where any factor is: it needs no gate."""
+    gate, value = expr.args
+    if _is_open(value) or isinstance(value, vo.powered):
+        return _times_power(gate, value)
+    return _times_power(value, gate) if _is_open(gate) else None
+
+
+RULES = (
+    Rule(
+        "shifted-power",
+        RANGE,
+        "the rounding of g - 1, multiplied by the logarithm of the base",
+        (sp.Pow,),
+        _shifted,
+        lambda: (Q ** (W - 1), Q ** (W - 2), Q ** (W + 1), Q ** (2 * W - 1)),
+    ),
+    Rule(
+        "power-in-product",
+        RANGE,
+        "a power that overflows or vanishes although the product does not",
+        (sp.Mul,),
+        _product,
+        lambda: (X * Q**W, -T * vo.powered(X, Q, W, -1), X * Z * vo.powered(2, Q, W, 0)),
+    ),
+    Rule(
+        "gated-power",
+        RANGE,
+        "a power that overflows or vanishes although the product does not",
+        (vo.gated,),
+        _gated,
+        lambda: (vo.gated(X, Q**W), vo.gated(Q**W, X), vo.gated(X, vo.powered(Z, Q, W, -1))),
+    ),
+)
