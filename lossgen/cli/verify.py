@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 row.output,
                 row.dtype,
                 row.points,
-                f"{row.worst_ulp:.2f}",
+                f"{row.worst_ulp:.3g}",
                 row.failed,
                 row.uncertified,
             )
