@@ -1736,8 +1736,12 @@ def _gradient__p_inf(
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
     difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
-    sign_difference_anchor_eps = (
-        _sign((anchor[argmax_abs_sum] if D > 0 else real(0)) - (positive[argmax_abs_sum] if D > 0 else real(0)) + eps)
+    sign_difference_anchor_eps = _sign(
+        (
+            (anchor[argmax_abs_sum] if D > 0 else real(0))
+            - (positive[argmax_abs_sum] if D > 0 else real(0))
+            + eps
+        ),
     )
     scaled_chosen = (
         scale0
@@ -1749,8 +1753,8 @@ def _gradient__p_inf(
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
-    sign_difference_anchor_eps_2 = (
-        _sign(anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+    sign_difference_anchor_eps_2 = _sign(
+        anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
     )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
@@ -1779,8 +1783,8 @@ def _gradient__p_inf(
                 real(0)
                 if difference_margin_max < real(0)
                 else (
-                    (
-                        _sign(anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+                    _sign(
+                        anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
                     )
                     - sign_difference_anchor_eps_2
                 )
@@ -1910,8 +1914,12 @@ def _gradient_all__p_inf(
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
     difference_margin_max = max_abs_sum - max_abs_sum_2 + margin
-    sign_difference_anchor_eps = (
-        _sign((anchor[argmax_abs_sum] if D > 0 else real(0)) - (positive[argmax_abs_sum] if D > 0 else real(0)) + eps)
+    sign_difference_anchor_eps = _sign(
+        (
+            (anchor[argmax_abs_sum] if D > 0 else real(0))
+            - (positive[argmax_abs_sum] if D > 0 else real(0))
+            + eps
+        ),
     )
     scaled_chosen = (
         scale0
@@ -1923,8 +1931,8 @@ def _gradient_all__p_inf(
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
-    sign_difference_anchor_eps_2 = (
-        _sign(anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+    sign_difference_anchor_eps_2 = _sign(
+        anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
     )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
@@ -1970,8 +1978,8 @@ def _gradient_all__p_inf(
                 real(0)
                 if difference_margin_max < real(0)
                 else (
-                    (
-                        _sign(anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+                    _sign(
+                        anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
                     )
                     - sign_difference_anchor_eps_2
                 )
@@ -2107,8 +2115,12 @@ def _hessian__p_inf(
     argmax_abs_sum = argmax_abs_sum_acc_at
     max_abs_sum = max_abs_sum_acc
     max_abs_sum_2 = max_abs_sum_acc_2
-    sign_difference_anchor_eps = (
-        _sign((anchor[argmax_abs_sum] if D > 0 else real(0)) - (positive[argmax_abs_sum] if D > 0 else real(0)) + eps)
+    sign_difference_anchor_eps = _sign(
+        (
+            (anchor[argmax_abs_sum] if D > 0 else real(0))
+            - (positive[argmax_abs_sum] if D > 0 else real(0))
+            + eps
+        ),
     )
     weighted_chosen = (
         weight
@@ -2123,8 +2135,8 @@ def _hessian__p_inf(
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
-    sign_difference_anchor_eps_2 = (
-        _sign(anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+    sign_difference_anchor_eps_2 = _sign(
+        anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
     )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
@@ -2159,8 +2171,8 @@ def _hessian__p_inf(
                 real(0)
                 if max_abs_sum - max_abs_sum_2 + margin < real(0)
                 else (
-                    (
-                        _sign(anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps)
+                    _sign(
+                        anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
                     )
                     - sign_difference_anchor_eps_2
                 )
