@@ -1,9 +1,11 @@
 """Loss functions and their derivatives, generated from exact mathematics.
 
-``import lossgen.losses as L`` gives the losses. Importing this package loads neither NumPy nor Numba.
+``import lossgen.losses as L`` gives the losses, `compile` makes one of any formula. Importing this package
+loads neither NumPy nor Numba.
 """
 
 from lossgen.errors import FormulaError, LossError, LossIndexError, LossTypeError, LossValueError, SpecError
+from lossgen.runtime.compile import compile
 from lossgen.runtime.threads import threads
 from lossgen.version import __version__
 
@@ -15,5 +17,6 @@ __all__ = [
     "LossValueError",
     "SpecError",
     "__version__",
+    "compile",
     "threads",
 ]

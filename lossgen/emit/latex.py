@@ -29,7 +29,11 @@ _OPERATORS = {
 
 
 def _name(name: str) -> str:
-    """Return one letter as it is, Greek letters by their commands, and words upright."""
+    """Return one letter as it is, Greek letters by their commands, and words upright.
+
+    An underscore at the end only keeps kernels from using a word of Python.
+    """
+    name = name.rstrip("_")
     if len(name) == 1:
         return name
     if name in _GREEK:

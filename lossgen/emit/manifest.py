@@ -145,7 +145,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         given = [t.name for t in built.prepass_inputs if t.role != "weight"]
         prepass = {"args": given, "mean_scale": built.prepass.mean_scale != 1}
         kinds.append("prepass")
-    exact = "\n".join(map(str, (_stable(program.terms), _stable(program.stages), program.extents)))
+    exact = "\n".join(map(str, (stable_text(program.terms), stable_text(program.stages), program.extents)))
     return {
         "static": dict(variant.static),
         "suffix": variant.suffix,
@@ -174,7 +174,7 @@ def _passes(loss: Loss, loops: int) -> int:
     return 1 if loss.structure in ("elementwise", "row") else loops
 
 
-def _stable(parts: Any) -> str:
+def stable_text(parts: Any) -> str:
     """Return a text of expressions in which running numbers of indices are replaced by their order."""
     text, seen = str(parts), dict[str, str]()
     return "".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ import numpy as np
 from lossgen.errors import LossError, LossTypeError, LossValueError
 from lossgen.runtime.manifest import Entry, Static, Variant
 
-__all__ = ["OPTIONS", "Binder", "Request", "choose_variant", "did_you_mean"]
+__all__ = [
+    "OPTIONS",
+    "Binder",
+    "Request",
+    "did_you_mean",
+    "find_variant",
+    "no_variant",
+    "wanted_choices",
+    "written_name",
+]
 
 # Keyword options of each operation with their defaults; `axis` is added for losses with a class axis.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -76,6 +86,9 @@ class Binder:
         self._home.update({static.name: "static" for static in entry.statics})
         # A loss may name a parameter like an option: the declaration wins.
         self._home.update({name: "options" for name in self.options if name not in self._home})
+        # A word of Python cannot be written before `=`: it is taken with an underscore as well.
+        spelled = {written_name(name): name for name in self._home}
+        self._spelled = {written: name for written, name in spelled.items() if written not in self._home}
         self._must = [param.name for param in entry.params if param.required]
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
@@ -88,9 +101,14 @@ class Binder:
         tensors = request.tensors
         for name, value in zip(self.tensors, args, strict=False):
             tensors[name] = value
-        for name, value in kwargs.items():
+        for given, value in kwargs.items():
+            name = self._spelled.get(given, given)
             home = self._home.get(name)
             if home == "params":
+                if name in request.params:
+                    raise LossTypeError(
+                        f"{self.call} got {name} twice: as {name} and as {written_name(name)}"
+                    )
                 request.params[name] = value
             elif home == "options":
                 request.options[name] = value
@@ -138,27 +156,47 @@ class Binder:
         return f"{self.call} has no argument {name!r}{did_you_mean(name, list(self._home))}"
 
 
+def written_name(name: str) -> str:
+    """Return how an argument is written in a call: words of Python have an underscore added."""
+    return f"{name}_" if iskeyword(name) else name
+
+
 def did_you_mean(name: object, names: list[str]) -> str:
     """Return a hint at the closest allowed name, or at all of them."""
     close = difflib.get_close_matches(str(name), names, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; allowed: {', '.join(names)}"
 
 
-def choose_variant(loss: str, entry: Entry, request: Request) -> Variant:
-    """Return the variant for the static choices and optional parameters of a call."""
+def wanted_choices(entry: Entry, request: Request) -> dict[str, Any]:
+    """Return the static choices of a call, and which optional parameters it has; empty means all defaults."""
     if not request.static and not any(param.name in request.params for param in entry.optional_params):
-        return entry.default_variant
+        return {}
     wanted: dict[str, Any] = {}
     for static in entry.statics:
         given = request.static.get(static.name, static.default)
         wanted[static.name] = _checked_choice(static, given)
     for param in entry.optional_params:
         wanted[param.name] = request.params.get(param.name, param.default) is not None
+    return wanted
+
+
+def find_variant(entry: Entry, wanted: Mapping[str, Any]) -> Variant | None:
+    """Return the variant of these choices, if it has kernels."""
+    if not wanted:
+        return entry.default_variant
     for variant in entry.variants:
         if all(variant.static.get(name, _default(entry, name)) == value for name, value in wanted.items()):
             return variant
+    return None
+
+
+def no_variant(loss: str, entry: Entry, wanted: Mapping[str, Any], reason: LossError) -> LossError:
+    """Return the error for choices that have no kernels and cannot be compiled."""
     shipped = "; ".join(_written(variant.static) for variant in entry.variants)
-    raise LossError(f"{loss} has no kernels for {_written(wanted)}. Combinations that exist: {shipped}")
+    return LossError(
+        f"{loss} has no kernels for {_written(wanted)}. Combinations that exist: {shipped}. Others are "
+        f"compiled on first use, but {reason}"
+    )
 
 
 def _default(entry: Entry, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The one way from the user side to the build side, which needs SymPy: ``L.<loss>.spec``."""
+"""The one way from the user side to the build side, which needs SymPy: declarations, and compiling them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,33 @@ from typing import Any
 
 from lossgen.errors import LossError
 
-__all__ = ["ENTRY_POINT", "load_spec"]
+__all__ = ["ENTRY_POINT", "entry_point", "load_spec"]
 
 # The only deferred import of the user side that goes up the layers.
 ENTRY_POINT = "lossgen.pipeline.entry"
+
+
+def entry_point(purpose: str) -> Any:
+    """Return the module through which the build side is reached.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs it, for the message.
+
+    Raises
+    ------
+    LossError
+        If the packages that the build side needs are not installed.
+    """
+    try:
+        return importlib.import_module(ENTRY_POINT)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "lossgen":
+            raise
+        raise LossError(
+            f"{purpose} needs {error.name}, which is missing: pip install 'lossgen[build]'"
+        ) from error
 
 
 def load_spec(package: str, name: str) -> Any:
@@ -26,12 +49,6 @@ def load_spec(package: str, name: str) -> Any:
     Raises
     ------
     LossError
-        If the packages that declarations need are not installed.
+        If the packages that declarations need are not installed, or the package has no declarations.
     """
-    try:
-        entry = importlib.import_module(ENTRY_POINT)
-    except ModuleNotFoundError as error:
-        raise LossError(
-            f"the declaration of {name} needs {error.name}, which is missing: pip install 'lossgen[build]'"
-        ) from error
-    return entry.load_spec(package, name)
+    return entry_point(f"the declaration of {name}").load_spec(package, name)

@@ -9,20 +9,25 @@ from inspect import Signature
 from types import MappingProxyType
 from typing import Any
 
-from lossgen.runtime.bind import Binder, choose_variant
-from lossgen.runtime.build_side import load_spec
+from lossgen.errors import LossError
+from lossgen.runtime.bind import Binder, Request, find_variant, no_variant, wanted_choices
 from lossgen.runtime.call import Call
 from lossgen.runtime.display import html_card, one_line
 from lossgen.runtime.docstring import documentation
 from lossgen.runtime.evaluate import OPERATIONS
-from lossgen.runtime.manifest import Entry, Param, Static, parse_entry
+from lossgen.runtime.manifest import Entry, Param, Static, Variant, parse_entry
 from lossgen.runtime.package import load_loss
 from lossgen.runtime.signature import operation_signature
+from lossgen.runtime.sources import Shipped, Source
 
 __all__ = ["Loss", "Operation"]
 
 # Brings Numba, so it is imported with the first kernel.
 _LAUNCH_MODULE = "lossgen.runtime.launch"
+
+
+def _kernels(module: str) -> Any:
+    return importlib.import_module(_LAUNCH_MODULE).Kernels(module)
 
 
 class Operation:
@@ -47,12 +52,12 @@ class Operation:
         self._evaluate = OPERATIONS[name]
         self._binder = Binder(loss.name if name == "value" else f"{loss.name}.{name}", entry, name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Check the arguments and run the kernels."""
         loss = self._loss
         request = self._binder.bind(args, kwargs)
-        variant = choose_variant(loss.name, loss.entry, request)
-        return self._evaluate(Call(loss.name, loss.entry, variant, request, loss.kernels), request)
+        variant, kernels = loss.prepared(request)
+        return self._evaluate(Call(loss.name, loss.entry, variant, request, kernels), request)
 
     def __repr__(self) -> str:
         return f"<{self.__qualname__}{self.__signature__}>"
@@ -81,6 +86,8 @@ class Loss:
         self.package = package
         self.name = name
         self.entry: Entry = parse_entry(manifest)
+        self.source: Source = Shipped(package, name, self.entry.default_variant.fingerprint)
+        self._on_demand: dict[str, tuple[Variant, Any]] = {}
         self.__name__ = name
         self.__qualname__ = name
         self.__module__ = package
@@ -88,7 +95,7 @@ class Loss:
         self.__signature__: Signature = self._value.__signature__
         self.__doc__ = self._value.__doc__
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the value."""
         return self._value(*args, **kwargs)
 
@@ -115,8 +122,28 @@ class Loss:
     @cached_property
     def kernels(self) -> Any:
         """The compiled functions, imported with Numba on first use."""
-        module = f"{self.package}.{self.entry.module}"
-        return importlib.import_module(_LAUNCH_MODULE).Kernels(module)
+        return _kernels(self._kernel_module())
+
+    def _kernel_module(self) -> str:
+        return f"{self.package}.{self.entry.module}"
+
+    def prepared(self, request: Request) -> tuple[Variant, Any]:
+        """Return the variant that a call wants, and its kernels; one that has none yet is compiled now."""
+        wanted = wanted_choices(self.entry, request)
+        variant = find_variant(self.entry, wanted)
+        if variant is not None:
+            return variant, self.kernels
+        name = repr(sorted(wanted.items()))
+        if name not in self._on_demand:
+            self._on_demand[name] = self._first_use(wanted)
+        return self._on_demand[name]
+
+    def _first_use(self, wanted: Mapping[str, Any]) -> tuple[Variant, Any]:
+        try:
+            record = self.source.record(wanted)
+        except LossError as error:
+            raise no_variant(self.name, self.entry, wanted, error) from error
+        return parse_entry(record.entry).default_variant, _kernels(record.module)
 
     @property
     def latex(self) -> str:
@@ -148,7 +175,7 @@ class Loss:
     @property
     def spec(self) -> Any:
         """The declaration, for the generator; needs SymPy."""
-        return load_spec(self.package, self.name)
+        return self.source.spec
 
     def __repr__(self) -> str:
         return one_line(self.package, self.name, self.entry, self.__signature__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import Parameter, Signature
 from typing import Any
 
-from lossgen.runtime.bind import OPTIONS
+from lossgen.runtime.bind import OPTIONS, written_name
 from lossgen.runtime.manifest import Entry
 
 __all__ = ["operation_signature"]
@@ -40,7 +40,7 @@ def operation_signature(entry: Entry, operation: str) -> Signature:
         named.setdefault(name, default)
     taken = {parameter.name for parameter in arrays}
     keywords = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=default)
+        Parameter(written_name(name), Parameter.KEYWORD_ONLY, default=default)
         for name, default in named.items()
         if name not in taken
     ]

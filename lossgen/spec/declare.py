@@ -17,7 +17,7 @@ from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.docs import split
 from lossgen.spec.language import Body, Sample, running
-from lossgen.spec.model import Assign, Loss, Parameter, Program, Sort, Sweep, Term, Variant
+from lossgen.spec.model import Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
 from lossgen.spec.program import Place
 from lossgen.spec.roles import Role
 from lossgen.spec.structure import classify
@@ -55,12 +55,12 @@ def loss(
             _parameter(name, argument, meanings.get(name, ""), context)
             for name, argument in arguments.items()
         )
-        built = tuple(
-            Variant(
-                choice, _suffix(parameters, choice), _program(function, parameters, dict(choice), context)
-            )
-            for choice in _combinations(parameters, variants, context)
-        )
+
+        def make(choices: Choices) -> Variant:
+            program = _program(function, parameters, dict(choices), context)
+            return Variant(choices, _suffix(parameters, choices), program)
+
+        built = tuple(map(make, _combinations(parameters, variants, context)))
         axes = _axes(parameters)
         return Loss(
             name=function.__name__,
@@ -74,6 +74,7 @@ def loss(
             axes=axes,
             file=context["file"],
             line=context["line"],
+            make=make,
         )
 
     return decorate

@@ -5,7 +5,8 @@ The mathematics of one variant is a `Program` (see `lossgen.spec.program`, whose
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -27,6 +28,9 @@ __all__ = [
     "Term",
     "Variant",
 ]
+
+
+Choices = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Loss:
-    """A declared loss: names and words, and one `Variant` for each shipped combination of static choices."""
+    """A declared loss: names and words, and one `Variant` for each shipped combination of static choices.
+
+    ``make`` makes the variants of other combinations; it is the declaration's body and does not pickle.
+    """
 
     name: str
     family: str
@@ -79,17 +86,25 @@ class Loss:
     axes: tuple[Axis, ...] = ()
     file: str = ""
     line: int = 0
+    make: Callable[[Choices], Variant] | None = field(default=None, compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "make": None}
 
     @property
     def summary(self) -> str:
         return self.doc.strip().splitlines()[0] if self.doc.strip() else ""
 
     def variant(self, **static: Any) -> Variant:
-        """Return the shipped variant with these static choices (defaults for the rest)."""
+        """Return the variant with these static choices (defaults for the rest)."""
         wanted = {p.name: p.default_choice for p in self.parameters if p.static} | static
         for variant in self.variants:
             if dict(variant.static) == wanted:
                 return variant
+        choices = {p.name: p.choices for p in self.parameters if p.static}
+        known = wanted.keys() == choices.keys() and all(v in choices[k] for k, v in wanted.items())
+        if known and self.make is not None:
+            return self.make(tuple(wanted.items()))
         shipped = "; ".join(str(dict(v.static)) for v in self.variants)
         raise SpecError(
             f"no variant {wanted}",
@@ -103,8 +118,16 @@ class Loss:
         axes = tuple(_resolved(axis, dict(variant.static)) for axis in self.axes)
         kept = tuple(p for p in self.parameters if p.name not in static)
         remaining = tuple((k, v) for k, v in variant.static if k not in static)
+
+        def make(choices: Choices) -> Variant:
+            return replace(self.variant(**dict(choices), **static), static=choices)
+
         return replace(
-            self, parameters=kept, axes=axes, variants=(replace(variant, static=remaining, suffix=""),)
+            self,
+            parameters=kept,
+            axes=axes,
+            variants=(replace(variant, static=remaining, suffix=""),),
+            make=make,
         )
 
     def rename(self, **names: str) -> Loss:
@@ -119,8 +142,16 @@ class Loss:
                     fix=f"choose among {sorted(by_name)}",
                 )
         parameters = tuple(replace(p, name=names.get(p.name, p.name)) for p in self.parameters)
-        variants = tuple(replace(v, program=renamed(v.program, names)) for v in self.variants)
-        return replace(self, parameters=parameters, variants=variants)
+
+        def other(variant: Variant) -> Variant:
+            return replace(variant, program=renamed(variant.program, names))
+
+        return replace(
+            self,
+            parameters=parameters,
+            variants=tuple(map(other, self.variants)),
+            make=lambda choices: other(self.variant(**dict(choices))),
+        )
 
     def __mul__(self, factor: Any) -> Composition:
         return as_composition(self) * factor

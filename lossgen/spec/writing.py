@@ -69,7 +69,7 @@ def _number(expr: sp.Basic) -> str:
         case sp.Float():
             return f"({expr})"
         case sp.Add():
-            return f"({' + '.join(map(_number, expr.args))})"
+            return f"({_terms(expr)})"
         case sp.Mul():
             return f"({'*'.join(map(_number, expr.args))})"
         case sp.Pow() if expr.exp == sp.S.Half:
@@ -85,6 +85,15 @@ def _number(expr: sp.Basic) -> str:
     if function is None:
         raise LossValueError(f"`{type(expr).__name__}` is not part of formulas: {_excerpt(expr)}")
     return f"{function}({', '.join(map(_number, expr.args))})"
+
+
+def _terms(expr: sp.Add) -> str:
+    first, *rest = sorted(expr.as_ordered_terms(), key=lambda term: term.could_extract_minus_sign())
+    text = _number(first)
+    for term in rest:
+        minus = term.could_extract_minus_sign()
+        text += f" - {_number(-term)}" if minus else f" + {_number(term)}"
+    return text
 
 
 def _symbol(symbol: sp.Symbol) -> str:

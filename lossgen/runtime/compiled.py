@@ -1,0 +1,67 @@
+"""A loss that was compiled on demand: the same object as a shipped one, but for where its kernels lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lossgen.errors import LossTypeError
+from lossgen.runtime.build_side import entry_point
+from lossgen.runtime.loss import Loss
+from lossgen.runtime.sources import Declared, Formula, Source
+
+__all__ = ["CompiledLoss", "compiled"]
+
+_PACKAGE = "lossgen.compile"
+
+
+class CompiledLoss(Loss):
+    """A loss made by `lossgen.compile`. It is equal to, and pickles as, what it was compiled from.
+
+    Parameters
+    ----------
+    source : Source
+        The formula or declaration.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._record = source.record({})
+        super().__init__(_PACKAGE, self._record.entry["name"], self._record.entry)
+        self.source = source
+
+    def _kernel_module(self) -> str:
+        return self._record.module
+
+    def _key(self) -> tuple[str, str, str]:
+        return self.package, self.name, self._record.key
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return CompiledLoss, (self.source,)
+
+
+def compiled(formula: Any, domains: Mapping[str, str] | None, defaults: Mapping[str, float] | None) -> Loss:
+    """Return the compiled loss; see `lossgen.compile`."""
+    if isinstance(formula, Loss):
+        raise LossTypeError(f"{formula!r} is compiled already: call it, or pass its declaration, .spec")
+    for given, name in ((domains, "domains"), (defaults, "defaults")):
+        if given is not None and not isinstance(given, Mapping):
+            raise LossTypeError(f"{name} must map names to values, got {given!r}")
+    if isinstance(formula, str):
+        return CompiledLoss(_formula(formula, domains or {}, defaults or {}))
+    declared = entry_point("compiling what is not a string").declared(formula)
+    if isinstance(declared, tuple):
+        text, assumed = declared
+        return CompiledLoss(_formula(text, {**assumed, **(domains or {})}, defaults or {}))
+    if domains or defaults:
+        raise LossTypeError("a declaration has its own domains and defaults: pass neither")
+    return CompiledLoss(Declared(declared))
+
+
+def _formula(text: str, domains: Mapping[str, str], defaults: Mapping[str, float]) -> Formula:
+    for given, name in ((domains, "domains"), (defaults, "defaults")):
+        if wrong := [key for key in given if not isinstance(key, str)]:
+            raise LossTypeError(f"{name} has the key {wrong[0]!r}: the keys are names of the formula")
+    # Real is what a symbol is anyway; a NumPy number is the number that it holds.
+    told = tuple(sorted((key, str(value)) for key, value in domains.items() if value != "real"))
+    numbers = {key: value.item() if hasattr(value, "item") else value for key, value in defaults.items()}
+    return Formula(text, told, tuple(sorted(numbers.items())))
