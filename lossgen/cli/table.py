@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lossgen.cli import build, list, verify
+from lossgen.cli import build, cache, list, verify
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (build.COMMAND, list.COMMAND, verify.COMMAND)
+COMMANDS = (build.COMMAND, cache.COMMAND, list.COMMAND, verify.COMMAND)

@@ -12,7 +12,7 @@ from lossgen.emit.manifest import entry
 from lossgen.emit.render import render
 from lossgen.errors import LossError
 from lossgen.lower.names import RESERVED
-from lossgen.pipeline.deadline import Deadline
+from lossgen.pipeline.deadline import limited
 from lossgen.pipeline.variant import compile_variant
 from lossgen.pipeline.waiting import Waiting
 from lossgen.runtime.abi import RUNTIME_ABI
@@ -58,11 +58,9 @@ def compile_static(
         If the formula is too much for the generator, or takes too long.
     """
     try:
-        with (
-            Waiting(f"lossgen is compiling {loss.name}", began),
-            Deadline(LIMIT, f"{loss.name} takes more than {LIMIT:.0f} s to compile: make it simpler"),
-        ):
-            return _compiled(loss, static)
+        with Waiting(f"lossgen is compiling {loss.name}", began):
+            message = f"{loss.name} takes more than {LIMIT:.0f} s to compile: make it simpler"
+            return limited(LIMIT, message, lambda: _compiled(loss, static))
     except LossError:
         raise
     except RecursionError:

@@ -158,14 +158,14 @@ def _digest(entry: dict[str, Any], text: str) -> str:
 
 
 def _read(key: str, folder: Path) -> Record | None:
+    if not folder.is_dir():
+        return None
     try:
         content = json.loads((folder / _ENTRY).read_text(encoding="utf-8"))
         text = (folder / _KERNELS).read_text(encoding="utf-8")
         if content["digest"] == _digest(content["entry"], text):
             _touch(folder / _ENTRY)
             return Record(key, content["entry"], text, folder / _KERNELS)
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, KeyError, TypeError):
         pass
     _delete(folder)  # damaged: it is made again

@@ -34,6 +34,7 @@ MORE = {
     "lossgen/oracle/verify.py": {"losses"},  # it measures the public functions that users call
     "lossgen/emit/manifest.py": {"runtime"},  # the ABI that it writes is the one that the runtime checks
     "lossgen/pipeline/make.py": {"runtime"},  # likewise
+    "lossgen/pipeline/compile.py": {"runtime"},  # likewise, and arguments of calls are no names of symbols
     "lossgen/emit/stubs.py": {"runtime"},  # stubs show the options that the runtime takes
 }
 
@@ -46,8 +47,9 @@ DEFERRED = {
     ("lossgen/cli/deferred.py", "build_side"): "the build side needs SymPy, `lossgen list` must not",
     ("lossgen/cli/deferred.py", "user_side"): "NumPy and Numba take longer than a screen of help may",
     ("lossgen/console.py", "rich"): "60 ms, for terminals only, and optional",
-    ("lossgen/runtime/build_side.py", "load_spec"): "`L.<loss>.spec` is the one way up to the build side",
-    ("lossgen/runtime/loss.py", "kernels"): "Numba comes with the first call, not with the import",
+    ("lossgen/runtime/build_side.py", "entry_point"): "the one way up, for `.spec` and `lossgen.compile`",
+    ("lossgen/runtime/compile.py", "compile"): "NumPy comes with the first formula, not with the import",
+    ("lossgen/runtime/loss.py", "_kernels"): "Numba comes with the first call, not with the import",
     ("lossgen/runtime/launch.py", "__init__"): "a generated module is named by the manifest",
     ("lossgen/runtime/arrays.py", "_from_torch_bfloat16"): "ml_dtypes is optional",
     ("lossgen/runtime/package.py", "get"): "NumPy comes with the first loss, not with the import",

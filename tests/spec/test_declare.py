@@ -142,8 +142,14 @@ def test_static_choices_make_variants(tmp_path):
     assert [v.suffix for v in variants] == ["", "a", "b_2", "b_3", "w", "a__b_3"]
     assert str(losses["f"].variant(b=3).program.terms[0].value) == "x**3"
     assert [t.name for t in losses["f"].variant(w=True).program.inputs] == ["x", "w"]
-    with pytest.raises(SpecError, match="no variant"):
-        losses["f"].variant(a=True, b=2)
+    # Another combination is made when it is asked for, also of what was fixed or renamed before.
+    other = losses["f"].variant(a=True, b=2)
+    assert (other.suffix, str(other.program.terms[0].value)) == ("a__b_2", "2*x**2")
+    fixed = losses["f"].with_(a=True).rename(x="z").variant(b=2)
+    assert (fixed.static, str(fixed.program.terms[0].value)) == ((("b", 2), ("w", False)), "2*z**2")
+    for wrong in ({"b": 4}, {"other": 1}):
+        with pytest.raises(SpecError, match="no variant"):
+            losses["f"].variant(**wrong)
 
 
 def test_composition_lays_elementwise_parts_over_the_axes(tmp_path):
