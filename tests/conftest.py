@@ -1,6 +1,9 @@
 """Settings for the whole suite."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Generator
 
 import pytest
@@ -9,6 +12,11 @@ from hypothesis import settings
 # Under pytest-xdist several processes share the cores: every one of them spinning on all cores helps nobody.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# Compiled formulas go where nobody's own are; processes that tests start share the folder.
+if "LOSSGEN_CACHE_DIR" not in os.environ:
+    os.environ["LOSSGEN_CACHE_DIR"] = tempfile.mkdtemp(prefix="lossgen-tests-")
+    atexit.register(shutil.rmtree, os.environ["LOSSGEN_CACHE_DIR"], ignore_errors=True)
 
 # The same examples on every run and machine: a failure in continuous integration must be found again at home.
 settings.register_profile("lossgen", derandomize=True, deadline=None, print_blob=True)

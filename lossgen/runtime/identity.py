@@ -7,16 +7,14 @@ import json
 import os
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from lossgen.paths import specs_folder, templates_folder
+from lossgen.paths import package_folder, specs_folder, templates_folder
 from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.version import __version__
 
 __all__ = ["key_of"]
 
-_PACKAGE = Path(__file__).resolve().parent.parent
 # The layers whose code decides what is generated; helper functions and their text are among them.
 _GENERATOR = ("algebra", "spec", "derive", "stabilize", "lower", "backends", "emit", "pipeline")
 
@@ -42,7 +40,7 @@ def _files(folder: str) -> Iterator[str]:
 def generator() -> str:
     """Return a hash of the generator, its templates and the shipped declarations."""
     digest = hashlib.sha256(f"{__version__} {RUNTIME_ABI}".encode())
-    folders = [*(_PACKAGE / name for name in _GENERATOR), templates_folder(), specs_folder()]
+    folders = [*(package_folder() / name for name in _GENERATOR), templates_folder(), specs_folder()]
     for folder in folders:
         for path in sorted(_files(str(folder))):
             with open(path, "rb") as stream:

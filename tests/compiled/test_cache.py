@@ -240,7 +240,6 @@ loss = lossgen.compile({TEXT!r}, defaults={{"c": 3}})
 took = time.process_time() - start
 assert not [name for name in sys.modules if name.startswith("lossgen.spec")]
 assert "numba" not in sys.modules
-assert loss.grad([2.0], [0.5], reduction="sum") == 4.5
 print(took)
 """
 
@@ -248,8 +247,8 @@ print(took)
 def test_a_warm_start_is_fast_and_free_of_sympy():
     stored(defaults={"c": 3})
     took = []
-    for _ in range(4):
-        done = run(WARM)
+    for last in ("", "", "", "assert loss.grad([2.0], [0.5], reduction='sum') == 4.5"):
+        done = run(WARM + last)
         assert done.returncode == 0, done.stderr
         took.append(float(done.stdout))
     assert min(took) < 0.050
