@@ -2,5 +2,6 @@
 
 from lossgen.lower.passes import passes_over
 from lossgen.lower.routine import lower
+from lossgen.lower.writes import writes_once
 
-__all__ = ["lower", "passes_over"]
+__all__ = ["lower", "passes_over", "writes_once"]

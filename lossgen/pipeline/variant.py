@@ -8,7 +8,7 @@ from lossgen.backends.base import Kernel, VariantKernels
 from lossgen.derive.model import KINDS, Routine
 from lossgen.derive.routines import no_hessian, prepass, routines
 from lossgen.emit.manifest import Built
-from lossgen.lower import lower, passes_over
+from lossgen.lower import lower, passes_over, writes_once
 from lossgen.lower.prepass import prepass_routine
 from lossgen.spec.model import Loss, Variant
 from lossgen.stabilize.clean import clean
@@ -51,7 +51,13 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             mean_scale=before is not None and before.mean_scale != 1,
         ),
         Built(
-            variant, cleaned, before, None if checks is None else checks.inputs, no_hessian(lifted), passes
+            variant,
+            cleaned,
+            before,
+            None if checks is None else checks.inputs,
+            no_hessian(lifted),
+            passes,
+            tuple(kind for kind, function in lowered.items() if writes_once(function)),
         ),
     )
 

@@ -18,7 +18,9 @@ __all__ = [
     "as_array",
     "compute_dtype",
     "is_bfloat16",
+    "is_half",
     "kernel_array",
+    "kernel_dtype",
     "require_integers",
     "require_numbers",
     "result_dtype",
@@ -43,26 +45,31 @@ def as_array(value: Any, name: str) -> Array:
         raise LossTypeError(
             f"{name} is a masked array, whose mask would be lost: pass {name}.data and where=~{name}.mask"
         )
-    if str(getattr(value, "dtype", "")) == "torch.bfloat16":
-        return _from_torch_bfloat16(value)
     try:
+        if str(getattr(value, "dtype", "")) == "torch.bfloat16":
+            return _from_torch_bfloat16(value)
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise LossTypeError(f"{name} of type {kind.__name__} cannot be read as one array: {error}") from None
 
 
 def _from_torch_bfloat16(tensor: Any) -> Array:
-    # NumPy has no bfloat16. float32 holds each value exactly; with ml_dtypes results come back in bfloat16.
-    widened = np.asarray(tensor.float())
+    # NumPy has no bfloat16. ml_dtypes has, of the same patterns; without it float32 holds each value exactly.
     try:
-        return widened.astype(importlib.import_module("ml_dtypes").bfloat16)
+        bfloat16 = importlib.import_module("ml_dtypes").bfloat16
     except ModuleNotFoundError:
-        return widened
+        return np.asarray(tensor.float())
+    return np.asarray(tensor.view(importlib.import_module("torch").int16)).view(bfloat16)
 
 
 def is_bfloat16(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is ml_dtypes' bfloat16, known by its name so that ml_dtypes is not imported."""
     return dtype.kind == "V" and dtype.name == "bfloat16"
+
+
+def is_half(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is float16 or bfloat16."""
+    return dtype.itemsize == 2 and (dtype == np.float16 or is_bfloat16(dtype))
 
 
 def require_numbers(array: Array, name: str) -> None:
@@ -113,6 +120,15 @@ def compute_dtype(result: np.dtype[Any]) -> np.dtype[Any]:
     return FLOAT64 if result == FLOAT64 else FLOAT32
 
 
+def kernel_dtype(given: np.dtype[Any], result: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which kernels read an array of floats.
+
+    Arrays of 16 bits are read as they are where the results have their dtype too, and converted in registers.
+    All others are brought to the dtype that kernels compute in.
+    """
+    return result if given == result and is_half(result) else compute_dtype(result)
+
+
 class _Borrowed:
     """Memory of a read-only array, presented as writeable."""
 
@@ -136,5 +152,6 @@ def kernel_array(array: Array, dtype: np.dtype[Any]) -> Array:
     if flags.carray:
         return array
     if flags.c_contiguous and flags.aligned:
-        return np.asarray(_Borrowed(array))
+        # The protocol has no name for bfloat16.
+        return np.asarray(_Borrowed(array)).view(dtype)
     return np.array(array, order="C")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lossgen.errors import LossTypeError, LossValueError
-from lossgen.runtime.arrays import Array, as_array, require_numbers
+from lossgen.runtime.arrays import Array, as_array, is_half, kernel_dtype, require_numbers
 from lossgen.runtime.bind import Request
 from lossgen.runtime.manifest import Entry, Variant
 from lossgen.runtime.outputs import divide
@@ -127,7 +127,7 @@ class Call:
                 self.kernels.serial("prepass", variant.suffix),
                 self.entry,
                 tensors,
-                [*self._named(variant.prepass_args), divisor, self.mask],
+                self._readable([*self._named(variant.prepass_args), divisor, self.mask]),
                 mean_scale,
             )
             if scaled and self.reduction == "mean":
@@ -194,7 +194,19 @@ class Call:
         if partials is not None:
             arguments.append(partials)
         arguments.append(self.block)
-        self.kernels.run(kind, self.variant.suffix, arguments, self.elements, self.blocks)
+        self.kernels.run(kind, self.variant.suffix, self._readable(arguments), self.elements, self.blocks)
+
+    def output_dtype(self, kind: str) -> np.dtype[Any]:
+        """Return the dtype in which one kind of kernel writes gradients and unreduced values.
+
+        Kernels that add to what they have written before would round at each step in 16 bits.
+        """
+        tensors = self.tensors
+        once = kind in self.variant.writes_once
+        return kernel_dtype(tensors.result, tensors.result) if once else tensors.compute
+
+    def _readable(self, arguments: list[Any]) -> list[Any]:
+        return self.kernels.readable(arguments) if is_half(self.tensors.result) else arguments
 
     def new_partials(self) -> Array:
         """Return an array for the sums of each block."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lossgen.errors import LossTypeError, LossValueError
-from lossgen.runtime.arrays import Array, as_array, require_numbers
+from lossgen.runtime.arrays import Array, as_array, kernel_dtype, require_numbers
 from lossgen.runtime.bind import Request
 from lossgen.runtime.call import Call
 from lossgen.runtime.outputs import Output, check_outs, convert, deliver, scalar
@@ -36,7 +36,7 @@ def _value(call: Call, request: Request) -> Any:
 def _unreduced(call: Call, out: Array | None) -> Array:
     weight = call.unreduced_weight()
     output = Output(
-        call.values_layout, call.tensors.compute, call.tensors.result, out, [*call.inputs, weight]
+        call.values_layout, call.output_dtype("values"), call.tensors.result, out, [*call.inputs, weight]
     )
     call.run("values", (output.kernel,), scales=np.ones(call.variant.terms), weight=weight)
     return output.finished()
@@ -49,6 +49,7 @@ def _gradient(call: Call, request: Request, with_value: bool) -> tuple[Any, Any]
     outs = dict(zip(names, check_outs(request.options["out"], shapes, tensors.result, single), strict=True))
     predictions = [tensor.name for tensor in call.entry.predictions]
     written = predictions if set(names) <= set(predictions) else list(call.variant.wrt_all)
+    kind = "gradient" if written is predictions else "gradient_all"
     weight = call.item_weight()
     reads = [*call.inputs, weight]
     outputs: dict[str, Output] = {}
@@ -60,13 +61,12 @@ def _gradient(call: Call, request: Request, with_value: bool) -> tuple[Any, Any]
             buffers[name] = np.empty((call.samples, *sizes), tensors.compute)
         else:
             outputs[name] = Output(
-                tensors.layouts[name], tensors.compute, tensors.result, outs.get(name), reads
+                tensors.layouts[name], call.output_dtype(kind), tensors.result, outs.get(name), reads
             )
             buffers[name] = outputs[name].kernel
     partials = call.new_partials()
     # The values are read before any gradient is delivered: `out` may be one of the inputs.
     values = _unreduced(call, None) if with_value and call.reduction == "none" else None
-    kind = "gradient" if written is predictions else "gradient_all"
     call.run(kind, list(buffers.values()), scales=call.scales(), weight=weight, partials=partials)
     if with_value and values is None:
         values = scalar(call.reduced(partials), tensors.result)
@@ -96,12 +96,14 @@ def _grad(call: Call, request: Request) -> Any:
     return _gradient(call, request, False)[1]
 
 
-def _prediction_outputs(call: Call, outs: Sequence[Array | None], reads: Sequence[Array]) -> list[Output]:
+def _prediction_outputs(
+    call: Call, kind: str, outs: Sequence[Array | None], reads: Sequence[Array]
+) -> list[Output]:
     tensors = call.tensors
     names = [tensor.name for tensor in call.entry.predictions]
     repeated = names * (len(outs) // len(names))
     return [
-        Output(tensors.layouts[name], tensors.compute, tensors.result, out, reads)
+        Output(tensors.layouts[name], call.output_dtype(kind), tensors.result, out, reads)
         for name, out in zip(repeated, outs, strict=True)
     ]
 
@@ -128,7 +130,7 @@ def _grad_and_hess(call: Call, request: Request) -> Any:
         out = [*out[0], *out[1]]
     weight = call.unreduced_weight()
     outs = check_outs(out, shapes * 2, call.tensors.result, False)
-    outputs = _prediction_outputs(call, outs, [*call.inputs, weight])
+    outputs = _prediction_outputs(call, "hessian", outs, [*call.inputs, weight])
     kernels = [output.kernel for output in outputs]
     call.run("hessian", kernels, scales=np.ones(call.variant.terms), weight=weight)
     arrays = [output.finished() for output in outputs]
@@ -148,7 +150,7 @@ def _hvp(call: Call, request: Request) -> Any:
     shapes = [call.tensors.layouts[name].shape for name in predictions]
     weight = call.item_weight()
     outs = check_outs(request.options["out"], shapes, call.tensors.result, len(predictions) == 1)
-    outputs = _prediction_outputs(call, outs, [*call.inputs, *tangents, weight])
+    outputs = _prediction_outputs(call, "hvp", outs, [*call.inputs, *tangents, weight])
     kernels = [output.kernel for output in outputs]
     call.run("hvp", kernels, scales=call.scales(), weight=weight, tangents=tangents)
     return _packed([output.finished() for output in outputs])
@@ -162,7 +164,7 @@ def _tangent(call: Call, name: str, value: Any) -> Array:
         raise LossValueError(
             f"v has shape {array.shape}, but {name} has shape {layout.shape}: both must be equal"
         )
-    return layout.to_kernel(array, call.tensors.compute)
+    return layout.to_kernel(array, kernel_dtype(array.dtype, call.tensors.result))
 
 
 OPERATIONS = {

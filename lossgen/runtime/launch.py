@@ -11,9 +11,12 @@ import threading
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core import config
 from numba.np.ufunc.parallel import threading_layer
 
+from lossgen.runtime.arrays import is_half
+from lossgen.runtime.half_arrays import HalfArray
 from lossgen.runtime.threads import in_forked_child, requested_threads
 
 __all__ = ["Kernels"]
@@ -37,6 +40,14 @@ class Kernels:
     def __init__(self, module: str) -> None:
         self._module = importlib.import_module(module)
         self._found: dict[tuple[str, str, bool], Any] = {}
+
+    @staticmethod
+    def readable(arguments: list[Any]) -> list[Any]:
+        """Return arguments of a kernel with arrays of 16-bit floats as kernels can read them."""
+        return [
+            HalfArray(item) if isinstance(item, np.ndarray) and is_half(item.dtype) else item
+            for item in arguments
+        ]
 
     def serial(self, kind: str, suffix: str) -> Any:
         """Return a serial kernel."""

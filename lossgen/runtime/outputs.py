@@ -21,7 +21,7 @@ class Output:
     ----------
     layout : Layout
         How the kernel's array maps to the user's.
-    compute, result : dtype
+    written, result : dtype
         What the kernel writes and what the user gets.
     out : ndarray or None
         The user's array, checked before.
@@ -34,7 +34,7 @@ class Output:
     def __init__(
         self,
         layout: Layout,
-        compute: np.dtype[Any],
+        written: np.dtype[Any],
         result: np.dtype[Any],
         out: Array | None,
         inputs: Sequence[Array],
@@ -45,14 +45,14 @@ class Output:
         direct = (
             out is not None
             and layout.order is None
-            and compute == result
+            and written == result
             and out.flags.carray
             and not any(np.may_share_memory(out, array) for array in inputs)
         )
         if direct and out is not None:
             self.kernel = out.reshape(layout.kernel_shape)
         else:
-            self.kernel = np.empty(layout.kernel_shape, compute)
+            self.kernel = np.empty(layout.kernel_shape, written)
 
     def finished(self) -> Array:
         """Return the user's array, filled."""

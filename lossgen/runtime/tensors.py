@@ -14,6 +14,7 @@ from lossgen.runtime.arrays import (
     Array,
     as_array,
     compute_dtype,
+    kernel_dtype,
     require_integers,
     require_numbers,
     result_dtype,
@@ -110,7 +111,7 @@ def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, s
     _check_equal_axes(entry, tensors.sizes, reference.name, layouts[reference.name].shape)
     for tensor in entry.tensors:
         if tensor.name in raw:
-            dtype = tensors.compute if tensor.is_float else INT64
+            dtype = kernel_dtype(raw[tensor.name].dtype, result) if tensor.is_float else INT64
             tensors.kernel[tensor.name] = layouts[tensor.name].to_kernel(_within_int64(tensor, raw), dtype)
         else:
             layouts[tensor.name] = flat_layout(batch_shape)
