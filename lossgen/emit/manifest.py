@@ -39,8 +39,8 @@ class Built:
         Why it has no Hessian diagonal, if it has none.
     passes : mapping
         Passes over the predictions of each kind's kernel.
-    writes_once : tuple of str
-        Kinds whose kernels neither read nor add to what they have written.
+    accumulates : tuple of str
+        Kinds whose kernels read or add to what they have written.
     """
 
     variant: Variant
@@ -49,7 +49,7 @@ class Built:
     prepass_inputs: tuple[Tensor, ...] | None
     no_hessian: str | None
     passes: Mapping[str, int]
-    writes_once: tuple[str, ...]
+    accumulates: tuple[str, ...]
 
 
 def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...]) -> str:
@@ -153,7 +153,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "static": dict(variant.static),
         "suffix": variant.suffix,
         "kinds": kinds,
-        "writes_once": list(built.writes_once),
+        "accumulates": list(built.accumulates),
         "terms": len(terms),
         "item_axes": [index.axis.name for index in terms[0].items] if len(terms) == 1 else [],
         "term_items": [[index.axis.name for index in term.items] for term in terms],

@@ -8,7 +8,7 @@ from lossgen.backends.base import Kernel, VariantKernels
 from lossgen.derive.model import KINDS, Routine
 from lossgen.derive.routines import no_hessian, prepass, routines
 from lossgen.emit.manifest import Built
-from lossgen.lower import lower, passes_over, writes_once
+from lossgen.lower import accumulates, lower, passes_over
 from lossgen.lower.prepass import prepass_routine
 from lossgen.spec.model import Loss, Variant
 from lossgen.stabilize.clean import clean
@@ -57,7 +57,7 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             None if checks is None else checks.inputs,
             no_hessian(lifted),
             passes,
-            tuple(kind for kind, function in lowered.items() if writes_once(function)),
+            tuple(kind for kind, function in lowered.items() if accumulates(function)),
         ),
     )
 

@@ -55,6 +55,8 @@ def as_array(value: Any, name: str) -> Array:
 
 def _from_torch_bfloat16(tensor: Any) -> Array:
     # NumPy has no bfloat16. ml_dtypes has, of the same patterns; without it float32 holds each value exactly.
+    if getattr(tensor, "requires_grad", False):  # which torch checks for floats only, not for patterns
+        raise TypeError("it requires grad: pass tensor.detach()")
     try:
         bfloat16 = importlib.import_module("ml_dtypes").bfloat16
     except ModuleNotFoundError:

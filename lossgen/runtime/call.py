@@ -202,8 +202,9 @@ class Call:
         Kernels that add to what they have written before would round at each step in 16 bits.
         """
         tensors = self.tensors
-        once = kind in self.variant.writes_once
-        return kernel_dtype(tensors.result, tensors.result) if once else tensors.compute
+        if kind in self.variant.accumulates:
+            return tensors.compute
+        return kernel_dtype(tensors.result, tensors.result)
 
     def _readable(self, arguments: list[Any]) -> list[Any]:
         return self.kernels.readable(arguments) if is_half(self.tensors.result) else arguments

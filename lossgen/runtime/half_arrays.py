@@ -103,7 +103,10 @@ def _dtype(context: Any, _builder: Any, _kind: Any, _value: Any) -> Any:
 
 @overload_attribute(HalfArrayType, "shape")
 def _shape(array: Any) -> Callable[..., Any]:
-    return lambda array: array.bits.shape
+    def shape(array: Any) -> Any:
+        return array.bits.shape
+
+    return shape
 
 
 def _typed_part(_context: Any, array: Any, bits: Any) -> Any:
@@ -131,10 +134,15 @@ def _is_entry(array: HalfArrayType, place: Any) -> bool:
 def _read(array: Any, place: Any) -> Callable[..., Any] | None:
     if not isinstance(array, HalfArrayType):
         return None
-    if not _is_entry(array, place):
-        return lambda array, place: _part(array, array.bits[place])
     widen = half_bits.WIDEN[array.encoding]
-    return lambda array, place: widen(array.bits[place])
+
+    def entry(array: Any, place: Any) -> Any:
+        return widen(array.bits[place])
+
+    def part(array: Any, place: Any) -> Any:
+        return _part(array, array.bits[place])
+
+    return entry if _is_entry(array, place) else part
 
 
 @overload(operator.setitem)

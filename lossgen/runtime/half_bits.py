@@ -1,8 +1,8 @@
 """float16 and bfloat16 as 16-bit patterns, converted to and from float32.
 
 Numba's CPU target has neither type. The conversions work on integers: they need no instruction that a
-processor may lack, and the compiler makes vector code of them. float16 is converted without subnormal float32,
-so a thread that flushes those to zero gets the same numbers.
+processor may lack, and the compiler makes vector code of them. float16 is converted without subnormal
+float32, so a thread that flushes those to zero gets the same numbers.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Variant:
     static: Mapping[str, Any]
     suffix: str
     kinds: frozenset[str]
-    writes_once: frozenset[str]
+    accumulates: frozenset[str]
     terms: int
     item_axes: tuple[str, ...]
     term_items: tuple[tuple[str, ...], ...]
@@ -205,7 +205,7 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         static=static,
         suffix=item.get("suffix", "").lstrip("_"),
         kinds=frozenset(item["kinds"]),
-        writes_once=frozenset(item.get("writes_once") or ()),
+        accumulates=frozenset(item.get("accumulates", item["kinds"])),
         terms=terms,
         item_axes=item_axes,
         term_items=tuple(tuple(axes) for axes in item.get("term_items") or [item_axes] * terms),

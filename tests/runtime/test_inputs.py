@@ -1,7 +1,9 @@
 """Anything array-like goes in; dtypes and layouts decide what comes out, never what it is worth."""
 
 import array
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 import tests.runtime.fixtures.cases as L
 from lossgen import LossTypeError
-from lossgen.runtime.arrays import kernel_array
+from lossgen.runtime.arrays import as_array, kernel_array
 from tests.runtime.references import elementwise
 
 RNG = np.random.default_rng(3)
@@ -147,12 +149,25 @@ class FakeBfloat16Tensor:
     def float(self):
         return self.values.astype(np.float32)
 
+    def view(self, dtype):
+        return self.values.view(dtype)
 
-def test_bfloat16_tensors_come_back_as_bfloat16():
+
+def test_bfloat16_tensors_are_read_in_place_and_come_back_as_bfloat16(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(int16=np.int16))
     x = X.astype(ml_dtypes.bfloat16)
+    assert np.shares_memory(as_array(FakeBfloat16Tensor(x), "x"), x)
     value = L.elementwise_case(FakeBfloat16Tensor(x), Y)
     assert value.dtype == ml_dtypes.bfloat16
     assert value == L.elementwise_case(x, Y)
+
+
+def test_bfloat16_tensors_without_ml_dtypes_come_back_as_float32(monkeypatch):
+    x = X.astype(ml_dtypes.bfloat16)
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    value = L.elementwise_case(FakeBfloat16Tensor(x), Y)
+    assert value.dtype == np.float32
+    assert value == L.elementwise_case(x.astype(np.float32), Y)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +204,8 @@ def test_tensors_of_torch():
     value, grad = L.elementwise_case.value_and_grad(x, y)
     assert value == L.elementwise_case(X, Y)
     assert isinstance(grad, np.ndarray)
-    half = L.elementwise_case(x.to(torch.bfloat16), y)
-    assert half == L.elementwise_case(X.astype(ml_dtypes.bfloat16), Y)
-    with pytest.raises(LossTypeError, match=r"x of type Tensor cannot be read.*detach"):
-        L.elementwise_case(x.requires_grad_(), y)
+    half_tensor = x.to(torch.bfloat16)
+    assert L.elementwise_case(half_tensor, y) == L.elementwise_case(X.astype(ml_dtypes.bfloat16), Y)
+    for attached in (x.requires_grad_(), half_tensor.requires_grad_()):
+        with pytest.raises(LossTypeError, match=r"x of type Tensor cannot be read.*detach"):
+            L.elementwise_case(attached, y)
