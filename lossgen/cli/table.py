@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from lossgen.cli import build, cache, list, verify
+from lossgen.cli import build, cache, completion, doctor, explain, list, new, show, verify
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (build.COMMAND, cache.COMMAND, list.COMMAND, verify.COMMAND)
+_COMMANDS = (
+    list.COMMAND,
+    show.COMMAND,
+    explain.COMMAND,
+    new.COMMAND,
+    build.COMMAND,
+    verify.COMMAND,
+    doctor.COMMAND,
+    cache.COMMAND,
+)
+COMMANDS = (*_COMMANDS, completion.command(_COMMANDS))
+

@@ -23,8 +23,13 @@ _REDUCTIONS = {
     "sum": "Sum", "max": "Max", "min": "Min", "argmax": "argmax", "argmin": "argmin", "lse": "logsumexp",
     "norm": "norm",
 }  # fmt: skip
-# Functions that are names for something short.
-_OPERATORS = {"omexp": "1 - exp({0})", "logshare": "{0} - {1}", "quotient": "{0}/{1}", "gated": "{0}*{1}"}
+# Functions that are names for something short; the precedence below which their arguments get brackets.
+_OPERATORS = {
+    "omexp": ("1 - exp({0})", 0),
+    "logshare": ("{0} - {1}", PRECEDENCE["Mul"]),
+    "quotient": ("{0}/{1}", PRECEDENCE["Mul"]),
+    "gated": ("{0}*{1}", PRECEDENCE["Mul"]),
+}
 _RELATIONS = {"Eq": "==", "Ne": "!="}
 
 
@@ -62,11 +67,10 @@ class _Printer(StrPrinter):
         return f"|{self._print(expr.args[0])}|"
 
     def _print_Function(self, expr: sp.Function) -> str:
-        operator = _OPERATORS.get(expr.func.__name__)
-        if operator is None:
+        if expr.func.__name__ not in _OPERATORS:
             return str(super()._print_Function(expr))
-        parts = [self.parenthesize(arg, PRECEDENCE["Mul"]) for arg in expr.args]
-        return operator.format(*parts)
+        operator, level = _OPERATORS[expr.func.__name__]
+        return operator.format(*(self.parenthesize(arg, level) for arg in expr.args))
 
     def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
         text: str = super().parenthesize(item, level, strict)

@@ -1,0 +1,158 @@
+"""``lossgen show``."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from lossgen.cli import deferred
+from lossgen.cli.codes import Code
+from lossgen.cli.command import JSON, Argument, Command, flag
+from lossgen.cli.packages import PACKAGE, chosen_package, known
+from lossgen.cli.plot import draw, side_by_side
+from lossgen.console import Console
+
+__all__ = ["COMMAND", "indented"]
+
+_HEIGHT = 8
+_ROLES = {"pred": "prediction", "class": "class", "labels": "labels", "length": "length"}
+# What the two plots of a screen share, without their axes.
+_MARGINS = 22
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Print one loss."""
+    package = chosen_package(arguments)
+    (name,) = known((arguments.name,), package)
+    raw = package.manifest["losses"][name]
+    if arguments.json:
+        console.json({"name": name, "package": package.name, **raw})
+        return Code.DONE
+    loss = package.get(name)
+    console.title(f"{name}: {loss.entry.summary}" if loss.entry.summary else name)
+    rest = loss.entry.doc.strip().partition("\n")[2].strip()
+    if rest:
+        console.line(f"\n{rest}")
+    _section(console, "Formula", indented(loss.entry.default_variant.formula_text, console.width))
+    gradients = loss.entry.default_variant.gradient_text
+    text = "\n".join(indented(one, console.width) for one in gradients.values())
+    _section(console, "Gradient", text or "  by recurrence backwards; `lossgen explain` shows it")
+    _section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
+    _section(console, "Example", textwrap.indent(_example(loss), "  "))
+    if not arguments.no_plot:
+        _section(console, "Plot", "\n".join(_plot(loss, console)))
+    _section(console, "More", "\n".join(_facts(loss)))
+    return Code.DONE
+
+
+def _section(console: Console, title: str, text: str) -> None:
+    if text.strip():
+        console.line()
+        console.title(title)
+        console.line(text)
+
+
+def indented(text: str, width: int) -> str:
+    """Indent lines by two, and break those that are too long between operators."""
+    found: list[str] = []
+    for line in text.splitlines():
+        inner = len(line) - len(line.lstrip()) + 2
+        lines = textwrap.wrap(
+            line.strip().replace(", ", ",\N{NO-BREAK SPACE}"),
+            max(width, 40),
+            initial_indent=" " * inner,
+            subsequent_indent=" " * (inner + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        found += (one.replace("\N{NO-BREAK SPACE}", " ") for one in lines)
+    return "\n".join(found)
+
+
+def _arguments(loss: Any, width: int) -> Iterator[str]:
+    rows: list[tuple[str, str]] = []
+    for tensor in loss.entry.tensors:
+        axes = f"[{', '.join(tensor.axes)}]" if tensor.axes else ""
+        facts = [_ROLES.get(tensor.role, tensor.role)]
+        facts += [] if tensor.domain == "real" else [tensor.domain]
+        facts += [f"a position on axis {tensor.over}"] if tensor.role in ("class", "labels") else []
+        facts += ["optional"] if tensor.optional else []
+        rows.append((f"{tensor.name}{axes}", ", ".join(facts)))
+    for param in loss.entry.params:
+        default = "" if param.required else f"={param.default!r}"
+        domain = "any number" if param.domain == "real" else param.domain
+        rows.append((f"{param.name}{default}", param.doc or domain))
+    for static in loss.entry.statics:
+        choices = " or ".join(map(repr, static.choices))
+        rows.append((f"{static.name}={static.default!r}", f"{static.doc} ({choices})".strip()))
+    first = max(len(name) for name, _ in rows)
+    for name, said in rows:
+        lines = textwrap.wrap(" ".join(said.split()), max(width - first - 4, 30)) or [""]
+        yield f"  {name:<{first}}  {lines[0]}".rstrip()
+        yield from (f"  {'':<{first}}  {line}" for line in lines[1:])
+
+
+def _example(loss: Any) -> str:
+    """Write a call as a person would, and its result."""
+    numpy = deferred.user_side("numpy")
+    given = deferred.user_side("lossgen.runtime.example").example(loss.entry)
+    lines = ["import numpy as np", f"import {loss.package} as L", ""]
+    for name, array in given.items():
+        text = numpy.array2string(array, separator=", ", max_line_width=100)
+        lines.append(f"{name} = np.array({text})".replace("\n", "\n" + " " * (len(name) + 12)))
+    call = f"L.{loss.name}.value_and_grad({', '.join(given)})"
+    several = len(loss.entry.predictions) > 1
+    lines.append(f"value, {'grads' if several else 'grad'} = {call}")
+    value, _ = loss.value_and_grad(*given.values())
+    lines.append(f"print(value)  # {float(value):.6g}")
+    return "\n".join(lines)
+
+
+def _plot(loss: Any, console: Console) -> Iterator[str]:
+    found = deferred.user_side("lossgen.runtime.example").curve(loss)
+    encoding = (getattr(console.out, "encoding", None) or "utf-8").lower()
+    width = min((console.width - _MARGINS) // 2, 50)
+    value, gradient = (
+        draw(title, found.x, numbers, width, _HEIGHT, braille=encoding.startswith("utf"))
+        for title, numbers in (("value", found.value), ("gradient", found.gradient))
+    )
+    yield from (f"  {line}" for line in side_by_side(value, gradient))
+    yield f"  {found.title}"
+
+
+def _facts(loss: Any) -> Iterator[str]:
+    entry = loss.entry
+    variants = [", ".join(f"{k}={v!r}" for k, v in one.static.items()) or "one" for one in entry.variants]
+    facts = {
+        "family": entry.family,
+        "structure": entry.structure,
+        "variants": "; ".join(variants) if len(variants) > 1 else "",
+        "curvature": entry.default_variant.no_hessian or "grad_and_hess, hvp",
+        "elsewhere": ", ".join(f"{where}: {name}" for where, name in entry.peers.items()),
+        "source": entry.source,
+        "fingerprint": loss.fingerprint,
+    }
+    for name, text in facts.items():
+        if text:
+            yield f"  {name:<11}  {text}"
+
+
+COMMAND = Command(
+    name="show",
+    summary="show a loss: formula, gradient, arguments, an example, a plot",
+    run=run,
+    arguments=(
+        Argument("name", "the loss", "loss", {"metavar": "NAME"}),
+        flag("--no-plot", "leave out the plot"),
+        PACKAGE,
+        JSON,
+    ),
+    about="The example is run, and the plot is drawn by the kernels themselves.",
+    examples=(
+        ("lossgen show huber", "a loss of lossgen"),
+        ("lossgen show my_loss --package my_losses", "one of a package of your own"),
+        ("lossgen show huber --json", "all that is known about it, for programs"),
+    ),
+)
