@@ -12,9 +12,10 @@ from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Argument, Command, flag
 from lossgen.cli.packages import PACKAGE, chosen_package, known
 from lossgen.cli.plot import draw, side_by_side
+from lossgen.cli.text import indented, paragraphs, section
 from lossgen.console import Console
 
-__all__ = ["COMMAND", "indented"]
+__all__ = ["COMMAND"]
 
 _HEIGHT = 8
 _ROLES = {"pred": "prediction", "class": "class", "labels": "labels", "length": "length"}
@@ -31,44 +32,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.json({"name": name, "package": package.name, **raw})
         return Code.DONE
     loss = package.get(name)
-    console.title(f"{name}: {loss.entry.summary}" if loss.entry.summary else name)
-    rest = loss.entry.doc.strip().partition("\n")[2].strip()
+    summary, _, rest = loss.entry.doc.strip().partition("\n\n")
+    console.title(f"{name}: {' '.join(summary.split())}" if summary else name)
     if rest:
-        console.line(f"\n{rest}")
-    _section(console, "Formula", indented(loss.entry.default_variant.formula_text, console.width))
+        console.line(f"\n{paragraphs(rest, console.width)}")
+    section(console, "Formula", indented(loss.entry.default_variant.formula_text, console.width))
     gradients = loss.entry.default_variant.gradient_text
     text = "\n".join(indented(one, console.width) for one in gradients.values())
-    _section(console, "Gradient", text or "  by recurrence backwards; `lossgen explain` shows it")
-    _section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
-    _section(console, "Example", textwrap.indent(_example(loss), "  "))
+    section(console, "Gradient", text or "  by recurrence backwards; `lossgen explain` shows it")
+    section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
+    section(console, "Example", textwrap.indent(_example(loss), "  "))
     if not arguments.no_plot:
-        _section(console, "Plot", "\n".join(_plot(loss, console)))
-    _section(console, "More", "\n".join(_facts(loss)))
+        section(console, "Plot", "\n".join(_plot(loss, console)))
+    section(console, "More", "\n".join(_facts(loss)))
     return Code.DONE
-
-
-def _section(console: Console, title: str, text: str) -> None:
-    if text.strip():
-        console.line()
-        console.title(title)
-        console.line(text)
-
-
-def indented(text: str, width: int) -> str:
-    """Indent lines by two, and break those that are too long between operators."""
-    found: list[str] = []
-    for line in text.splitlines():
-        inner = len(line) - len(line.lstrip()) + 2
-        lines = textwrap.wrap(
-            line.strip().replace(", ", ",\N{NO-BREAK SPACE}"),
-            max(width, 40),
-            initial_indent=" " * inner,
-            subsequent_indent=" " * (inner + 4),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        found += (one.replace("\N{NO-BREAK SPACE}", " ") for one in lines)
-    return "\n".join(found)
 
 
 def _arguments(loss: Any, width: int) -> Iterator[str]:
@@ -101,7 +78,8 @@ def _example(loss: Any) -> str:
     lines = ["import numpy as np", f"import {loss.package} as L", ""]
     for name, array in given.items():
         text = numpy.array2string(array, separator=", ", max_line_width=100)
-        lines.append(f"{name} = np.array({text})".replace("\n", "\n" + " " * (len(name) + 12)))
+        inner = "\n" + " " * (len(name) + 12)
+        lines.append(f"{name} = np.array({inner.join(filter(str.strip, text.splitlines()))})")
     call = f"L.{loss.name}.value_and_grad({', '.join(given)})"
     several = len(loss.entry.predictions) > 1
     lines.append(f"value, {'grads' if several else 'grad'} = {call}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy as sp
@@ -10,10 +11,10 @@ from sympy.printing.str import StrPrinter
 
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Detach, Reduction, Where
-from lossgen.algebra.tensors import Element
-from lossgen.spec.program import Program, Sort, Sweep
+from lossgen.algebra.tensors import Element, Tensor
+from lossgen.spec.program import Assign, Program, Sort, Sweep
 
-__all__ = ["formula_text", "gradient_texts", "plain"]
+__all__ = ["assigned_text", "formula_text", "gradient_texts", "plain"]
 
 # Cases that are longer have their condition on the next line.
 _WIDTH = 72
@@ -37,6 +38,10 @@ class _Printer(StrPrinter):
     # Nodes have texts of their own, for debugging: not here.
     printmethod = ""
 
+    def __init__(self, named: bool = False) -> None:
+        super().__init__()
+        self.named = named
+
     def _print_Element(self, expr: Element) -> str:
         inside = ", ".join(map(self._print, expr.positions))
         return f"{expr.tensor.name}[{inside}]" if inside else str(expr.tensor.name)
@@ -44,7 +49,12 @@ class _Printer(StrPrinter):
     def _print_Axis(self, expr: Axis) -> str:
         return str(expr.name)
 
+    def _print_Tensor(self, expr: Tensor) -> str:
+        return str(expr.name)
+
     def _print_Index(self, expr: Index) -> str:
+        if (mark := re.search("[@%#]", expr.name)) is not None:  # a name for a rewriting only
+            return expr.name[: mark.start()]
         stem, _, height = expr.name.rpartition("_")
         if stem and height.isdigit():
             return _BOUND[(int(height) - 1) % len(_BOUND)]
@@ -67,14 +77,14 @@ class _Printer(StrPrinter):
         return f"|{self._print(expr.args[0])}|"
 
     def _print_Function(self, expr: sp.Function) -> str:
-        if expr.func.__name__ not in _OPERATORS:
+        if self.named or expr.func.__name__ not in _OPERATORS:
             return str(super()._print_Function(expr))
         operator, level = _OPERATORS[expr.func.__name__]
         return operator.format(*(self.parenthesize(arg, level) for arg in expr.args))
 
     def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
         text: str = super().parenthesize(item, level, strict)
-        bare = isinstance(item, sp.Function) and item.func.__name__ in _OPERATORS
+        bare = isinstance(item, sp.Function) and item.func.__name__ in _OPERATORS and not self.named
         return f"({text})" if bare and level else text
 
     def _print_Relational(self, expr: Any) -> str:
@@ -95,20 +105,20 @@ class _Printer(StrPrinter):
         return f"not ({self._print(expr.args[0])})"
 
 
-def plain(expr: sp.Basic) -> str:
-    """Return an expression as one line of text."""
-    text: str = _Printer().doprint(expr)
+def plain(expr: sp.Basic, named: bool = False) -> str:
+    """Return an expression as one line of text, stable functions as what they are or by their names."""
+    text: str = _Printer(named).doprint(expr)
     return text
 
 
-def _cases(name: str, expr: sp.Basic) -> str:
+def _cases(name: str, expr: sp.Basic, named: bool = False) -> str:
     """Return ``name = value``, a choice at the top with one line for each case."""
     values, conditions = [], []
     while isinstance(expr, Where):
-        values.append(plain(expr.args[1]))
+        values.append(plain(expr.args[1], named))
         conditions.append(f"if {plain(expr.args[0])}")
         expr = expr.args[2]
-    values.append(plain(expr))
+    values.append(plain(expr, named))
     conditions.append("otherwise" if conditions else "")
     width = max(map(len, values))
     if len(values) > 1 and width + max(map(len, conditions)) > _WIDTH:
@@ -134,6 +144,13 @@ def formula_text(program: Program) -> str:
     mean = "mean" if len(program.terms) > 1 else ""
     terms = [f"{plain(term.coefficient)}*{mean}({plain(term.value)})" for term in program.terms]
     return "\n".join([*lines, f"{left} = " + f"\n{' ' * (len(left) + 1)}+ ".join(terms)])
+
+
+def assigned_text(assign: Assign) -> str:
+    """Return an assignment as lines of text, with the condition under which it is made."""
+    text = _cases(plain(assign.target), assign.expr, named=True)
+    text = text.replace(" = ", " += ", 1) if assign.add else text
+    return text if assign.guard == sp.true else f"{text}\n  where {plain(assign.guard)}"
 
 
 def gradient_texts(steps: tuple[Any, ...]) -> dict[str, str]:

@@ -7,7 +7,7 @@ This is the one place of the build side that imports the user side (``lossgen.lo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ def verify(
     points: int = 64,
     seed: int = 0,
     samplers: Sequence[str] = SAMPLERS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[VerifyRow]:
     """Judge losses by their exact expressions.
 
@@ -105,6 +106,8 @@ def verify(
         The generated package; ``lossgen.losses`` if left out.
     points : int
         Samples per sampler and dtype.
+    progress : callable, optional
+        Called with the name of a finished loss, the number done and the number of all.
     """
     declared = {loss.name: loss for loss in load(specs_folder() if specs is None else specs)}
     if unknown := sorted(set(names or ()) - set(declared)):
@@ -112,10 +115,12 @@ def verify(
             f"no loss is named {', '.join(unknown)}; there are {', '.join(sorted(declared))}"
         )
     rows: list[VerifyRow] = []
-    for loss in declared.values():
-        if not names or loss.name in names:
-            for variant in loss.variants:
-                rows += verify_variant(loss, variant, package, dtypes, points, seed, samplers)
+    chosen = [loss for loss in declared.values() if not names or loss.name in names]
+    for done, loss in enumerate(chosen, 1):
+        for variant in loss.variants:
+            rows += verify_variant(loss, variant, package, dtypes, points, seed, samplers)
+        if progress is not None:
+            progress(loss.name, done, len(chosen))
     return rows
 
 

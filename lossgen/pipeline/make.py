@@ -27,7 +27,7 @@ from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import Loss
 from lossgen.spec.registry import Registry, read
 
-__all__ = ["Made", "make_all"]
+__all__ = ["Made", "make_all", "make_loss"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -106,7 +106,11 @@ def _registry(specs: Path) -> Registry:
 
 
 def _make_one(specs: Path, name: str, backends: tuple[str, ...]) -> Made:
-    loss = next(one for one in _registry(specs).losses if one.name == name)
+    return make_loss(next(one for one in _registry(specs).losses if one.name == name), specs, backends)
+
+
+def make_loss(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
+    """Make one loss; whatever the generator stumbles over is reported with the place of the declaration."""
     try:
         return _made(loss, specs, backends)
     except LossError:

@@ -1,0 +1,206 @@
+"""How a loss became its kernels: what was derived, which rules fired, and why each branch is there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from lossgen.algebra.nodes import Where
+from lossgen.derive.model import Routine
+from lossgen.derive.routines import routines
+from lossgen.emit.plain import assigned_text, formula_text, plain
+from lossgen.pipeline.make import make_loss
+from lossgen.spec.model import Loss, Variant
+from lossgen.spec.program import Program, Sort, Stage
+from lossgen.stabilize.clean import clean_with_record
+from lossgen.stabilize.lift import lift_with_record
+from lossgen.stabilize.rule import Rewrite
+from lossgen.stabilize.rules import RULES
+
+__all__ = ["Branch", "Explanation", "Fired", "Output", "explain"]
+
+# Kinds of kernels that are explained; the others are made of the same expressions.
+KINDS = {"value": "Value", "gradient": "Gradient", "hessian": "Hessian diagonal"}
+# The backend whose code is shown: the one that people read.
+_SHOWN = "numba_cpu"
+_DOCS = {rule.name: " ".join(rule.doc.split()) for rule in RULES} | {
+    "kept-as-logarithm": "entries that overflow or vanish although their logarithms do not"
+}
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A rule that fired: what it avoids, and its first rewriting out of so many."""
+
+    rule: str
+    avoids: str
+    before: str
+    after: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A choice that a kernel makes, and where it comes from."""
+
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """One kernel: derived form, rules fired after derivation, chosen form, branches, generated code, and the
+    functions that the code calls, by name.
+    """
+
+    kind: str
+    title: str
+    derived: str
+    rules: tuple[Fired, ...]
+    form: str
+    branches: tuple[Branch, ...]
+    code: str
+    helpers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything about one variant of a loss."""
+
+    name: str
+    variant: str
+    declared: str
+    rules: tuple[Fired, ...]
+    lifted: str
+    outputs: tuple[Output, ...]
+
+
+def explain(loss: Loss, variant: Variant, specs: Path) -> Explanation:
+    """Run a variant through the stages and keep what each did.
+
+    Parameters
+    ----------
+    loss, variant : Loss, Variant
+        What to explain.
+    specs : Path
+        Where it is declared.
+    """
+    lifted, record = lift_with_record(variant.program)
+    text = next(iter(make_loss(loss, specs, (_SHOWN,)).files.values()))
+    derived = routines(lifted)
+    outputs = tuple(
+        _output(kind, derived[kind], variant, lifted, record, text) for kind in KINDS if kind in derived
+    )
+    return Explanation(
+        loss.name,
+        variant.suffix,
+        formula_text(variant.program),
+        _fired(record),
+        formula_text(lifted),
+        outputs,
+    )
+
+
+def _output(
+    kind: str,
+    derived: Routine,
+    variant: Variant,
+    lifted: Program,
+    record: Sequence[Rewrite],
+    text: str,
+) -> Output:
+    cleaned, more = clean_with_record(derived)
+    declared = _conditions(_program_parts(variant.program)) | _conditions(_program_parts(lifted))
+    made = [rewrite for rewrite in (*record, *more) if rewrite.rule in _DOCS]
+    found = _conditions(_routine_parts(cleaned))
+    branches = tuple(
+        Branch(plain(condition, named=True), _reason(condition, declared, made))
+        for condition in sorted(found, key=sp.default_sort_key)
+    )
+    return Output(
+        kind, KINDS[kind], _form(derived), _fired(more), _form(cleaned), branches, *_code(kind, variant, text)
+    )
+
+
+def _fired(record: Iterable[Rewrite]) -> tuple[Fired, ...]:
+    """Count the firings of each rule, in the order of their first."""
+    first: dict[str, Rewrite] = {}
+    times: dict[str, int] = {}
+    for one in record:
+        first.setdefault(one.rule, one)
+        times[one.rule] = times.get(one.rule, 0) + 1
+    return tuple(
+        Fired(
+            name,
+            _DOCS.get(name, ""),
+            plain(one.before, named=True),
+            plain(one.after, named=True),
+            times[name],
+        )
+        for name, one in first.items()
+    )
+
+
+def _program_parts(program: Program) -> list[sp.Basic]:
+    return [*_stage_parts(program.stages), *(term.value for term in program.terms)]
+
+
+def _routine_parts(routine: Routine) -> list[sp.Basic]:
+    return [*_stage_parts(routine.steps), *routine.results]
+
+
+def _stage_parts(stages: Sequence[Stage]) -> list[sp.Basic]:
+    return [
+        part
+        for stage in stages
+        for part in ([stage.key] if isinstance(stage, Sort) else [assign.expr for assign in stage.body])
+    ]
+
+
+def _conditions(parts: Iterable[sp.Basic]) -> set[Boolean]:
+    """Conditions of every choice; those inside reductions come with their bound index."""
+    return {node.args[0] for part in parts for node in part.atoms(Where)}
+
+
+def _reason(condition: Boolean, declared: set[Boolean], made: Sequence[Rewrite]) -> str:
+    for rewrite in made:
+        if condition in _conditions([rewrite.after]) and condition not in _conditions([rewrite.before]):
+            return f"{rewrite.rule}: {_DOCS[rewrite.rule]}"
+    if condition in declared:
+        return "declared"
+    if isinstance(condition, sp.Eq) and all(side.is_integer for side in condition.args):
+        return "the derivative by an entry differs at the position that the formula picks"
+    return "the derivative differs on the two sides of a kink"
+
+
+def _form(routine: Routine) -> str:
+    """The assignments of a routine, locals and outputs, then the sums over its items."""
+    lines = [
+        assigned_text(assign)
+        for stage in routine.steps
+        for assign in (() if isinstance(stage, Sort) else stage.body)
+    ]
+    if routine.kind == "value":
+        lines += [f"value = {plain(result, named=True)}" for result in routine.results]
+    return "\n".join(lines)
+
+
+def _code(kind: str, variant: Variant, text: str) -> tuple[str, dict[str, str]]:
+    """Take the function of one sample, and the helpers that it calls, out of a generated module."""
+    functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
+    wanted = [f"_{kind}" + (f"__{variant.suffix}" if variant.suffix else "")]
+    for name in wanted:
+        called = {node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)}
+        wanted += [one for one in functions if one in called and one not in wanted]
+    lines = text.splitlines()
+    texts = {
+        name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        for name, node in functions.items()
+        if name in wanted
+    }
+    return texts.pop(wanted[0]), texts
