@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 COMMAND = Command(
     name="doctor",
-    summary="look at the installation: versions, threads, caches, GPU, what to fix",
+    summary="look at the installation, and say what to fix",
     run=run,
     arguments=(flag("--quick", "compile and run nothing"), JSON),
     about="Exit code 1 if something is wrong, 0 if there are remarks only.",

@@ -122,6 +122,7 @@ def _data() -> Iterator[Finding]:
 
 
 def _caches() -> Iterator[Finding]:
+    yield _formulas()
     area = "Caches"
     beside = generated_folder() / "numba_cpu" / "__pycache__"
     folder = os.environ.get("NUMBA_CACHE_DIR")
@@ -134,6 +135,15 @@ def _caches() -> Iterator[Finding]:
         fix = "set NUMBA_CACHE_DIR to a folder that you may write"
         said = f"{where} cannot be written: Numba falls back to its own folder, or compiles in every process"
         yield Finding(area, "compiled kernels", said, "note", fix)
+
+
+def _formulas() -> Finding:
+    usage = deferred.user_side("lossgen.runtime.store").usage()
+    if usage.folder is None:
+        fix = "set LOSSGEN_CACHE_DIR to a folder that you own"
+        return Finding("Caches", "compiled formulas", f"in memory alone: {usage.problem}", "note", fix)
+    said = f"{usage.folder}: {usage.kernels} formulas, {usage.bytes / 2**20:.1f} MiB"
+    return Finding("Caches", "compiled formulas", said)
 
 
 def _writable(folder: Path) -> bool:

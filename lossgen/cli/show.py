@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     section(console, "Example", textwrap.indent(_example(loss), "  "))
     if not arguments.no_plot:
         section(console, "Plot", "\n".join(_plot(loss, console)))
-    section(console, "More", "\n".join(_facts(loss)))
+    section(console, "More", "\n".join(_facts(loss, console.width)))
     return Code.DONE
 
 
@@ -100,7 +100,7 @@ def _plot(loss: Any, console: Console) -> Iterator[str]:
     yield f"  {found.title}"
 
 
-def _facts(loss: Any) -> Iterator[str]:
+def _facts(loss: Any, width: int) -> Iterator[str]:
     entry = loss.entry
     variants = [", ".join(f"{k}={v!r}" for k, v in one.static.items()) or "one" for one in entry.variants]
     facts = {
@@ -114,7 +114,9 @@ def _facts(loss: Any) -> Iterator[str]:
     }
     for name, text in facts.items():
         if text:
-            yield f"  {name:<11}  {text}"
+            lines = textwrap.wrap(text, max(width - 15, 30), break_long_words=False)
+            yield f"  {name:<11}  {lines[0]}"
+            yield from (" " * 15 + line for line in lines[1:])
 
 
 COMMAND = Command(

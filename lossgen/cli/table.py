@@ -17,4 +17,3 @@ _COMMANDS = (
     cache.COMMAND,
 )
 COMMANDS = (*_COMMANDS, completion.command(_COMMANDS))
-
