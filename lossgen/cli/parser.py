@@ -24,13 +24,20 @@ A first tour:
 """
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Text as it is written here, and room for the names of options beside what they do."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
 def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="lossgen",
         description=_ABOUT,
         epilog=_codes() + "\n`lossgen COMMAND --help` explains a command and shows examples.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     top.add_argument("--version", action="version", version=f"lossgen {__version__}")
     below = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
@@ -40,7 +47,7 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
             help=command.summary,
             description=_sentence(command.summary) + (f"\n\n{command.about}" if command.about else ""),
             epilog=_examples(command),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         for argument in command.arguments:
             one.add_argument(argument.name, help=argument.help, **argument.options)

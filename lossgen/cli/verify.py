@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ def _own(
 ) -> Sequence[Any]:
     """Measure losses of one's own: a package that was built before, or one built for this."""
     if arguments.package is not None:
-        own = importlib.import_module(chosen_package(arguments).name)
+        own = deferred.user_side(chosen_package(arguments).name)
         return _measured(names, specs, own, arguments.points, console)
     pipeline = deferred.build_side("lossgen.pipeline")
     with tempfile.TemporaryDirectory(prefix="lossgen-") as folder:
@@ -79,7 +78,7 @@ def _own(
             pipeline.build(specs, out, progress=progress)
         sys.path.insert(0, folder)
         try:
-            return _measured(names, specs, importlib.import_module(out.name), arguments.points, console)
+            return _measured(names, specs, deferred.user_side(out.name), arguments.points, console)
         finally:
             sys.path.remove(folder)
 

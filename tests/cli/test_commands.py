@@ -15,6 +15,7 @@ import pytest
 import lossgen
 from lossgen import cli, console
 from lossgen.cli import build, deferred
+from lossgen.cli import verify as cli_verify
 from lossgen.cli.codes import Code, MissingError, UsageError
 from lossgen.errors import LossError, SpecError
 
@@ -162,16 +163,17 @@ def test_verify_exit_code_follows_the_points(
 ) -> None:
     asked = []
 
-    def verify(names: tuple[str, ...]) -> list[SimpleNamespace]:
-        asked.append(names)
+    def verify(names: tuple[str, ...], *_: Any, **options: Any) -> list[SimpleNamespace]:
+        asked.append((*names, options["points"]))
         measured = {"points": 4096, "worst_ulp": 1.234, "failed": len(names), "uncertified": 0}
         measured["worst_point"] = "x=0.25"
         return [SimpleNamespace(loss="first", variant="", output="value", dtype="float32", **measured)]
 
     use(monkeypatch, SimpleNamespace(verify=verify))
+    monkeypatch.setattr(cli_verify, "known", lambda names, package: names)
     assert cli.main(["verify"]) == 0
-    assert cli.main(["verify", "first"]) == 1
-    assert asked == [(), ("first",)]
+    assert cli.main(["verify", "first", "--points", "5"]) == 1
+    assert asked == [(64,), ("first", 5)]
     captured = capsys.readouterr()
     assert "1.23" in captured.out
     assert captured.err == "lossgen: first value float32: x=0.25\n"
