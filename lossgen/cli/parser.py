@@ -40,7 +40,7 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
         formatter_class=_Help,
     )
     top.add_argument("--version", action="version", version=f"lossgen {__version__}")
-    below = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    below = top.add_subparsers(dest="command", required=True, metavar="COMMAND [--help]", title="commands")
     for command in commands:
         one = below.add_parser(
             command.name,
