@@ -20,7 +20,6 @@ __all__ = [
     "is_bfloat16",
     "is_half",
     "kernel_array",
-    "kernel_dtype",
     "require_integers",
     "require_numbers",
     "result_dtype",
@@ -120,15 +119,6 @@ def result_dtype(predictions: list[Array]) -> np.dtype[Any]:
 def compute_dtype(result: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype that kernels compute in."""
     return FLOAT64 if result == FLOAT64 else FLOAT32
-
-
-def kernel_dtype(given: np.dtype[Any], result: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype in which kernels read an array of floats.
-
-    Arrays of 16 bits are read as they are where the results have their dtype too, and converted in registers.
-    All others are brought to the dtype that kernels compute in.
-    """
-    return result if given == result and is_half(result) else compute_dtype(result)
 
 
 class _Borrowed:

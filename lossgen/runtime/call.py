@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lossgen.errors import LossTypeError, LossValueError
-from lossgen.runtime.arrays import Array, as_array, is_half, kernel_dtype, require_numbers
+from lossgen.runtime.arrays import Array, as_array, require_numbers
 from lossgen.runtime.bind import Request
 from lossgen.runtime.manifest import Entry, Variant
 from lossgen.runtime.outputs import divide
@@ -202,12 +202,11 @@ class Call:
         Kernels that add to what they have written before would round at each step in 16 bits.
         """
         tensors = self.tensors
-        if kind in self.variant.accumulates:
-            return tensors.compute
-        return kernel_dtype(tensors.result, tensors.result)
+        direct = tensors.half and kind not in self.variant.accumulates
+        return tensors.result if direct else tensors.compute
 
     def _readable(self, arguments: list[Any]) -> list[Any]:
-        return self.kernels.readable(arguments) if is_half(self.tensors.result) else arguments
+        return self.kernels.readable(arguments) if self.tensors.half else arguments
 
     def new_partials(self) -> Array:
         """Return an array for the sums of each block."""

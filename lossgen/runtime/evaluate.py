@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lossgen.errors import LossTypeError, LossValueError
-from lossgen.runtime.arrays import Array, as_array, kernel_dtype, require_numbers
+from lossgen.runtime.arrays import Array, as_array, require_numbers
 from lossgen.runtime.bind import Request
 from lossgen.runtime.call import Call
 from lossgen.runtime.outputs import Output, check_outs, convert, deliver, scalar
@@ -164,7 +164,7 @@ def _tangent(call: Call, name: str, value: Any) -> Array:
         raise LossValueError(
             f"v has shape {array.shape}, but {name} has shape {layout.shape}: both must be equal"
         )
-    return layout.to_kernel(array, kernel_dtype(array.dtype, call.tensors.result))
+    return layout.to_kernel(array, call.tensors.read_dtype(array))
 
 
 OPERATIONS = {

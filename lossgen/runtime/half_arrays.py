@@ -51,7 +51,7 @@ class HalfArray:
 
     def __init__(self, array: Array) -> None:
         self.bits = array.view(np.uint16)
-        self._numba_type_ = _type_of(array.dtype.name, array.ndim)
+        self._numba_type_ = _type_of(array.dtype, array.ndim)
 
 
 class HalfArrayType(types.Type):
@@ -64,8 +64,8 @@ class HalfArrayType(types.Type):
 
 
 @lru_cache
-def _type_of(encoding: str, rank: int) -> HalfArrayType:
-    return HalfArrayType(encoding, types.Array(types.uint16, rank, "C"))
+def _type_of(dtype: np.dtype[Any], rank: int) -> HalfArrayType:
+    return HalfArrayType(dtype.name, types.Array(types.uint16, rank, "C"))
 
 
 @register_model(HalfArrayType)

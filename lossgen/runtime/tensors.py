@@ -14,7 +14,7 @@ from lossgen.runtime.arrays import (
     Array,
     as_array,
     compute_dtype,
-    kernel_dtype,
+    is_half,
     require_integers,
     require_numbers,
     result_dtype,
@@ -35,7 +35,16 @@ class Tensors:
     sizes: dict[str, int]
     result: np.dtype[Any]
     compute: np.dtype[Any]
+    half: bool
     first: str
+
+    def read_dtype(self, array: Array) -> np.dtype[Any]:
+        """Return the dtype in which kernels read an array of floats.
+
+        Where the results have 16 bits, arrays of their dtype are read as they are and converted in registers.
+        All others are brought to the dtype that kernels compute in.
+        """
+        return self.result if self.half and array.dtype == self.result else self.compute
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -96,6 +105,7 @@ def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, s
         sizes={},
         result=result,
         compute=compute_dtype(result),
+        half=is_half(result),
         first=reference.name,
     )
     for tensor in entry.tensors:
@@ -111,7 +121,7 @@ def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, s
     _check_equal_axes(entry, tensors.sizes, reference.name, layouts[reference.name].shape)
     for tensor in entry.tensors:
         if tensor.name in raw:
-            dtype = kernel_dtype(raw[tensor.name].dtype, result) if tensor.is_float else INT64
+            dtype = tensors.read_dtype(raw[tensor.name]) if tensor.is_float else INT64
             tensors.kernel[tensor.name] = layouts[tensor.name].to_kernel(_within_int64(tensor, raw), dtype)
         else:
             layouts[tensor.name] = flat_layout(batch_shape)
