@@ -49,7 +49,8 @@ MISTAKES = {
         "variants names ['other']",
     ),
     "words on what is no argument": (
-        "def f(x: Pred):\n    '''F.\n\n    Parameters\n    ----------\n    z\n        A thing.\n    '''\n    return x",
+        "def f(x: Pred):\n    '''F.\n\n    Parameters\n    ----------\n    z\n        A thing.\n    '''\n"
+        "    return x",
         "the docstring explains `z`",
     ),
     "error in the body": ("def f(x: Pred):\n    return 1 / 0", "the body raised ZeroDivisionError"),
