@@ -516,7 +516,9 @@ def values__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, sca
 
 
 @njit(parallel=True)
-def values_parallel__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, scales, out, block):
+def values_parallel__label_smoothing(
+    x, y, pos_weight, label_smoothing, weight, mask, scales, out, block
+):
     """As `values__label_smoothing`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _values_block__label_smoothing(
@@ -588,7 +590,9 @@ def _value_block__label_smoothing(
 
 
 @njit
-def value__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, scales, partials, block):
+def value__label_smoothing(
+    x, y, pos_weight, label_smoothing, weight, mask, scales, partials, block
+):
     """Sums of weighted losses, one row of `partials` for each block."""
     for k in range(partials.shape[0]):
         _value_block__label_smoothing(
@@ -597,7 +601,9 @@ def value__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, scal
 
 
 @njit(parallel=True)
-def value_parallel__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, scales, partials, block):
+def value_parallel__label_smoothing(
+    x, y, pos_weight, label_smoothing, weight, mask, scales, partials, block
+):
     """As `value__label_smoothing`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _value_block__label_smoothing(
@@ -689,7 +695,9 @@ def _gradient_block__label_smoothing(
 
 
 @njit
-def gradient__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, scales, grad_x, partials, block):
+def gradient__label_smoothing(
+    x, y, pos_weight, label_smoothing, weight, mask, scales, grad_x, partials, block
+):
     """Sums of weighted losses, and their scaled gradient by the predictions."""
     for k in range(partials.shape[0]):
         _gradient_block__label_smoothing(
@@ -918,7 +926,9 @@ def _hessian_block__label_smoothing(
 
 
 @njit
-def hessian__label_smoothing(x, y, pos_weight, label_smoothing, weight, mask, scales, grad_x, hess_x, block):
+def hessian__label_smoothing(
+    x, y, pos_weight, label_smoothing, weight, mask, scales, grad_x, hess_x, block
+):
     """Weighted gradient and diagonal of the Hessian, by the predictions."""
     for k in range(-(-x.shape[0] // block)):
         _hessian_block__label_smoothing(
@@ -1003,7 +1013,9 @@ def _hvp_block__label_smoothing(
 
 
 @njit
-def hvp__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, mask, scales, hv_x, block):
+def hvp__label_smoothing(
+    x, y, pos_weight, label_smoothing, tangent_x, weight, mask, scales, hv_x, block
+):
     """Product of the scaled Hessian with a direction."""
     for k in range(-(-x.shape[0] // block)):
         _hvp_block__label_smoothing(
@@ -1012,7 +1024,9 @@ def hvp__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, m
 
 
 @njit(parallel=True)
-def hvp_parallel__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, mask, scales, hv_x, block):
+def hvp_parallel__label_smoothing(
+    x, y, pos_weight, label_smoothing, tangent_x, weight, mask, scales, hv_x, block
+):
     """As `hvp__label_smoothing`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block__label_smoothing(

@@ -1184,7 +1184,9 @@ def _values_block__zero_infinity(
 
 
 @njit
-def values__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block):
+def values__zero_infinity(
+    x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block
+):
     """Weighted loss of every item."""
     for k in range(-(-x.shape[0] // block)):
         _values_block__zero_infinity(
@@ -1193,7 +1195,9 @@ def values__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, ma
 
 
 @njit(parallel=True)
-def values_parallel__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block):
+def values_parallel__zero_infinity(
+    x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block
+):
     """As `values__zero_infinity`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _values_block__zero_infinity(
@@ -1279,7 +1283,9 @@ def _value_block__zero_infinity(
 
 
 @njit
-def value__zero_infinity(x, y, input_lengths, target_lengths, blank, weight, mask, scales, partials, block):
+def value__zero_infinity(
+    x, y, input_lengths, target_lengths, blank, weight, mask, scales, partials, block
+):
     """Sums of weighted losses, one row of `partials` for each block."""
     for k in range(partials.shape[0]):
         _value_block__zero_infinity(
@@ -2102,7 +2108,9 @@ def _hvp_block__zero_infinity(
 
 
 @njit
-def hvp__zero_infinity(x, y, input_lengths, target_lengths, blank, tangent_x, weight, mask, scales, hv_x, block):
+def hvp__zero_infinity(
+    x, y, input_lengths, target_lengths, blank, tangent_x, weight, mask, scales, hv_x, block
+):
     """Product of the scaled Hessian with a direction."""
     for k in range(-(-x.shape[0] // block)):
         _hvp_block__zero_infinity(
@@ -2257,7 +2265,9 @@ def _values_block__convention_torch(
 
 
 @njit
-def values__convention_torch(x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block):
+def values__convention_torch(
+    x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block
+):
     """Weighted loss of every item."""
     for k in range(-(-x.shape[0] // block)):
         _values_block__convention_torch(
@@ -2266,7 +2276,9 @@ def values__convention_torch(x, y, input_lengths, target_lengths, blank, weight,
 
 
 @njit(parallel=True)
-def values_parallel__convention_torch(x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block):
+def values_parallel__convention_torch(
+    x, y, input_lengths, target_lengths, blank, weight, mask, scales, out, block
+):
     """As `values__convention_torch`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _values_block__convention_torch(
@@ -2360,7 +2372,9 @@ def _value_block__convention_torch(
 
 
 @njit
-def value__convention_torch(x, y, input_lengths, target_lengths, blank, weight, mask, scales, partials, block):
+def value__convention_torch(
+    x, y, input_lengths, target_lengths, blank, weight, mask, scales, partials, block
+):
     """Sums of weighted losses, one row of `partials` for each block."""
     for k in range(partials.shape[0]):
         _value_block__convention_torch(
@@ -3136,7 +3150,9 @@ def _hvp_block__convention_torch(
 
 
 @njit
-def hvp__convention_torch(x, y, input_lengths, target_lengths, blank, tangent_x, weight, mask, scales, hv_x, block):
+def hvp__convention_torch(
+    x, y, input_lengths, target_lengths, blank, tangent_x, weight, mask, scales, hv_x, block
+):
     """Product of the scaled Hessian with a direction."""
     for k in range(-(-x.shape[0] // block)):
         _hvp_block__convention_torch(

@@ -63,19 +63,25 @@ def _total(total, lost):
     return total + lost if lost == lost else total
 
 
+@njit
+def _merge_sums(total, lost, more, more_lost):
+    """Join two running sums, each with what rounding took."""
+    total, lost = _two_sum(total, lost, more)
+    return total, lost + more_lost
+
+
 # Formula
 
 
 @njit
-def _value(x, y, smooth_nr, smooth_dr, pos_weight, weight):
-    """One sample: its weighted loss."""
+def _value_partial(x, y, pos_weight):
+    """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
-    S = x.shape[0]
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -93,6 +99,33 @@ def _value(x, y, smooth_nr, smooth_dr, pos_weight, weight):
             + _gated(real(1) - y[s], _softplus_tail(x[s], log1p_exp_neg_abs))
         )
         sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_acc, sum_gated_acc_lost
+    )
+
+
+@njit
+def _value_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_gated_acc, sum_gated_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_acc, sum_gated_acc_lost
+    )
+
+
+@njit
+def _value_finish(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_acc, sum_gated_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -102,6 +135,21 @@ def _value(x, y, smooth_nr, smooth_dr, pos_weight, weight):
         * (real(1) - (real(2) * sum_sigmoid_y + smooth_nr) / (sum_sigmoid_x + sum_y + smooth_dr))
     )
     numerator1 = weight * sum_gated
+    return numerator0, numerator1
+
+
+@njit
+def _value(x, y, smooth_nr, smooth_dr, pos_weight, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial(x[first:last], y[first:last], pos_weight)
+        state = _value_combine(state, part)
+    numerator0, numerator1 = _value_finish(state, smooth_nr, smooth_dr, weight)
     return numerator0, numerator1
 
 
@@ -160,16 +208,89 @@ def value_parallel(x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales,
         )
 
 
-@njit
-def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads(x, y, smooth_nr, smooth_dr, pos_weight, weight):
+    """As `_value`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 8))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial(x[first:last], y[first:last], pos_weight)
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7]
+        )
+        state = _value_combine(state, part)
+    numerator0, numerator1 = _value_finish(state, smooth_nr, smooth_dr, weight)
+    return numerator0, numerator1
+
+
+@njit
+def _value_block_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    one_weight = weight[0]
+    total0, lost0 = 0.0, 0.0
+    total1, lost1 = 0.0, 0.0
+    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_pos_weight = pos_weight[0]
+        for i in range(last - first):
+            numerator0, numerator1 = _value_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight
+            )
+            total0, lost0 = _two_sum(total0, lost0, numerator0)
+            total1, lost1 = _two_sum(total1, lost1, numerator1)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        pos_weight = pos_weight[first:last]
+        for i in range(last - first):
+            numerator0, numerator1 = _value_threads(
+                x[i], y[i], smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight
+            )
+            total0, lost0 = _two_sum(total0, lost0, numerator0)
+            total1, lost1 = _two_sum(total1, lost1, numerator1)
+    partials[k, 0] = _total(total0, lost0)
+    partials[k, 1] = _total(total1, lost1)
+
+
+@njit
+def value_within(x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, partials, block):
+    """As `value`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within(
+            x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial(x, y, pos_weight):
+    """A block of the sample: its share of what is accumulated."""
+    real = x.dtype.type
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -188,6 +309,33 @@ def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, gr
             + _gated(one_minus_y, _softplus_tail(x[s], log1p_exp_neg_abs))
         )
         sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_acc, sum_gated_acc_lost
+    )
+
+
+@njit
+def _gradient_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_gated_acc, sum_gated_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_acc, sum_gated_acc_lost
+    )
+
+
+@njit
+def _gradient_finish(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_acc, sum_gated_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -195,7 +343,19 @@ def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, gr
     sum_smooth_dr_sum = sum_sigmoid_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
     sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
-    for s in range(S):
+    numerator0 = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    numerator1 = weight * sum_gated
+    return numerator0, numerator1, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _gradient_gradient(
+    x, y, pos_weight, weight, scale0, scale1, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+    grad_x
+):
+    """A block of the sample: its gradient."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         one_minus_y = real(1) - y[s]
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -212,7 +372,30 @@ def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, gr
                 )
             )
         )
-    return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum), weight * sum_gated
+
+
+@njit
+def _gradient(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial(x[first:last], y[first:last], pos_weight)
+        state = _gradient_combine(state, part)
+    numerator0, numerator1, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient(
+            x[first:last], y[first:last], pos_weight, weight, scale0, scale1,
+            power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x[first:last]
+        )
+    return numerator0, numerator1
 
 
 @njit
@@ -281,17 +464,107 @@ def gradient_parallel(
         )
 
 
-@njit
-def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, grad_x):
+    """As `_gradient`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 8))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial(x[first:last], y[first:last], pos_weight)
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7]
+        )
+        state = _gradient_combine(state, part)
+    numerator0, numerator1, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient(
+            x[first:last], y[first:last], pos_weight, weight, scale0, scale1,
+            power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x[first:last]
+        )
+    return numerator0, numerator1
+
+
+@njit
+def _gradient_block_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    scale1 = real(scales[1])
+    one_weight = weight[0]
+    total0, lost0 = 0.0, 0.0
+    total1, lost1 = 0.0, 0.0
+    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_pos_weight = pos_weight[0]
+        for i in range(last - first):
+            numerator0, numerator1 = _gradient_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight, scale0,
+                scale1, grad_x[i]
+            )
+            total0, lost0 = _two_sum(total0, lost0, numerator0)
+            total1, lost1 = _two_sum(total1, lost1, numerator1)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        pos_weight = pos_weight[first:last]
+        for i in range(last - first):
+            numerator0, numerator1 = _gradient_threads(
+                x[i], y[i], smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight, scale0, scale1,
+                grad_x[i]
+            )
+            total0, lost0 = _two_sum(total0, lost0, numerator0)
+            total1, lost1 = _two_sum(total1, lost1, numerator1)
+    partials[k, 0] = _total(total0, lost0)
+    partials[k, 1] = _total(total1, lost1)
+
+
+@njit
+def gradient_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within(
+            x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, grad_x, partials, block,
+            k
+        )
+
+
+@njit
+def _gradient_all_partial(x, y, pos_weight):
+    """A block of the sample: its share of what is accumulated."""
+    real = x.dtype.type
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -313,6 +586,37 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
         softplus_x = _softplus_tail(x[s], log1p_exp_neg_abs)
         term = _gated(pos_weight * y[s], softplus_neg_x) + _gated(one_minus_y, softplus_x)
         sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost,
+        sum_gated_acc, sum_gated_acc_lost
+    )
+
+
+@njit
+def _gradient_all_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_gated_acc, sum_gated_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost,
+        sum_gated_acc, sum_gated_acc_lost
+    )
+
+
+@njit
+def _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0, scale1):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost, sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost,
+        sum_gated_acc, sum_gated_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -329,7 +633,22 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
     sum_gated_y_softplus = real(_total(sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost))
     grad_pos_weight_value = scale1 * weight * sum_gated_y_softplus
     sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
-    for s in range(S):
+    numerator0 = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    numerator1 = weight * sum_gated
+    return (
+        numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value,
+        sum_smooth_dr_sum, power_sum_product_smooth_nr
+    )
+
+
+@njit
+def _gradient_all_gradient(
+    x, y, pos_weight, weight, scale0, scale1, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+    grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         one_minus_y = real(1) - y[s]
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -356,8 +675,30 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1
                 + scale1 * (_gated(pos_weight, softplus_neg_x) - softplus_x)
             )
         )
-    numerator0 = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    numerator1 = weight * sum_gated
+
+
+@njit
+def _gradient_all(x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial(x[first:last], y[first:last], pos_weight)
+        state = _gradient_all_combine(state, part)
+    (
+        numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value,
+        sum_smooth_dr_sum, power_sum_product_smooth_nr
+    ) = _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0, scale1)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient(
+            x[first:last], y[first:last], pos_weight, weight, scale0, scale1,
+            power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
 
 
@@ -436,17 +777,115 @@ def gradient_all_parallel(
         )
 
 
-@njit
-def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scale1, hv_x):
-    """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads(
+    x, y, smooth_nr, smooth_dr, pos_weight, weight, scale0, scale1, grad_x, grad_y
+):
+    """As `_gradient_all`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial(x[first:last], y[first:last], pos_weight)
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _gradient_all_combine(state, part)
+    (
+        numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value,
+        sum_smooth_dr_sum, power_sum_product_smooth_nr
+    ) = _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0, scale1)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient(
+            x[first:last], y[first:last], pos_weight, weight, scale0, scale1,
+            power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
+
+
+@njit
+def _gradient_all_block_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, grad_pos_weight, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    grad_pos_weight = grad_pos_weight[first:last]
+    scale0 = real(scales[0])
+    scale1 = real(scales[1])
+    one_weight = weight[0]
+    total0, lost0 = 0.0, 0.0
+    total1, lost1 = 0.0, 0.0
+    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_pos_weight = pos_weight[0]
+        for i in range(last - first):
+            numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight, scale0,
+                scale1, grad_x[i], grad_y[i]
+            )
+            total0, lost0 = _two_sum(total0, lost0, numerator0)
+            total1, lost1 = _two_sum(total1, lost1, numerator1)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        pos_weight = pos_weight[first:last]
+        for i in range(last - first):
+            numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all_threads(
+                x[i], y[i], smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight, scale0, scale1,
+                grad_x[i], grad_y[i]
+            )
+            total0, lost0 = _two_sum(total0, lost0, numerator0)
+            total1, lost1 = _two_sum(total1, lost1, numerator1)
+    partials[k, 0] = _total(total0, lost0)
+    partials[k, 1] = _total(total1, lost1)
+
+
+@njit
+def gradient_all_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, grad_pos_weight, partials, block
+):
+    """As `gradient_all`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within(
+            x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, grad_x, grad_y,
+            grad_smooth_nr, grad_smooth_dr, grad_pos_weight, partials, block, k
+        )
+
+
+@njit
+def _hvp_partial(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -467,6 +906,37 @@ def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scal
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
             sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
         )
+    return (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    )
+
+
+@njit
+def _hvp_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    )
+
+
+@njit
+def _hvp_finish(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    ) = state
     sum_sigmoid_tangent_x = real(_total(sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -487,7 +957,20 @@ def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scal
         * (sum_sigmoid_tangent_x_2 / sum_smooth_dr_sum)
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    )
+
+
+@njit
+def _hvp_product(
+    x, y, pos_weight, tangent_x, weight, scale0, scale1, power_sum_product, sum_smooth_dr_sum,
+    power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    for s in range(hv_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -538,6 +1021,31 @@ def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scal
                     * sigmoid_x
                 )
             )
+        )
+
+
+@njit
+def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scale1, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    ) = _hvp_finish(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product(
+            x[first:last], y[first:last], pos_weight, tangent_x[first:last], weight, scale0,
+            scale1, power_sum_product, sum_smooth_dr_sum, power_sum_product_smooth_nr,
+            power_sum_product_2, power_sum, hv_x[first:last]
         )
 
 
@@ -595,6 +1103,91 @@ def hvp_parallel(
     """As `hvp`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block(
+            x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, mask, scales, hv_x, block,
+            k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scale1, hv_x):
+    """As `_hvp`, blocks in threads; the same bits."""
+    S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    ) = _hvp_finish(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product(
+            x[first:last], y[first:last], pos_weight, tangent_x[first:last], weight, scale0,
+            scale1, power_sum_product, sum_smooth_dr_sum, power_sum_product_smooth_nr,
+            power_sum_product_2, power_sum, hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    scale1 = real(scales[1])
+    one_weight = weight[0]
+    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_pos_weight = pos_weight[0]
+        for i in range(last - first):
+            _hvp_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_pos_weight, tangent_x[i], one_weight,
+                scale0, scale1, hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        pos_weight = pos_weight[first:last]
+        for i in range(last - first):
+            _hvp_threads(
+                x[i], y[i], smooth_nr[i], smooth_dr[i], pos_weight[i], tangent_x[i], one_weight,
+                scale0, scale1, hv_x[i]
+            )
+
+
+@njit
+def hvp_within(
+    x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, mask, scales, hv_x, block
+):
+    """As `hvp`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within(
             x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, mask, scales, hv_x, block,
             k
         )

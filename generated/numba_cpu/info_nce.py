@@ -53,16 +53,21 @@ def _larger(best, place, term, position):
     return best, place
 
 
+@njit
+def _merge_sums(total, lost, more, more_lost):
+    """Join two running sums, each with what rounding took."""
+    total, lost = _two_sum(total, lost, more)
+    return total, lost + more_lost
+
+
 # symmetric = False
 
 
 @njit
-def _values(a, b, temperature, weight, out, s):
-    """One sample: its weighted loss."""
+def _values_entries(a, b, temperature, weight, N, D, first, out, s):
+    """A block of the sample: its values."""
     real = a.dtype.type
-    N = a.shape[0]
-    D = a.shape[1]
-    for n in range(N):
+    for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
@@ -83,7 +88,22 @@ def _values(a, b, temperature, weight, out, s):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        out[n] = -(weight[n] * (s[n, n] - max_s - math.log1p(rest_s)))
+        out[n] = -(weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s)))
+
+
+@njit
+def _values(a, b, temperature, weight, out, s):
+    """One sample: its weighted loss."""
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries(
+            a[first:last], b, temperature, weight[first:last], N, D, first, out[first:last],
+            s[first:last]
+        )
 
 
 @njit
@@ -123,14 +143,57 @@ def values_parallel(a, b, temperature, weight, mask, scales, out, block):
         _values_block(a, b, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value(a, b, temperature, weight, s):
-    """One sample: its weighted loss."""
-    real = a.dtype.type
+@njit(parallel=True)
+def _values_threads(a, b, temperature, weight, out, s):
+    """As `_values`, blocks in threads; the same bits."""
     N = a.shape[0]
     D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries(
+            a[first:last], b, temperature, weight[first:last], N, D, first, out[first:last],
+            s[first:last]
+        )
+
+
+@njit
+def _values_block_within(a, b, temperature, weight, mask, scales, out, block, k):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    out = out[first:last]
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _values_threads(a[i], b[i], one_temperature, weight[i], out[i], s)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _values_threads(a[i], b[i], temperature[i], weight[i], out[i], s)
+
+
+@njit
+def values_within(a, b, temperature, weight, mask, scales, out, block):
+    """As `values`, threads share each sample; the same bits."""
+    for k in range(-(-a.shape[0] // block)):
+        _values_block_within(a, b, temperature, weight, mask, scales, out, block, k)
+
+
+@njit
+def _value_partial(a, b, temperature, weight, N, D, first, s):
+    """A block of the sample: its share of what is accumulated."""
+    real = a.dtype.type
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
-    for n in range(N):
+    for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
@@ -151,12 +214,46 @@ def _value(a, b, temperature, weight, s):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        term = weight[n] * (s[n, n] - max_s - math.log1p(rest_s))
+        term = weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _value_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _value_finish(state, a):
+    """From the state to the value."""
+    real = a.dtype.type
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    return -sum_weighted_log_share
+    numerator = -sum_weighted_log_share
+    return numerator
+
+
+@njit
+def _value(a, b, temperature, weight, s):
+    """One sample: its weighted loss."""
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial(
+            a[first:last], b, temperature, weight[first:last], N, D, first, s[first:last]
+        )
+        state = _value_combine(state, part)
+    numerator = _value_finish(state, a)
+    return numerator
 
 
 @njit
@@ -199,16 +296,68 @@ def value_parallel(a, b, temperature, weight, mask, scales, partials, block):
         _value_block(a, b, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
-def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
-    """One sample: its weighted loss, and the gradient."""
-    real = a.dtype.type
-    grad_a[:] = real(0)
-    grad_b[:] = real(0)
+@njit(parallel=True)
+def _value_threads(a, b, temperature, weight, s):
+    """As `_value`, blocks in threads; the same bits."""
     N = a.shape[0]
     D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial(
+            a[first:last], b, temperature, weight[first:last], N, D, first, s[first:last]
+        )
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _value_combine(state, part)
+    numerator = _value_finish(state, a)
+    return numerator
+
+
+@njit
+def _value_block_within(a, b, temperature, weight, mask, scales, partials, block, k):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _value_threads(a[i], b[i], one_temperature, weight[i], s)
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _value_threads(a[i], b[i], temperature[i], weight[i], s)
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within(a, b, temperature, weight, mask, scales, partials, block):
+    """As `value`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within(a, b, temperature, weight, mask, scales, partials, block, k)
+
+
+@njit
+def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s, bar_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = a.dtype.type
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
-    for n in range(N):
+    for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
@@ -230,20 +379,73 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
         scaled_inv = scale0 / (rest_s + real(1)) * weight[n]
-        term = weight[n] * (s[n, n] - max_s - math.log1p(rest_s))
+        term = weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
         for n2 in range(N):
             bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
-        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
+        bar_s[n, first + n] = (
+            -(scale0 * weight[n] * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+        )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
-                grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _gradient_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _gradient_finish(state, a):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = a.dtype.type
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    return -sum_weighted_log_share
+    numerator = -sum_weighted_log_share
+    return numerator
+
+
+@njit
+def _gradient_gradient(a, temperature, N, D, grad_b, bar_s):
+    """A block of the sample: its gradient."""
+    for n in range(bar_s.shape[1]):
+        for n2 in range(N):
+            bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
+            for d in range(D):
+                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+
+
+@njit
+def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """One sample: its weighted loss, and the gradient."""
+    real = a.dtype.type
+    grad_a[:] = real(0)
+    grad_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial(
+            a[first:last], b, temperature, weight[first:last], scale0, N, D, first,
+            grad_a[first:last], s[first:last], bar_s[first:last]
+        )
+        state = _gradient_combine(state, part)
+    numerator = _gradient_finish(state, a)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
+    return numerator
 
 
 @njit
@@ -294,17 +496,89 @@ def gradient_parallel(a, b, temperature, weight, mask, scales, grad_a, grad_b, p
         _gradient_block(a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block, k)
 
 
-@njit
-def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
-    """One sample: its weighted loss, and all gradients."""
+@njit(parallel=True)
+def _gradient_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """As `_gradient`, blocks in threads; the same bits."""
     real = a.dtype.type
     grad_a[:] = real(0)
     grad_b[:] = real(0)
-    grad_temperature_sum, grad_temperature_sum_lost = 0.0, 0.0
     N = a.shape[0]
     D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial(
+            a[first:last], b, temperature, weight[first:last], scale0, N, D, first,
+            grad_a[first:last], s[first:last], bar_s[first:last]
+        )
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _gradient_combine(state, part)
+    numerator = _gradient_finish(state, a)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
+    return numerator
+
+
+@njit
+def _gradient_block_within(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block, k
+):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    grad_a = grad_a[first:last]
+    grad_b = grad_b[first:last]
+    scale0 = real(scales[0])
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _gradient_threads(
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _gradient_threads(
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within(a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block):
+    """As `gradient`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within(
+            a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s, bar_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = a.dtype.type
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
-    for n in range(N):
+    grad_temperature_sum, grad_temperature_sum_lost = 0.0, 0.0
+    for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
@@ -326,19 +600,20 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
         scaled_inv = scale0 / (rest_s + real(1)) * weight[n]
-        term = weight[n] * (s[n, n] - max_s - math.log1p(rest_s))
+        term = weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
         for n2 in range(N):
             bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
-        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
+        bar_s[n, first + n] = (
+            -(scale0 * weight[n] * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+        )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
-                grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
                 term = a[n, d] * b[n2, d]
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
@@ -346,9 +621,71 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             grad_temperature_sum, grad_temperature_sum_lost = _two_sum(
                 grad_temperature_sum, grad_temperature_sum_lost, term
             )
+    return (
+        sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, grad_temperature_sum,
+        grad_temperature_sum_lost
+    )
+
+
+@njit
+def _gradient_all_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    grad_temperature_sum, grad_temperature_sum_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return (
+        sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, grad_temperature_sum,
+        grad_temperature_sum_lost
+    )
+
+
+@njit
+def _gradient_all_finish(state, a):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = a.dtype.type
+    (
+        sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, grad_temperature_sum,
+        grad_temperature_sum_lost
+    ) = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
     grad_temperature_2 = real(_total(grad_temperature_sum, grad_temperature_sum_lost))
-    return -sum_weighted_log_share, grad_temperature_2
+    numerator = -sum_weighted_log_share
+    return numerator, grad_temperature_2
+
+
+@njit
+def _gradient_all_gradient(a, temperature, N, D, grad_b, bar_s):
+    """A block of the sample: its gradients."""
+    for n in range(bar_s.shape[1]):
+        for n2 in range(N):
+            bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
+            for d in range(D):
+                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+
+
+@njit
+def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """One sample: its weighted loss, and all gradients."""
+    real = a.dtype.type
+    grad_a[:] = real(0)
+    grad_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial(
+            a[first:last], b, temperature, weight[first:last], scale0, N, D, first,
+            grad_a[first:last], s[first:last], bar_s[first:last]
+        )
+        state = _gradient_all_combine(state, part)
+    numerator, grad_temperature_2 = _gradient_all_finish(state, a)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
+    return numerator, grad_temperature_2
 
 
 @njit
@@ -412,18 +749,94 @@ def gradient_all_parallel(
         )
 
 
-@njit
-def _hvp(
-    a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
-    tangent_bar_s
-):
-    """One sample: product of the Hessian with the tangent."""
+@njit(parallel=True)
+def _gradient_all_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """As `_gradient_all`, blocks in threads; the same bits."""
     real = a.dtype.type
-    hv_a[:] = real(0)
-    hv_b[:] = real(0)
+    grad_a[:] = real(0)
+    grad_b[:] = real(0)
     N = a.shape[0]
     D = a.shape[1]
-    for n in range(N):
+    block = max(1, 4096 // (N * D))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 4))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial(
+            a[first:last], b, temperature, weight[first:last], scale0, N, D, first,
+            grad_a[first:last], s[first:last], bar_s[first:last]
+        )
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
+        state = _gradient_all_combine(state, part)
+    numerator, grad_temperature_2 = _gradient_all_finish(state, a)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
+    return numerator, grad_temperature_2
+
+
+@njit
+def _gradient_all_block_within(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, grad_temperature, partials, block, k
+):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    grad_a = grad_a[first:last]
+    grad_b = grad_b[first:last]
+    grad_temperature = grad_temperature[first:last]
+    scale0 = real(scales[0])
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads(
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads(
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, grad_temperature, partials, block
+):
+    """As `gradient_all`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within(
+            a, b, temperature, weight, mask, scales, grad_a, grad_b, grad_temperature, partials,
+            block, k
+        )
+
+
+@njit
+def _hvp_product(
+    a, b, temperature, tangent_a, tangent_b, weight, scale0, N, D, first, hv_a, s, tangent_s,
+    bar_s, tangent_bar_s
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = a.dtype.type
+    for n in range(a.shape[0]):
         scaled_weight = scale0 * weight[n]
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
@@ -471,7 +884,9 @@ def _hvp(
             bar_s[n, n2] = scaled_weight * share
             gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
             tangent_bar_s[n, n2] = scaled_weight * (gap_tangent_s_tangent_s - sum_gap_share) * share
-        bar_s[n, n] = -(scale0 * weight[n] * -math.expm1(s[n, n] - max_s - math.log1p(rest_s)))
+        bar_s[n, first + n] = (
+            -(scale0 * weight[n] * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+        )
         for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]
             bar_s_2 = bar_s[n, n2]
@@ -480,7 +895,49 @@ def _hvp(
                     (b[n2, d] * tangent_bar_s_2 + bar_s_2 * tangent_b[n2, d])
                     / temperature
                 )
-                hv_b[n2, d] += (a[n, d] * tangent_bar_s_2 + bar_s_2 * tangent_a[n, d]) / temperature
+
+
+@njit
+def _hvp_product2(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
+    """A block of the sample: product of the Hessian with the tangent."""
+    for n in range(bar_s.shape[1]):
+        for n2 in range(N):
+            tangent_bar_s_3 = tangent_bar_s[n2, n]
+            bar_s_3 = bar_s[n2, n]
+            for d in range(D):
+                hv_b[n, d] += (
+                    (a[n2, d] * tangent_bar_s_3 + bar_s_3 * tangent_a[n2, d])
+                    / temperature
+                )
+
+
+@njit
+def _hvp(
+    a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
+    tangent_bar_s
+):
+    """One sample: product of the Hessian with the tangent."""
+    real = a.dtype.type
+    hv_a[:] = real(0)
+    hv_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product(
+            a[first:last], b, temperature, tangent_a[first:last], tangent_b, weight[first:last],
+            scale0, N, D, first, hv_a[first:last], s[first:last], tangent_s[first:last],
+            bar_s[first:last], tangent_bar_s[first:last]
+        )
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product2(
+            a, temperature, tangent_a, N, D, hv_b[first:last], bar_s[:, first:last],
+            tangent_bar_s[:, first:last]
+        )
 
 
 @njit
@@ -537,16 +994,90 @@ def hvp_parallel(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, 
         )
 
 
+@njit(parallel=True)
+def _hvp_threads(
+    a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
+    tangent_bar_s
+):
+    """As `_hvp`, blocks in threads; the same bits."""
+    real = a.dtype.type
+    hv_a[:] = real(0)
+    hv_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product(
+            a[first:last], b, temperature, tangent_a[first:last], tangent_b, weight[first:last],
+            scale0, N, D, first, hv_a[first:last], s[first:last], tangent_s[first:last],
+            bar_s[first:last], tangent_bar_s[first:last]
+        )
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product2(
+            a, temperature, tangent_a, N, D, hv_b[first:last], bar_s[:, first:last],
+            tangent_bar_s[:, first:last]
+        )
+
+
+@njit
+def _hvp_block_within(
+    a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block, k
+):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    tangent_a = tangent_a[first:last]
+    tangent_b = tangent_b[first:last]
+    weight = weight[first:last]
+    hv_a = hv_a[first:last]
+    hv_b = hv_b[first:last]
+    scale0 = real(scales[0])
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    tangent_s = np.empty((a.shape[1], a.shape[1],), real)
+    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _hvp_threads(
+                a[i], b[i], one_temperature, tangent_a[i], tangent_b[i], weight[i], scale0,
+                hv_a[i], hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+            )
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _hvp_threads(
+                a[i], b[i], temperature[i], tangent_a[i], tangent_b[i], weight[i], scale0, hv_a[i],
+                hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+            )
+
+
+@njit
+def hvp_within(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block):
+    """As `hvp`, threads share each sample; the same bits."""
+    for k in range(-(-a.shape[0] // block)):
+        _hvp_block_within(
+            a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block, k
+        )
+
+
 # symmetric = True
 
 
 @njit
-def _values__symmetric(a, b, temperature, weight, out, s):
-    """One sample: its weighted loss."""
+def _values_entries__symmetric(a, b, temperature, N, D, s):
+    """A block of the sample: what later blocks read."""
     real = a.dtype.type
-    N = a.shape[0]
-    D = a.shape[1]
-    for n in range(N):
+    for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
@@ -554,14 +1085,20 @@ def _values__symmetric(a, b, temperature, weight, out, s):
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
-    for n in range(N):
+
+
+@njit
+def _values_entries2__symmetric(weight, N, first, out, s):
+    """A block of the sample: its values."""
+    real = weight.dtype.type
+    for n in range(out.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         largest_s_2, largest_s_2_at = real(-math.inf), 0
         others_s_2, others_s_2_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, n], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
+            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, first + n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -575,17 +1112,37 @@ def _values__symmetric(a, b, temperature, weight, out, s):
         # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, n] - shift_s_2) if n2 != argmax_s_2 else real(0)
+            term = math.exp(s[n2, first + n] - shift_s_2) if n2 != argmax_s_2 else real(0)
             others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
         rest_s_2 = real(_total(others_s_2, others_s_2_lost))
         out[n] = (
             real(0.5)
             * weight[n]
-            * (-(s[n, n] - max_s - math.log1p(rest_s)) - (s[n, n] - max_s_2 - math.log1p(rest_s_2)))
+            * (
+                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - (s[first + n, first + n] - max_s_2 - math.log1p(rest_s_2))
+            )
         )
+
+
+@njit
+def _values__symmetric(a, b, temperature, weight, out, s):
+    """One sample: its weighted loss."""
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // N)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries2__symmetric(weight[first:last], N, first, out[first:last], s)
 
 
 @njit
@@ -625,14 +1182,58 @@ def values_parallel__symmetric(a, b, temperature, weight, mask, scales, out, blo
         _values_block__symmetric(a, b, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value__symmetric(a, b, temperature, weight, s):
-    """One sample: its weighted loss."""
-    real = a.dtype.type
+@njit(parallel=True)
+def _values_threads__symmetric(a, b, temperature, weight, out, s):
+    """As `_values__symmetric`, blocks in threads; the same bits."""
     N = a.shape[0]
     D = a.shape[1]
-    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
-    for n in range(N):
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // N)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries2__symmetric(weight[first:last], N, first, out[first:last], s)
+
+
+@njit
+def _values_block_within__symmetric(a, b, temperature, weight, mask, scales, out, block, k):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    out = out[first:last]
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _values_threads__symmetric(a[i], b[i], one_temperature, weight[i], out[i], s)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _values_threads__symmetric(a[i], b[i], temperature[i], weight[i], out[i], s)
+
+
+@njit
+def values_within__symmetric(a, b, temperature, weight, mask, scales, out, block):
+    """As `values__symmetric`, threads share each sample; the same bits."""
+    for k in range(-(-a.shape[0] // block)):
+        _values_block_within__symmetric(a, b, temperature, weight, mask, scales, out, block, k)
+
+
+@njit
+def _value_entries__symmetric(a, b, temperature, N, D, s):
+    """A block of the sample: what later blocks read."""
+    real = a.dtype.type
+    for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
@@ -640,14 +1241,21 @@ def _value__symmetric(a, b, temperature, weight, s):
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
-    for n in range(N):
+
+
+@njit
+def _value_partial__symmetric(weight, N, first, s):
+    """A block of the sample: its share of what is accumulated."""
+    real = weight.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    for n in range(weight.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         largest_s_2, largest_s_2_at = real(-math.inf), 0
         others_s_2, others_s_2_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, n], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
+            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, first + n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -661,21 +1269,61 @@ def _value__symmetric(a, b, temperature, weight, s):
         # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, n] - shift_s_2) if n2 != argmax_s_2 else real(0)
+            term = math.exp(s[n2, first + n] - shift_s_2) if n2 != argmax_s_2 else real(0)
             others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
         rest_s_2 = real(_total(others_s_2, others_s_2_lost))
         term = (
             weight[n]
-            * (-(s[n, n] - max_s - math.log1p(rest_s)) - (s[n, n] - max_s_2 - math.log1p(rest_s_2)))
+            * (
+                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - (s[first + n, first + n] - max_s_2 - math.log1p(rest_s_2))
+            )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _value_combine__symmetric(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _value_finish__symmetric(state, a):
+    """From the state to the value."""
+    real = a.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    return real(0.5) * sum_weighted_sum
+    numerator = real(0.5) * sum_weighted_sum
+    return numerator
+
+
+@njit
+def _value__symmetric(a, b, temperature, weight, s):
+    """One sample: its weighted loss."""
+    N = a.shape[0]
+    D = a.shape[1]
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _value_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // N)
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial__symmetric(weight[first:last], N, first, s)
+        state = _value_combine__symmetric(state, part)
+    numerator = _value_finish__symmetric(state, a)
+    return numerator
 
 
 @njit
@@ -718,17 +1366,70 @@ def value_parallel__symmetric(a, b, temperature, weight, mask, scales, partials,
         _value_block__symmetric(a, b, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
-def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
-    """One sample: its weighted loss, and the gradient."""
-    real = a.dtype.type
-    grad_a[:] = real(0)
-    grad_b[:] = real(0)
+@njit(parallel=True)
+def _value_threads__symmetric(a, b, temperature, weight, s):
+    """As `_value__symmetric`, blocks in threads; the same bits."""
     N = a.shape[0]
     D = a.shape[1]
-    scaled = real(0.5) * scale0
-    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
-    for n in range(N):
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _value_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // N)
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial__symmetric(weight[first:last], N, first, s)
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _value_combine__symmetric(state, part)
+    numerator = _value_finish__symmetric(state, a)
+    return numerator
+
+
+@njit
+def _value_block_within__symmetric(a, b, temperature, weight, mask, scales, partials, block, k):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _value_threads__symmetric(a[i], b[i], one_temperature, weight[i], s)
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _value_threads__symmetric(a[i], b[i], temperature[i], weight[i], s)
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__symmetric(a, b, temperature, weight, mask, scales, partials, block):
+    """As `value__symmetric`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__symmetric(a, b, temperature, weight, mask, scales, partials, block, k)
+
+
+@njit
+def _gradient_entries__symmetric(a, b, temperature, N, D, s):
+    """A block of the sample: what later blocks read."""
+    real = a.dtype.type
+    for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
@@ -736,14 +1437,21 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
-    for n in range(N):
+
+
+@njit
+def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = b.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    for n in range(bar_s.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
+            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, first + n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -757,16 +1465,19 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
         # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_3 else real(0)
+            term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        weighted_inv = weight[n] / (rest_s + real(1))
+        weighted_inv = weight[first + n] / (rest_s + real(1))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         term = (
-            weight[n]
-            * (-(s[n, n] - max_s - math.log1p(rest_s)) - (s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+            weight[first + n]
+            * (
+                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - (s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+            )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
@@ -789,25 +1500,84 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
             bar_s[n, n2] = (
                 scaled
                 * (
-                    weighted_inv * math.exp(s[n, n2] - max_s)
-                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[n, n2] - max_s_2)
+                    weighted_inv * math.exp(s[first + n, n2] - max_s)
+                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
                 )
             )
-        bar_s[n, n] = (
+        bar_s[n, first + n] = (
             scaled
-            * weight[n]
+            * weight[first + n]
             * (
-                --math.expm1(s[n, n] - max_s - math.log1p(rest_s))
-                - -math.expm1(s[n, n] - max_s_3 - math.log1p(rest_s_3))
+                --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
             )
         )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
-                grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _gradient_combine__symmetric(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _gradient_finish__symmetric(state, a):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = a.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    return real(0.5) * sum_weighted_sum
+    numerator = real(0.5) * sum_weighted_sum
+    return numerator
+
+
+@njit
+def _gradient_gradient__symmetric(a, temperature, N, D, grad_b, bar_s):
+    """A block of the sample: its gradient."""
+    for n in range(bar_s.shape[1]):
+        for n2 in range(N):
+            bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
+            for d in range(D):
+                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+
+
+@njit
+def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """One sample: its weighted loss, and the gradient."""
+    real = a.dtype.type
+    grad_a[:] = real(0)
+    grad_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    scaled = real(0.5) * scale0
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // (N * N))
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial__symmetric(
+            b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last]
+        )
+        state = _gradient_combine__symmetric(state, part)
+    numerator = _gradient_finish__symmetric(state, a)
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_gradient__symmetric(
+            a, temperature, N, D, grad_b[first:last], bar_s[:, first:last]
+        )
+    return numerator
 
 
 @njit
@@ -856,7 +1626,9 @@ def gradient__symmetric(a, b, temperature, weight, mask, scales, grad_a, grad_b,
 
 
 @njit(parallel=True)
-def gradient_parallel__symmetric(a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block):
+def gradient_parallel__symmetric(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block
+):
     """As `gradient__symmetric`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__symmetric(
@@ -864,18 +1636,97 @@ def gradient_parallel__symmetric(a, b, temperature, weight, mask, scales, grad_a
         )
 
 
-@njit
-def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
-    """One sample: its weighted loss, and all gradients."""
+@njit(parallel=True)
+def _gradient_threads__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """As `_gradient__symmetric`, blocks in threads; the same bits."""
     real = a.dtype.type
     grad_a[:] = real(0)
     grad_b[:] = real(0)
-    grad_temperature_sum, grad_temperature_sum_lost = 0.0, 0.0
     N = a.shape[0]
     D = a.shape[1]
     scaled = real(0.5) * scale0
-    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
-    for n in range(N):
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // (N * N))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial__symmetric(
+            b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last]
+        )
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _gradient_combine__symmetric(state, part)
+    numerator = _gradient_finish__symmetric(state, a)
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_gradient__symmetric(
+            a, temperature, N, D, grad_b[first:last], bar_s[:, first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__symmetric(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block, k
+):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    grad_a = grad_a[first:last]
+    grad_b = grad_b[first:last]
+    scale0 = real(scales[0])
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__symmetric(
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _gradient_threads__symmetric(
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__symmetric(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block
+):
+    """As `gradient__symmetric`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__symmetric(
+            a, b, temperature, weight, mask, scales, grad_a, grad_b, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_entries__symmetric(a, b, temperature, N, D, s):
+    """A block of the sample: what later blocks read."""
+    real = a.dtype.type
+    for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
@@ -883,14 +1734,24 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
-    for n in range(N):
+
+
+@njit
+def _gradient_all_partial__symmetric(
+    a, b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s
+):
+    """A block of the sample: its share of what is accumulated."""
+    real = a.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    grad_temperature_sum, grad_temperature_sum_lost = 0.0, 0.0
+    for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
+            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, first + n], n2)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -904,16 +1765,19 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
         # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_3 else real(0)
+            term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        weighted_inv = weight[n] / (rest_s + real(1))
+        weighted_inv = weight[first + n] / (rest_s + real(1))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         term = (
-            weight[n]
-            * (-(s[n, n] - max_s - math.log1p(rest_s)) - (s[n, n] - max_s_3 - math.log1p(rest_s_3)))
+            weight[first + n]
+            * (
+                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - (s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+            )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
@@ -936,16 +1800,16 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             bar_s[n, n2] = (
                 scaled
                 * (
-                    weighted_inv * math.exp(s[n, n2] - max_s)
-                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[n, n2] - max_s_2)
+                    weighted_inv * math.exp(s[first + n, n2] - max_s)
+                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
                 )
             )
-        bar_s[n, n] = (
+        bar_s[n, first + n] = (
             scaled
-            * weight[n]
+            * weight[first + n]
             * (
-                --math.expm1(s[n, n] - max_s - math.log1p(rest_s))
-                - -math.expm1(s[n, n] - max_s_3 - math.log1p(rest_s_3))
+                --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
             )
         )
         for n2 in range(N):
@@ -953,7 +1817,6 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
-                grad_b[n2, d] += bar_s_inv_temperature * a[n, d]
                 term = a[n, d] * b[n2, d]
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
@@ -961,9 +1824,80 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             grad_temperature_sum, grad_temperature_sum_lost = _two_sum(
                 grad_temperature_sum, grad_temperature_sum_lost, term
             )
+    return (
+        sum_weighted_sum_acc, sum_weighted_sum_acc_lost, grad_temperature_sum,
+        grad_temperature_sum_lost
+    )
+
+
+@njit
+def _gradient_all_combine__symmetric(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    grad_temperature_sum, grad_temperature_sum_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return (
+        sum_weighted_sum_acc, sum_weighted_sum_acc_lost, grad_temperature_sum,
+        grad_temperature_sum_lost
+    )
+
+
+@njit
+def _gradient_all_finish__symmetric(state, a):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = a.dtype.type
+    (
+        sum_weighted_sum_acc, sum_weighted_sum_acc_lost, grad_temperature_sum,
+        grad_temperature_sum_lost
+    ) = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     grad_temperature_2 = real(_total(grad_temperature_sum, grad_temperature_sum_lost))
-    return real(0.5) * sum_weighted_sum, grad_temperature_2
+    numerator = real(0.5) * sum_weighted_sum
+    return numerator, grad_temperature_2
+
+
+@njit
+def _gradient_all_gradient__symmetric(a, temperature, N, D, grad_b, bar_s):
+    """A block of the sample: its gradients."""
+    for n in range(bar_s.shape[1]):
+        for n2 in range(N):
+            bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
+            for d in range(D):
+                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+
+
+@njit
+def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """One sample: its weighted loss, and all gradients."""
+    real = a.dtype.type
+    grad_a[:] = real(0)
+    grad_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    scaled = real(0.5) * scale0
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // (N * N))
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial__symmetric(
+            a[first:last], b, temperature, weight, N, first, scaled, D, grad_a[first:last], s,
+            bar_s[first:last]
+        )
+        state = _gradient_all_combine__symmetric(state, part)
+    numerator, grad_temperature_2 = _gradient_all_finish__symmetric(state, a)
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_gradient__symmetric(
+            a, temperature, N, D, grad_b[first:last], bar_s[:, first:last]
+        )
+    return numerator, grad_temperature_2
 
 
 @njit
@@ -1027,19 +1961,100 @@ def gradient_all_parallel__symmetric(
         )
 
 
-@njit
-def _hvp__symmetric(
-    a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
-    tangent_bar_s
-):
-    """One sample: product of the Hessian with the tangent."""
+@njit(parallel=True)
+def _gradient_all_threads__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+    """As `_gradient_all__symmetric`, blocks in threads; the same bits."""
     real = a.dtype.type
-    hv_a[:] = real(0)
-    hv_b[:] = real(0)
+    grad_a[:] = real(0)
+    grad_b[:] = real(0)
     N = a.shape[0]
     D = a.shape[1]
     scaled = real(0.5) * scale0
-    for n in range(N):
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_entries__symmetric(a[first:last], b, temperature, N, D, s[first:last])
+    block = max(1, 4096 // (N * N))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 4))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial__symmetric(
+            a[first:last], b, temperature, weight, N, first, scaled, D, grad_a[first:last], s,
+            bar_s[first:last]
+        )
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
+        state = _gradient_all_combine__symmetric(state, part)
+    numerator, grad_temperature_2 = _gradient_all_finish__symmetric(state, a)
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_gradient__symmetric(
+            a, temperature, N, D, grad_b[first:last], bar_s[:, first:last]
+        )
+    return numerator, grad_temperature_2
+
+
+@njit
+def _gradient_all_block_within__symmetric(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, grad_temperature, partials, block, k
+):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    weight = weight[first:last]
+    grad_a = grad_a[first:last]
+    grad_b = grad_b[first:last]
+    grad_temperature = grad_temperature[first:last]
+    scale0 = real(scales[0])
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads__symmetric(
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads__symmetric(
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__symmetric(
+    a, b, temperature, weight, mask, scales, grad_a, grad_b, grad_temperature, partials, block
+):
+    """As `gradient_all__symmetric`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__symmetric(
+            a, b, temperature, weight, mask, scales, grad_a, grad_b, grad_temperature, partials,
+            block, k
+        )
+
+
+@njit
+def _hvp_entries__symmetric(a, b, temperature, tangent_a, tangent_b, N, D, s, tangent_s):
+    """A block of the sample: what later blocks read."""
+    real = a.dtype.type
+    for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
@@ -1054,8 +2069,17 @@ def _hvp__symmetric(
             s[n, n2] = sum_a_b / temperature
             sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
             tangent_s[n, n2] = sum_product / temperature
-    for n in range(N):
-        weight_2 = weight[n]
+
+
+@njit
+def _hvp_product__symmetric(
+    b, temperature, tangent_b, weight, first, N, scaled, D, hv_a, s, tangent_s, bar_s,
+    tangent_bar_s
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = b.dtype.type
+    for n in range(bar_s.shape[0]):
+        weight_2 = weight[first + n]
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         argmax_s_acc, argmax_s_acc_at = real(-math.inf), 0
@@ -1065,10 +2089,11 @@ def _hvp__symmetric(
         argmax_s_acc_3, argmax_s_acc_3_at = real(-math.inf), 0
         sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
-            argmax_s_acc, argmax_s_acc_at = _larger(argmax_s_acc, argmax_s_acc_at, s[n, n2], n2)
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, n], n2)
-            term = s[n2, n]
+            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
+            term = s[first + n, n2]
+            argmax_s_acc, argmax_s_acc_at = _larger(argmax_s_acc, argmax_s_acc_at, term, n2)
+            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, first + n], n2)
+            term = s[n2, first + n]
             argmax_s_acc_3, argmax_s_acc_3_at = _larger(argmax_s_acc_3, argmax_s_acc_3_at, term, n2)
         max_s = largest_s
         argmax_s = largest_s_at
@@ -1077,7 +2102,7 @@ def _hvp__symmetric(
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
         argmax_s_3 = argmax_s_acc_at
-        tangent_s_at_there = tangent_s[n, argmax_s_3]
+        tangent_s_at_there = tangent_s[first + n, argmax_s_3]
         max_s_3 = largest_s_3
         argmax_s_5 = largest_s_3_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -1085,27 +2110,27 @@ def _hvp__symmetric(
         # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
         argmax_s_6 = argmax_s_acc_3_at
-        tangent_s_at_there_3 = tangent_s[argmax_s_6, n]
+        tangent_s_at_there_3 = tangent_s[argmax_s_6, first + n]
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
+            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, n] - shift_s_3) if n2 != argmax_s_5 else real(0)
+            term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_5 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
         total_lse_s = rest_s + real(1)
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         total_lse_s_3 = rest_s_3 + real(1)
         for n2 in range(N):
-            share = math.exp(s[n, n2] - max_s) / total_lse_s
-            gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
+            share = math.exp(s[first + n, n2] - max_s) / total_lse_s
+            gap_tangent_s_tangent_s = tangent_s[first + n, n2] - tangent_s_at_there
             term = share * gap_tangent_s_tangent_s
             sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
                 sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
             term = (
-                math.exp(s[n2, n] - max_s_3)
+                math.exp(s[n2, first + n] - max_s_3)
                 / total_lse_s_3
-                * (tangent_s[n2, n] - tangent_s_at_there_3)
+                * (tangent_s[n2, first + n] - tangent_s_at_there_3)
             )
             sum_gap_share_acc_3, sum_gap_share_acc_3_lost = _two_sum(
                 sum_gap_share_acc_3, sum_gap_share_acc_3_lost, term
@@ -1113,10 +2138,10 @@ def _hvp__symmetric(
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         sum_gap_share_3 = real(_total(sum_gap_share_acc_3, sum_gap_share_acc_3_lost))
         for n2 in range(N):
-            share = math.exp(s[n, n2] - max_s) / total_lse_s
+            share = math.exp(s[first + n, n2] - max_s) / total_lse_s
             largest_s_2, largest_s_2_at = real(-math.inf), 0
             others_s_2, others_s_2_lost = 0.0, 0.0
-            gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
+            gap_tangent_s_tangent_s = tangent_s[first + n, n2] - tangent_s_at_there
             argmax_s_acc_2, argmax_s_acc_2_at = real(-math.inf), 0
             sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
             for n3 in range(N):
@@ -1133,12 +2158,12 @@ def _hvp__symmetric(
             shift_s_2 = _finite_or_zero(max_s_2)
             argmax_s_4 = argmax_s_acc_2_at
             tangent_s_at_there_2 = tangent_s[argmax_s_4, n2]
-            gap_tangent_s_tangent_s_2 = tangent_s[n, n2] - tangent_s_at_there_2
+            gap_tangent_s_tangent_s_2 = tangent_s[first + n, n2] - tangent_s_at_there_2
             for n3 in range(N):
                 term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
                 others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
             rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-            share_2 = math.exp(s[n, n2] - max_s_2) / (rest_s_2 + real(1))
+            share_2 = math.exp(s[first + n, n2] - max_s_2) / (rest_s_2 + real(1))
             bar_s[n, n2] = scaled * (weight_2 * share + weight[n2] * share_2)
             total_lse_s_2 = rest_s_2 + real(1)
             for n3 in range(N):
@@ -1158,27 +2183,30 @@ def _hvp__symmetric(
                     + weight[n2] * (gap_tangent_s_tangent_s_2 - sum_gap_share_2) * share_2
                 )
             )
-        bar_s[n, n] = (
+        bar_s[n, first + n] = (
             scaled
             * weight_2
             * (
-                --math.expm1(s[n, n] - max_s - math.log1p(rest_s))
-                - -math.expm1(s[n, n] - max_s_3 - math.log1p(rest_s_3))
+                --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
+                - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
             )
         )
-        tangent_bar_s[n, n] = (
+        tangent_bar_s[n, first + n] = (
             scaled
             * weight_2
             * (
                 (
-                    (tangent_s[n, n] - tangent_s_at_there - sum_gap_share)
+                    (tangent_s[first + n, first + n] - tangent_s_at_there - sum_gap_share)
                     / total_lse_s
-                    * math.exp(s[n, n] - max_s)
+                    * math.exp(s[first + n, first + n] - max_s)
                 )
                 + (
-                    (tangent_s[n, n] - tangent_s[argmax_s_6, n] - sum_gap_share_3)
+                    (
+                        tangent_s[first + n, first + n] - tangent_s[argmax_s_6, first + n]
+                        - sum_gap_share_3
+                    )
                     / total_lse_s_3
-                    * math.exp(s[n, n] - max_s_3)
+                    * math.exp(s[first + n, first + n] - max_s_3)
                 )
             )
         )
@@ -1190,7 +2218,58 @@ def _hvp__symmetric(
                     (b[n2, d] * tangent_bar_s_2 + bar_s_2 * tangent_b[n2, d])
                     / temperature
                 )
-                hv_b[n2, d] += (a[n, d] * tangent_bar_s_2 + bar_s_2 * tangent_a[n, d]) / temperature
+
+
+@njit
+def _hvp_product2__symmetric(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
+    """A block of the sample: product of the Hessian with the tangent."""
+    for n in range(bar_s.shape[1]):
+        for n2 in range(N):
+            tangent_bar_s_3 = tangent_bar_s[n2, n]
+            bar_s_3 = bar_s[n2, n]
+            for d in range(D):
+                hv_b[n, d] += (
+                    (a[n2, d] * tangent_bar_s_3 + bar_s_3 * tangent_a[n2, d])
+                    / temperature
+                )
+
+
+@njit
+def _hvp__symmetric(
+    a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
+    tangent_bar_s
+):
+    """One sample: product of the Hessian with the tangent."""
+    real = a.dtype.type
+    hv_a[:] = real(0)
+    hv_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    scaled = real(0.5) * scale0
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_entries__symmetric(
+            a[first:last], b, temperature, tangent_a[first:last], tangent_b, N, D, s[first:last],
+            tangent_s[first:last]
+        )
+    block = max(1, 4096 // (N * N))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product__symmetric(
+            b, temperature, tangent_b, weight, first, N, scaled, D, hv_a[first:last], s, tangent_s,
+            bar_s[first:last], tangent_bar_s[first:last]
+        )
+    block = max(1, 4096 // (N * D))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product2__symmetric(
+            a, temperature, tangent_a, N, D, hv_b[first:last], bar_s[:, first:last],
+            tangent_bar_s[:, first:last]
+        )
 
 
 @njit
@@ -1232,7 +2311,9 @@ def _hvp_block__symmetric(
 
 
 @njit
-def hvp__symmetric(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block):
+def hvp__symmetric(
+    a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block
+):
     """Product of the scaled Hessian with a direction."""
     for k in range(-(-a.shape[0] // block)):
         _hvp_block__symmetric(
@@ -1241,9 +2322,98 @@ def hvp__symmetric(a, b, temperature, tangent_a, tangent_b, weight, mask, scales
 
 
 @njit(parallel=True)
-def hvp_parallel__symmetric(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block):
+def hvp_parallel__symmetric(
+    a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block
+):
     """As `hvp__symmetric`, in threads; the same bits."""
     for k in prange(-(-a.shape[0] // block)):
         _hvp_block__symmetric(
+            a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block, k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads__symmetric(
+    a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
+    tangent_bar_s
+):
+    """As `_hvp__symmetric`, blocks in threads; the same bits."""
+    real = a.dtype.type
+    hv_a[:] = real(0)
+    hv_b[:] = real(0)
+    N = a.shape[0]
+    D = a.shape[1]
+    scaled = real(0.5) * scale0
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_entries__symmetric(
+            a[first:last], b, temperature, tangent_a[first:last], tangent_b, N, D, s[first:last],
+            tangent_s[first:last]
+        )
+    block = max(1, 4096 // (N * N))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product__symmetric(
+            b, temperature, tangent_b, weight, first, N, scaled, D, hv_a[first:last], s, tangent_s,
+            bar_s[first:last], tangent_bar_s[first:last]
+        )
+    block = max(1, 4096 // (N * D))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product2__symmetric(
+            a, temperature, tangent_a, N, D, hv_b[first:last], bar_s[:, first:last],
+            tangent_bar_s[:, first:last]
+        )
+
+
+@njit
+def _hvp_block_within__symmetric(
+    a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block, k
+):
+    """Run block number k."""
+    real = a.dtype.type
+    first = k * block
+    last = min(first + block, a.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    a = a[first:last]
+    b = b[first:last]
+    tangent_a = tangent_a[first:last]
+    tangent_b = tangent_b[first:last]
+    weight = weight[first:last]
+    hv_a = hv_a[first:last]
+    hv_b = hv_b[first:last]
+    scale0 = real(scales[0])
+    s = np.empty((a.shape[1], a.shape[1],), real)
+    tangent_s = np.empty((a.shape[1], a.shape[1],), real)
+    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _hvp_threads__symmetric(
+                a[i], b[i], one_temperature, tangent_a[i], tangent_b[i], weight[i], scale0,
+                hv_a[i], hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+            )
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _hvp_threads__symmetric(
+                a[i], b[i], temperature[i], tangent_a[i], tangent_b[i], weight[i], scale0, hv_a[i],
+                hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+            )
+
+
+@njit
+def hvp_within__symmetric(
+    a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block
+):
+    """As `hvp__symmetric`, threads share each sample; the same bits."""
+    for k in range(-(-a.shape[0] // block)):
+        _hvp_block_within__symmetric(
             a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv_a, hv_b, block, k
         )

@@ -58,16 +58,21 @@ def _larger(best, place, term, position):
     return best, place
 
 
+@njit
+def _merge_sums(total, lost, more, more_lost):
+    """Join two running sums, each with what rounding took."""
+    total, lost = _two_sum(total, lost, more)
+    return total, lost + more_lost
+
+
 # symmetric = False
 
 
 @njit
-def _values(s, temperature, weight, out):
-    """One sample: its weighted loss."""
+def _values_entries(s, temperature, weight, M, first, out):
+    """A block of the sample: its values."""
     real = s.dtype.type
-    N = s.shape[0]
-    M = N
-    for n in range(N):
+    for n in range(out.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         for m in range(M):
@@ -95,12 +100,24 @@ def _values(s, temperature, weight, out):
             -(
                 weight[n]
                 * (
-                    s[n, n] / temperature
+                    s[n, first + n] / temperature
                     - max_inv_temperature_s
                     - math.log1p(rest_inv_temperature_s)
                 )
             )
         )
+
+
+@njit
+def _values(s, temperature, weight, out):
+    """One sample: its weighted loss."""
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries(s[first:last], temperature, weight[first:last], M, first, out[first:last])
 
 
 @njit
@@ -138,14 +155,52 @@ def values_parallel(s, temperature, weight, mask, scales, out, block):
         _values_block(s, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value(s, temperature, weight):
-    """One sample: its weighted loss."""
-    real = s.dtype.type
-    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads(s, temperature, weight, out):
+    """As `_values`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    for n in range(N):
+    block = max(1, 4096 // M)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries(s[first:last], temperature, weight[first:last], M, first, out[first:last])
+
+
+@njit
+def _values_block_within(s, temperature, weight, mask, scales, out, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    out = out[first:last]
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _values_threads(s[i], one_temperature, weight[i], out[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _values_threads(s[i], temperature[i], weight[i], out[i])
+
+
+@njit
+def values_within(s, temperature, weight, mask, scales, out, block):
+    """As `values`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _values_block_within(s, temperature, weight, mask, scales, out, block, k)
+
+
+@njit
+def _value_partial(s, temperature, weight, M, first):
+    """A block of the sample: its share of what is accumulated."""
+    real = s.dtype.type
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
+    for n in range(s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         for m in range(M):
@@ -171,13 +226,49 @@ def _value(s, temperature, weight):
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         term = (
             weight[n]
-            * (s[n, n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+            * (
+                s[n, first + n] / temperature
+                - max_inv_temperature_s
+                - math.log1p(rest_inv_temperature_s)
+            )
         )
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _value_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _value_finish(state, s):
+    """From the state to the value."""
+    real = s.dtype.type
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    return -sum_weighted_log_share
+    numerator = -sum_weighted_log_share
+    return numerator
+
+
+@njit
+def _value(s, temperature, weight):
+    """One sample: its weighted loss."""
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial(s[first:last], temperature, weight[first:last], M, first)
+        state = _value_combine(state, part)
+    numerator = _value_finish(state, s)
+    return numerator
 
 
 @njit
@@ -218,15 +309,64 @@ def value_parallel(s, temperature, weight, mask, scales, partials, block):
         _value_block(s, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
-def _gradient(s, temperature, weight, scale0, grad_s):
-    """One sample: its weighted loss, and the gradient."""
-    real = s.dtype.type
+@njit(parallel=True)
+def _value_threads(s, temperature, weight):
+    """As `_value`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // M)
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial(s[first:last], temperature, weight[first:last], M, first)
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _value_combine(state, part)
+    numerator = _value_finish(state, s)
+    return numerator
+
+
+@njit
+def _value_block_within(s, temperature, weight, mask, scales, partials, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _value_threads(s[i], one_temperature, weight[i])
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _value_threads(s[i], temperature[i], weight[i])
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within(s, temperature, weight, mask, scales, partials, block):
+    """As `value`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within(s, temperature, weight, mask, scales, partials, block, k)
+
+
+@njit
+def _gradient_partial(s, temperature, weight, M, first, scaled_inv, grad_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = s.dtype.type
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
-    for n in range(N):
+    for n in range(grad_s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         for m in range(M):
@@ -253,7 +393,7 @@ def _gradient(s, temperature, weight, scale0, grad_s):
             )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         log_share = (
-            s[n, n] / temperature
+            s[n, first + n] / temperature
             - max_inv_temperature_s
             - math.log1p(rest_inv_temperature_s)
         )
@@ -267,11 +407,47 @@ def _gradient(s, temperature, weight, scale0, grad_s):
             inv_temperature_s = s[n, m] / temperature
             grad_s[n, m] = (
                 neg_scaled_inv_omexp
-                if m == n
+                if m == first + n
                 else scaled_inv_2 * math.exp(inv_temperature_s - max_inv_temperature_s)
             )
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _gradient_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
+
+
+@njit
+def _gradient_finish(state, s):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = s.dtype.type
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    return -sum_weighted_log_share
+    numerator = -sum_weighted_log_share
+    return numerator
+
+
+@njit
+def _gradient(s, temperature, weight, scale0, grad_s):
+    """One sample: its weighted loss, and the gradient."""
+    N = s.shape[0]
+    M = N
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // M)
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial(
+            s[first:last], temperature, weight[first:last], M, first, scaled_inv,
+            grad_s[first:last]
+        )
+        state = _gradient_combine(state, part)
+    numerator = _gradient_finish(state, s)
+    return numerator
 
 
 @njit
@@ -314,16 +490,71 @@ def gradient_parallel(s, temperature, weight, mask, scales, grad_s, partials, bl
         _gradient_block(s, temperature, weight, mask, scales, grad_s, partials, block, k)
 
 
-@njit
-def _gradient_all(s, temperature, weight, scale0, grad_s):
-    """One sample: its weighted loss, and all gradients."""
-    real = s.dtype.type
+@njit(parallel=True)
+def _gradient_threads(s, temperature, weight, scale0, grad_s):
+    """As `_gradient`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
     scaled_inv = scale0 / temperature
-    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    block = max(1, 4096 // M)
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial(
+            s[first:last], temperature, weight[first:last], M, first, scaled_inv,
+            grad_s[first:last]
+        )
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _gradient_combine(state, part)
+    numerator = _gradient_finish(state, s)
+    return numerator
+
+
+@njit
+def _gradient_block_within(s, temperature, weight, mask, scales, grad_s, partials, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _gradient_threads(s[i], one_temperature, weight[i], scale0, grad_s[i])
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _gradient_threads(s[i], temperature[i], weight[i], scale0, grad_s[i])
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within(s, temperature, weight, mask, scales, grad_s, partials, block):
+    """As `gradient`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within(s, temperature, weight, mask, scales, grad_s, partials, block, k)
+
+
+@njit
+def _gradient_all_partial(s, temperature, weight, scaled_inv, M, first, grad_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = s.dtype.type
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
-    for n in range(N):
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    for n in range(grad_s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         scaled_inv_2 = scaled_inv * weight[n]
@@ -359,7 +590,7 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
             )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         log_share = (
-            s[n, n] / temperature
+            s[n, first + n] / temperature
             - max_inv_temperature_s
             - math.log1p(rest_inv_temperature_s)
         )
@@ -372,20 +603,69 @@ def _gradient_all(s, temperature, weight, scale0, grad_s):
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            grad_s[n, m] = neg_scaled_inv_omexp if m == n else scaled_inv_2 * share
+            grad_s[n, m] = neg_scaled_inv_omexp if m == first + n else scaled_inv_2 * share
             term = share * (-(s[n, m] / temperature / temperature) - neg_power_s)
             sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
                 sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
-        term = weight[n] * (-(s[n, n] / temperature / temperature) - neg_power_s - sum_gap_share)
+        term = (
+            weight[n]
+            * (-(s[n, first + n] / temperature / temperature) - neg_power_s - sum_gap_share)
+        )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
+    return (
+        sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, sum_weighted_sum_acc,
+        sum_weighted_sum_acc_lost
+    )
+
+
+@njit
+def _gradient_all_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return (
+        sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, sum_weighted_sum_acc,
+        sum_weighted_sum_acc_lost
+    )
+
+
+@njit
+def _gradient_all_finish(state, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(scale0)
+    (
+        sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, sum_weighted_sum_acc,
+        sum_weighted_sum_acc_lost
+    ) = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     grad_temperature_value = -(scale0 * sum_weighted_sum)
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
-    return -sum_weighted_log_share, grad_temperature_value
+    numerator = -sum_weighted_log_share
+    return numerator, grad_temperature_value
+
+
+@njit
+def _gradient_all(s, temperature, weight, scale0, grad_s):
+    """One sample: its weighted loss, and all gradients."""
+    N = s.shape[0]
+    M = N
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // M)
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial(
+            s[first:last], temperature, weight[first:last], scaled_inv, M, first,
+            grad_s[first:last]
+        )
+        state = _gradient_all_combine(state, part)
+    numerator, grad_temperature_value = _gradient_all_finish(state, scale0)
+    return numerator, grad_temperature_value
 
 
 @njit
@@ -441,13 +721,80 @@ def gradient_all_parallel(
         )
 
 
-@njit
-def _hessian(s, temperature, weight, grad_s, hess_s):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = s.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads(s, temperature, weight, scale0, grad_s):
+    """As `_gradient_all`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    for n in range(N):
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // M)
+    blocks = -(-N // block)
+    states = np.empty((blocks, 4))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial(
+            s[first:last], temperature, weight[first:last], scaled_inv, M, first,
+            grad_s[first:last]
+        )
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
+        state = _gradient_all_combine(state, part)
+    numerator, grad_temperature_value = _gradient_all_finish(state, scale0)
+    return numerator, grad_temperature_value
+
+
+@njit
+def _gradient_all_block_within(
+    s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block, k
+):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    grad_temperature = grad_temperature[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads(
+                s[i], one_temperature, weight[i], scale0, grad_s[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads(
+                s[i], temperature[i], weight[i], scale0, grad_s[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within(
+    s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block
+):
+    """As `gradient_all`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within(
+            s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block, k
+        )
+
+
+@njit
+def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = s.dtype.type
+    for n in range(grad_s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         weighted_inv = weight[n] / temperature
@@ -480,7 +827,7 @@ def _hessian(s, temperature, weight, grad_s, hess_s):
                 weight[n]
                 / temperature
                 * (
-                    -math.expm1(s[n, n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                    -math.expm1(s[n, first + n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
                 )
             )
         )
@@ -489,9 +836,24 @@ def _hessian(s, temperature, weight, grad_s, hess_s):
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            grad_s[n, m] = neg_weighted_inv_omexp if m == n else weighted_inv * share
+            grad_s[n, m] = neg_weighted_inv_omexp if m == first + n else weighted_inv * share
             log_share = inv_temperature_s - max_inv_temperature_s - log_total_lse_product
             hess_s[n, m] = weighted_power * share * -math.expm1(log_share)
+
+
+@njit
+def _hessian(s, temperature, weight, grad_s, hess_s):
+    """One sample: gradient and diagonal of the Hessian."""
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hessian_curvature(
+            s[first:last], temperature, weight[first:last], M, first, grad_s[first:last],
+            hess_s[first:last]
+        )
 
 
 @njit
@@ -530,14 +892,55 @@ def hessian_parallel(s, temperature, weight, mask, scales, grad_s, hess_s, block
         _hessian_block(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
 
 
-@njit
-def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
-    """One sample: product of the Hessian with the tangent."""
-    real = s.dtype.type
+@njit(parallel=True)
+def _hessian_threads(s, temperature, weight, grad_s, hess_s):
+    """As `_hessian`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    scaled_inv = scale0 / temperature
-    for n in range(N):
+    block = max(1, 4096 // M)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hessian_curvature(
+            s[first:last], temperature, weight[first:last], M, first, grad_s[first:last],
+            hess_s[first:last]
+        )
+
+
+@njit
+def _hessian_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    hess_s = hess_s[first:last]
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _hessian_threads(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _hessian_threads(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+
+
+@njit
+def hessian_within(s, temperature, weight, mask, scales, grad_s, hess_s, block):
+    """As `hessian`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _hessian_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
+
+
+@njit
+def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = s.dtype.type
+    for n in range(hv_s.shape[0]):
         scaled_inv_2 = scaled_inv * weight[n]
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
@@ -590,6 +993,22 @@ def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
 
 
 @njit
+def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
+    """One sample: product of the Hessian with the tangent."""
+    N = s.shape[0]
+    M = N
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // M)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product(
+            s[first:last], temperature, tangent_s[first:last], weight[first:last], scaled_inv, M,
+            hv_s[first:last]
+        )
+
+
+@njit
 def _hvp_block(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k):
     """Run block number k."""
     real = s.dtype.type
@@ -626,23 +1045,67 @@ def hvp_parallel(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
         _hvp_block(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k)
 
 
+@njit(parallel=True)
+def _hvp_threads(s, temperature, tangent_s, weight, scale0, hv_s):
+    """As `_hvp`, blocks in threads; the same bits."""
+    N = s.shape[0]
+    M = N
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // M)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product(
+            s[first:last], temperature, tangent_s[first:last], weight[first:last], scaled_inv, M,
+            hv_s[first:last]
+        )
+
+
+@njit
+def _hvp_block_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    tangent_s = tangent_s[first:last]
+    weight = weight[first:last]
+    hv_s = hv_s[first:last]
+    scale0 = real(scales[0])
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _hvp_threads(s[i], one_temperature, tangent_s[i], weight[i], scale0, hv_s[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _hvp_threads(s[i], temperature[i], tangent_s[i], weight[i], scale0, hv_s[i])
+
+
+@njit
+def hvp_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
+    """As `hvp`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _hvp_block_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k)
+
+
 # symmetric = True
 
 
 @njit
-def _values__symmetric(s, temperature, weight, out):
-    """One sample: its weighted loss."""
+def _values_entries__symmetric(s, temperature, weight, first, M, N, out):
+    """A block of the sample: its values."""
     real = s.dtype.type
-    N = s.shape[0]
-    M = N
-    for n in range(N):
-        inv_temperature_s = s[n, n] / temperature
+    for n in range(out.shape[0]):
+        inv_temperature_s = s[first + n, first + n] / temperature
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
         for m in range(M):
-            term = s[n, m] / temperature
+            term = s[first + n, m] / temperature
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
@@ -654,7 +1117,7 @@ def _values__symmetric(s, temperature, weight, out):
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
-                math.exp(s[n, m] / temperature - shift_inv_temperature_s)
+                math.exp(s[first + n, m] / temperature - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
                 else real(0)
             )
@@ -663,7 +1126,7 @@ def _values__symmetric(s, temperature, weight, out):
             )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         for n2 in range(N):
-            term = s[n2, n] / temperature
+            term = s[n2, first + n] / temperature
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
@@ -675,7 +1138,7 @@ def _values__symmetric(s, temperature, weight, out):
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
-                math.exp(s[n2, n] / temperature - shift_inv_temperature_s_2)
+                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
                 else real(0)
             )
@@ -695,6 +1158,18 @@ def _values__symmetric(s, temperature, weight, out):
                 )
             )
         )
+
+
+@njit
+def _values__symmetric(s, temperature, weight, out):
+    """One sample: its weighted loss."""
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries__symmetric(s, temperature, weight[first:last], first, M, N, out[first:last])
 
 
 @njit
@@ -732,21 +1207,59 @@ def values_parallel__symmetric(s, temperature, weight, mask, scales, out, block)
         _values_block__symmetric(s, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value__symmetric(s, temperature, weight):
-    """One sample: its weighted loss."""
-    real = s.dtype.type
-    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads__symmetric(s, temperature, weight, out):
+    """As `_values__symmetric`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    for n in range(N):
-        inv_temperature_s = s[n, n] / temperature
+    block = max(1, 4096 // M)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _values_entries__symmetric(s, temperature, weight[first:last], first, M, N, out[first:last])
+
+
+@njit
+def _values_block_within__symmetric(s, temperature, weight, mask, scales, out, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    out = out[first:last]
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _values_threads__symmetric(s[i], one_temperature, weight[i], out[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _values_threads__symmetric(s[i], temperature[i], weight[i], out[i])
+
+
+@njit
+def values_within__symmetric(s, temperature, weight, mask, scales, out, block):
+    """As `values__symmetric`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _values_block_within__symmetric(s, temperature, weight, mask, scales, out, block, k)
+
+
+@njit
+def _value_partial__symmetric(s, temperature, weight, first, M, N):
+    """A block of the sample: its share of what is accumulated."""
+    real = s.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    for n in range(weight.shape[0]):
+        inv_temperature_s = s[first + n, first + n] / temperature
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
         for m in range(M):
-            term = s[n, m] / temperature
+            term = s[first + n, m] / temperature
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
@@ -758,7 +1271,7 @@ def _value__symmetric(s, temperature, weight):
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
             term = (
-                math.exp(s[n, m] / temperature - shift_inv_temperature_s)
+                math.exp(s[first + n, m] / temperature - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
                 else real(0)
             )
@@ -767,7 +1280,7 @@ def _value__symmetric(s, temperature, weight):
             )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         for n2 in range(N):
-            term = s[n2, n] / temperature
+            term = s[n2, first + n] / temperature
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
@@ -779,7 +1292,7 @@ def _value__symmetric(s, temperature, weight):
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
-                math.exp(s[n2, n] / temperature - shift_inv_temperature_s_2)
+                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
                 else real(0)
             )
@@ -801,8 +1314,40 @@ def _value__symmetric(s, temperature, weight):
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _value_combine__symmetric(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _value_finish__symmetric(state, s):
+    """From the state to the value."""
+    real = s.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    return real(0.5) * sum_weighted_sum
+    numerator = real(0.5) * sum_weighted_sum
+    return numerator
+
+
+@njit
+def _value__symmetric(s, temperature, weight):
+    """One sample: its weighted loss."""
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial__symmetric(s, temperature, weight[first:last], first, M, N)
+        state = _value_combine__symmetric(state, part)
+    numerator = _value_finish__symmetric(state, s)
+    return numerator
 
 
 @njit
@@ -843,22 +1388,71 @@ def value_parallel__symmetric(s, temperature, weight, mask, scales, partials, bl
         _value_block__symmetric(s, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
-def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
-    """One sample: its weighted loss, and the gradient."""
-    real = s.dtype.type
+@njit(parallel=True)
+def _value_threads__symmetric(s, temperature, weight):
+    """As `_value__symmetric`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    scaled_inv = real(0.5) * (scale0 / temperature)
+    block = max(1, 4096 // M)
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _value_partial__symmetric(s, temperature, weight[first:last], first, M, N)
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _value_combine__symmetric(state, part)
+    numerator = _value_finish__symmetric(state, s)
+    return numerator
+
+
+@njit
+def _value_block_within__symmetric(s, temperature, weight, mask, scales, partials, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _value_threads__symmetric(s[i], one_temperature, weight[i])
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _value_threads__symmetric(s[i], temperature[i], weight[i])
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__symmetric(s, temperature, weight, mask, scales, partials, block):
+    """As `value__symmetric`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__symmetric(s, temperature, weight, mask, scales, partials, block, k)
+
+
+@njit
+def _gradient_partial__symmetric(s, temperature, weight, first, M, N, scaled_inv, grad_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = s.dtype.type
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
-    for n in range(N):
-        inv_temperature_s = s[n, n] / temperature
+    for n in range(grad_s.shape[0]):
+        inv_temperature_s = s[first + n, first + n] / temperature
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             term = inv_temperature_s_2
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
@@ -870,7 +1464,7 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             term = (
                 math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -881,9 +1475,9 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
             )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         log_share = inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)
-        weighted_inv = weight[n] / (rest_inv_temperature_s + real(1))
+        weighted_inv = weight[first + n] / (rest_inv_temperature_s + real(1))
         for n2 in range(N):
-            term = s[n2, n] / temperature
+            term = s[n2, first + n] / temperature
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
@@ -895,7 +1489,7 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
-                math.exp(s[n2, n] / temperature - shift_inv_temperature_s_2)
+                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
                 else real(0)
             )
@@ -910,16 +1504,16 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
         )
         scaled_inv_sum = (
             scaled_inv
-            * weight[n]
+            * weight[first + n]
             * (--math.expm1(log_share) - -math.expm1(log_share_2))
         )
-        term = weight[n] * (-log_share - log_share_2)
+        term = weight[first + n] * (-log_share - log_share_2)
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
-            if m == n:
+            inv_temperature_s_2 = s[first + n, m] / temperature
+            if m == first + n:
                 chosen_scaled_inv_sum = scaled_inv_sum
             else:
                 largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
@@ -957,8 +1551,44 @@ def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 )
             grad_s[n, m] = chosen_scaled_inv_sum
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _gradient_combine__symmetric(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
+
+
+@njit
+def _gradient_finish__symmetric(state, s):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = s.dtype.type
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    return real(0.5) * sum_weighted_sum
+    numerator = real(0.5) * sum_weighted_sum
+    return numerator
+
+
+@njit
+def _gradient__symmetric(s, temperature, weight, scale0, grad_s):
+    """One sample: its weighted loss, and the gradient."""
+    real = s.dtype.type
+    N = s.shape[0]
+    M = N
+    scaled_inv = real(0.5) * (scale0 / temperature)
+    block = max(1, 4096 // (M * N))
+    state = (0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial__symmetric(
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+        )
+        state = _gradient_combine__symmetric(state, part)
+    numerator = _gradient_finish__symmetric(state, s)
+    return numerator
 
 
 @njit
@@ -1001,29 +1631,92 @@ def gradient_parallel__symmetric(s, temperature, weight, mask, scales, grad_s, p
         _gradient_block__symmetric(s, temperature, weight, mask, scales, grad_s, partials, block, k)
 
 
-@njit
-def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
-    """One sample: its weighted loss, and all gradients."""
+@njit(parallel=True)
+def _gradient_threads__symmetric(s, temperature, weight, scale0, grad_s):
+    """As `_gradient__symmetric`, blocks in threads; the same bits."""
     real = s.dtype.type
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
-    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    block = max(1, 4096 // (M * N))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_partial__symmetric(
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+        )
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _gradient_combine__symmetric(state, part)
+    numerator = _gradient_finish__symmetric(state, s)
+    return numerator
+
+
+@njit
+def _gradient_block_within__symmetric(
+    s, temperature, weight, mask, scales, grad_s, partials, block, k
+):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__symmetric(
+                s[i], one_temperature, weight[i], scale0, grad_s[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator = _gradient_threads__symmetric(
+                s[i], temperature[i], weight[i], scale0, grad_s[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__symmetric(s, temperature, weight, mask, scales, grad_s, partials, block):
+    """As `gradient__symmetric`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__symmetric(
+            s, temperature, weight, mask, scales, grad_s, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__symmetric(s, temperature, weight, first, M, N, scaled_inv, grad_s):
+    """A block of the sample: its share of what is accumulated."""
+    real = s.dtype.type
     sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost = 0.0, 0.0
-    for n in range(N):
-        inv_temperature_s = s[n, n] / temperature
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
+    for n in range(grad_s.shape[0]):
+        inv_temperature_s = s[first + n, first + n] / temperature
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        weight_2 = weight[n]
+        weight_2 = weight[first + n]
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
         argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
-        neg_power_temperature_s = -(s[n, n] / temperature / temperature)
+        neg_power_temperature_s = -(s[first + n, first + n] / temperature / temperature)
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             term = inv_temperature_s_2
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
@@ -1039,9 +1732,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         argmax_inv_s = argmax_inv_s_acc_at
-        neg_power_s = -(s[n, argmax_inv_s] / temperature / temperature)
+        neg_power_s = -(s[first + n, argmax_inv_s] / temperature / temperature)
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             term = (
                 math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -1054,7 +1747,7 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         log_share = inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)
         total_lse_product = rest_inv_temperature_s + real(1)
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
+            inv_temperature_s_3 = s[n2, first + n] / temperature
             term = inv_temperature_s_3
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
@@ -1070,9 +1763,9 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         argmax_inv_s_2 = argmax_inv_s_acc_2_at
-        neg_power_s_2 = -(s[argmax_inv_s_2, n] / temperature / temperature)
+        neg_power_s_2 = -(s[argmax_inv_s_2, first + n] / temperature / temperature)
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
+            inv_temperature_s_3 = s[n2, first + n] / temperature
             term = (
                 math.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
@@ -1089,18 +1782,18 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         )
         scaled_inv_sum = (
             scaled_inv
-            * weight[n]
+            * weight[first + n]
             * (--math.expm1(log_share) - -math.expm1(log_share_2))
         )
         total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
-        term = weight[n] * (-log_share - log_share_2)
+        term = weight[first + n] * (-log_share - log_share_2)
         sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost = _two_sum(
             sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost, term
         )
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             share = math.exp(inv_temperature_s_2 - max_inv_temperature_s) / total_lse_product
-            if m == n:
+            if m == first + n:
                 chosen_scaled_inv_sum = scaled_inv_sum
             else:
                 largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
@@ -1138,24 +1831,24 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
                     )
                 )
             grad_s[n, m] = chosen_scaled_inv_sum
-            term = share * (-(s[n, m] / temperature / temperature) - neg_power_s)
+            term = share * (-(s[first + n, m] / temperature / temperature) - neg_power_s)
             sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
                 sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
+            inv_temperature_s_3 = s[n2, first + n] / temperature
             term = (
                 math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
                 / total_lse_product_2
-                * (-(s[n2, n] / temperature / temperature) - neg_power_s_2)
+                * (-(s[n2, first + n] / temperature / temperature) - neg_power_s_2)
             )
             sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
                 sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
             )
         sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
         term = (
-            weight[n]
+            weight[first + n]
             * (
                 sum_gap_share
                 + sum_gap_share_2
@@ -1166,10 +1859,56 @@ def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
+    return (
+        sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost, sum_weighted_sum_acc,
+        sum_weighted_sum_acc_lost
+    )
+
+
+@njit
+def _gradient_all_combine__symmetric(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return (
+        sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost, sum_weighted_sum_acc,
+        sum_weighted_sum_acc_lost
+    )
+
+
+@njit
+def _gradient_all_finish__symmetric(state, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(scale0)
+    (
+        sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost, sum_weighted_sum_acc,
+        sum_weighted_sum_acc_lost
+    ) = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     grad_temperature_value = real(0.5) * scale0 * sum_weighted_sum
     sum_weighted_sum_2 = real(_total(sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost))
-    return real(0.5) * sum_weighted_sum_2, grad_temperature_value
+    numerator = real(0.5) * sum_weighted_sum_2
+    return numerator, grad_temperature_value
+
+
+@njit
+def _gradient_all__symmetric(s, temperature, weight, scale0, grad_s):
+    """One sample: its weighted loss, and all gradients."""
+    real = s.dtype.type
+    N = s.shape[0]
+    M = N
+    scaled_inv = real(0.5) * (scale0 / temperature)
+    block = max(1, 4096 // (M * N))
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial__symmetric(
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+        )
+        state = _gradient_all_combine__symmetric(state, part)
+    numerator, grad_temperature_value = _gradient_all_finish__symmetric(state, scale0)
+    return numerator, grad_temperature_value
 
 
 @njit
@@ -1206,7 +1945,9 @@ def _gradient_all_block__symmetric(
 
 
 @njit
-def gradient_all__symmetric(s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block):
+def gradient_all__symmetric(
+    s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block
+):
     """Sums of weighted losses, and their scaled gradient by everything differentiable."""
     for k in range(partials.shape[0]):
         _gradient_all_block__symmetric(
@@ -1225,21 +1966,88 @@ def gradient_all_parallel__symmetric(
         )
 
 
-@njit
-def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
-    """One sample: gradient and diagonal of the Hessian."""
+@njit(parallel=True)
+def _gradient_all_threads__symmetric(s, temperature, weight, scale0, grad_s):
+    """As `_gradient_all__symmetric`, blocks in threads; the same bits."""
     real = s.dtype.type
     N = s.shape[0]
     M = N
-    for n in range(N):
-        inv_temperature_s = s[n, n] / temperature
+    scaled_inv = real(0.5) * (scale0 / temperature)
+    block = max(1, 4096 // (M * N))
+    blocks = -(-N // block)
+    states = np.empty((blocks, 4))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, N)
+        part = _gradient_all_partial__symmetric(
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+        )
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+    state = (0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
+        state = _gradient_all_combine__symmetric(state, part)
+    numerator, grad_temperature_value = _gradient_all_finish__symmetric(state, scale0)
+    return numerator, grad_temperature_value
+
+
+@njit
+def _gradient_all_block_within__symmetric(
+    s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block, k
+):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    grad_temperature = grad_temperature[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads__symmetric(
+                s[i], one_temperature, weight[i], scale0, grad_s[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            numerator, grad_temperature[i] = _gradient_all_threads__symmetric(
+                s[i], temperature[i], weight[i], scale0, grad_s[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__symmetric(
+    s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block
+):
+    """As `gradient_all__symmetric`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__symmetric(
+            s, temperature, weight, mask, scales, grad_s, grad_temperature, partials, block, k
+        )
+
+
+@njit
+def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, hess_s):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = s.dtype.type
+    for n in range(grad_s.shape[0]):
+        inv_temperature_s = s[first + n, first + n] / temperature
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        weight_2 = weight[n]
+        weight_2 = weight[first + n]
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             term = inv_temperature_s_2
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
@@ -1251,7 +2059,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             term = (
                 math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -1266,7 +2074,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
         total_lse_product = rest_inv_temperature_s + real(1)
         log_total_lse_product = math.log1p(rest_inv_temperature_s)
         for n2 in range(N):
-            term = s[n2, n] / temperature
+            term = s[n2, first + n] / temperature
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
@@ -1278,7 +2086,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
-                math.exp(s[n2, n] / temperature - shift_inv_temperature_s_2)
+                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
                 else real(0)
             )
@@ -1294,7 +2102,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
         omexp_log_share_2 = -math.expm1(log_share_2)
         weighted_inv_sum = (
             real(0.5)
-            * (weight[n] / temperature)
+            * (weight[first + n] / temperature)
             * (-omexp_log_share - omexp_log_share_2)
         )
         weighted_power_sum = (
@@ -1317,7 +2125,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
         )
         for m in range(M):
-            inv_temperature_s_2 = s[n, m] / temperature
+            inv_temperature_s_2 = s[first + n, m] / temperature
             share = math.exp(inv_temperature_s_2 - max_inv_temperature_s) / total_lse_product
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
             others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
@@ -1349,7 +2157,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
             grad_s[n, m] = (
                 weighted_inv_sum
-                if m == n
+                if m == first + n
                 else real(0.5) * ((weight_2 * share + weight[m] * share_2) / temperature)
             )
             log_share_4 = (
@@ -1359,7 +2167,7 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
             )
             hess_s[n, m] = (
                 weighted_power_sum
-                if m == n
+                if m == first + n
                 else (
                     real(0.5)
                     * (
@@ -1372,6 +2180,20 @@ def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
                     / temperature
                 )
             )
+
+
+@njit
+def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
+    """One sample: gradient and diagonal of the Hessian."""
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // (M * N))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hessian_curvature__symmetric(
+            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last]
+        )
 
 
 @njit
@@ -1410,27 +2232,71 @@ def hessian_parallel__symmetric(s, temperature, weight, mask, scales, grad_s, he
         _hessian_block__symmetric(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
 
 
-@njit
-def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
-    """One sample: product of the Hessian with the tangent."""
-    real = s.dtype.type
+@njit(parallel=True)
+def _hessian_threads__symmetric(s, temperature, weight, grad_s, hess_s):
+    """As `_hessian__symmetric`, blocks in threads; the same bits."""
     N = s.shape[0]
     M = N
-    scaled_inv = real(0.5) * (scale0 / temperature)
-    for n in range(N):
-        inv_temperature_tangent_s = tangent_s[n, n] / temperature
+    block = max(1, 4096 // (M * N))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hessian_curvature__symmetric(
+            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__symmetric(
+    s, temperature, weight, mask, scales, grad_s, hess_s, block, k
+):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    hess_s = hess_s[first:last]
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _hessian_threads__symmetric(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _hessian_threads__symmetric(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+
+
+@njit
+def hessian_within__symmetric(s, temperature, weight, mask, scales, grad_s, hess_s, block):
+    """As `hessian__symmetric`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _hessian_block_within__symmetric(
+            s, temperature, weight, mask, scales, grad_s, hess_s, block, k
+        )
+
+
+@njit
+def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = s.dtype.type
+    for n in range(hv_s.shape[0]):
+        inv_temperature_tangent_s = tangent_s[first + n, first + n] / temperature
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
-        inv_temperature_s_2 = s[n, n] / temperature
+        inv_temperature_s_2 = s[first + n, first + n] / temperature
         argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
         sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        weight_2 = weight[n]
+        weight_2 = weight[first + n]
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = s[first + n, m] / temperature
             term = inv_temperature_s
             argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
                 argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
@@ -1440,7 +2306,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
         argmax_inv_s = argmax_inv_s_acc_at
-        inv_tangent_s = tangent_s[n, argmax_inv_s] / temperature
+        inv_tangent_s = tangent_s[first + n, argmax_inv_s] / temperature
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -1448,7 +2314,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = s[first + n, m] / temperature
             term = (
                 math.exp(inv_temperature_s - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -1460,9 +2326,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         total_lse_product = rest_inv_temperature_s + real(1)
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = s[first + n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            inv_temperature_tangent_s_2 = tangent_s[n, m] / temperature
+            inv_temperature_tangent_s_2 = tangent_s[first + n, m] / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
             term = share * gap_product
             sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
@@ -1470,7 +2336,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
+            inv_temperature_s_3 = s[n2, first + n] / temperature
             term = inv_temperature_s_3
             argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
                 argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
@@ -1480,7 +2346,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
         argmax_inv_s_2 = argmax_inv_s_acc_2_at
-        inv_tangent_s_2 = tangent_s[argmax_inv_s_2, n] / temperature
+        inv_tangent_s_2 = tangent_s[argmax_inv_s_2, first + n] / temperature
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -1488,7 +2354,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
+            inv_temperature_s_3 = s[n2, first + n] / temperature
             term = (
                 math.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
@@ -1500,11 +2366,11 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, n] / temperature
+            inv_temperature_s_3 = s[n2, first + n] / temperature
             term = (
                 math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
                 / total_lse_product_2
-                * (tangent_s[n2, n] / temperature - inv_tangent_s_2)
+                * (tangent_s[n2, first + n] / temperature - inv_tangent_s_2)
             )
             sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
                 sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
@@ -1512,7 +2378,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
         sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
         scaled_inv_sum = (
             scaled_inv
-            * weight[n]
+            * weight[first + n]
             * (
                 (
                     (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
@@ -1527,9 +2393,9 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             )
         )
         for m in range(M):
-            inv_temperature_tangent_s_2 = tangent_s[n, m] / temperature
+            inv_temperature_tangent_s_2 = tangent_s[first + n, m] / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = s[first + n, m] / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
             argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
@@ -1564,7 +2430,7 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
             rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
             total_lse_product_3 = rest_inv_temperature_s_3 + real(1)
             share_2 = math.exp(inv_temperature_s - max_inv_temperature_s_3) / total_lse_product_3
-            if m == n:
+            if m == first + n:
                 chosen_scaled_inv_sum = scaled_inv_sum
             else:
                 sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
@@ -1586,6 +2452,22 @@ def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
                     )
                 )
             hv_s[n, m] = chosen_scaled_inv_sum
+
+
+@njit
+def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
+    """One sample: product of the Hessian with the tangent."""
+    real = s.dtype.type
+    N = s.shape[0]
+    M = N
+    scaled_inv = real(0.5) * (scale0 / temperature)
+    block = max(1, 4096 // (M * N))
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product__symmetric(
+            s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s[first:last]
+        )
 
 
 @njit
@@ -1623,3 +2505,51 @@ def hvp_parallel__symmetric(s, temperature, tangent_s, weight, mask, scales, hv_
     """As `hvp__symmetric`, in threads; the same bits."""
     for k in prange(-(-s.shape[0] // block)):
         _hvp_block__symmetric(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k)
+
+
+@njit(parallel=True)
+def _hvp_threads__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
+    """As `_hvp__symmetric`, blocks in threads; the same bits."""
+    real = s.dtype.type
+    N = s.shape[0]
+    M = N
+    scaled_inv = real(0.5) * (scale0 / temperature)
+    block = max(1, 4096 // (M * N))
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_product__symmetric(
+            s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__symmetric(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    tangent_s = tangent_s[first:last]
+    weight = weight[first:last]
+    hv_s = hv_s[first:last]
+    scale0 = real(scales[0])
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _hvp_threads__symmetric(s[i], one_temperature, tangent_s[i], weight[i], scale0, hv_s[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _hvp_threads__symmetric(s[i], temperature[i], tangent_s[i], weight[i], scale0, hv_s[i])
+
+
+@njit
+def hvp_within__symmetric(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
+    """As `hvp__symmetric`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _hvp_block_within__symmetric(
+            s, temperature, tangent_s, weight, mask, scales, hv_s, block, k
+        )

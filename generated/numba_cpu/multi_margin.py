@@ -700,7 +700,9 @@ def gradient__p_2(x, y, margin, class_weight, weight, mask, scales, grad_x, part
 
 
 @njit(parallel=True)
-def gradient_parallel__p_2(x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__p_2(
+    x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__p_2`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__p_2(
@@ -912,13 +914,13 @@ def _hvp__p_2(x, y, margin, class_weight, tangent_x, weight, scale0, hv_x):
     x_at_y = x[y]
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     for c in range(C):
-        part = tangent_x[c] - tangent_x_at_y
+        part_2 = tangent_x[c] - tangent_x_at_y
         chosen = (
             (real(1) if x[c] - x_at_y + margin > real(0) else real(0))
             + _nan_or_zero(x[c] - x_at_y + margin)
         )
-        hv_x[c] = scaled_class_weight * part * _sqdiv(chosen, real(C))
-        term = -(real(2) * part * chosen * chosen) if c != y else real(0)
+        hv_x[c] = scaled_class_weight * part_2 * _sqdiv(chosen, real(C))
+        term = -(real(2) * part_2 * chosen * chosen) if c != y else real(0)
         sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
             sum_chosen_product_acc, sum_chosen_product_acc_lost, term
         )

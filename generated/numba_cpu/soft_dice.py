@@ -114,25 +114,62 @@ def _total(total, lost):
     return total + lost if lost == lost else total
 
 
+@njit
+def _merge_sums(total, lost, more, more_lost):
+    """Join two running sums, each with what rounding took."""
+    total, lost = _two_sum(total, lost, more)
+    return total, lost + more_lost
+
+
 # from_logits = False, batch = False, exponent = 1, log_score = False, empty = keep
+
+
+@njit
+def _values_partial(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+    sum_x_acc, sum_x_acc_lost = 0.0, 0.0
+    sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+    for s in range(x.shape[0]):
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_finish(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
+    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
+    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    out_value = weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    return out_value
 
 
 @njit
 def _values(x, y, smooth_nr, smooth_dr, weight):
     """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     S = x.shape[0]
-    sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-    sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
-    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    out_value = weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial(x[first:last], y[first:last])
+        state = _values_combine(state, part)
+    out_value = _values_finish(state, smooth_nr, smooth_dr, weight)
     return out_value
 
 
@@ -185,22 +222,115 @@ def values_parallel(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block
         _values_block(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _values_combine(state, part)
+    out_value = _values_finish(state, smooth_nr, smooth_dr, weight)
+    return out_value
+
+
+@njit
+def _values_block_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads(x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads(x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i])
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
+
+
+@njit
+def _value_partial(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_finish(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    return weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    numerator = weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    return numerator
+
+
+@njit
+def _value(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial(x[first:last], y[first:last])
+        state = _value_combine(state, part)
+    numerator = _value_finish(state, smooth_nr, smooth_dr, weight)
+    return numerator
 
 
 @njit
@@ -253,31 +383,140 @@ def value_parallel(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, b
         _value_block(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k)
 
 
-@njit
-def _gradient(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _value_combine(state, part)
+    numerator = _value_finish(state, smooth_nr, smooth_dr, weight)
+    return numerator
+
+
+@njit
+def _value_block_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads(x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight)
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads(x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i])
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+    """As `value`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k)
+
+
+@njit
+def _gradient_partial(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_finish(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _gradient_gradient(y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x):
+    """A block of the sample: its gradient."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
         )
-    return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial(x[first:last], y[first:last])
+        state = _gradient_combine(state, part)
+    numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient(
+            y[first:last], scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
 
 
 @njit
@@ -342,19 +581,118 @@ def gradient_parallel(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, 
         )
 
 
-@njit
-def _gradient_all(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient`, blocks in threads; the same bits."""
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine(state, part)
+    numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient(
+            y[first:last], scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+    """As `gradient`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_all_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -368,7 +706,20 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
         * (weight / sum_smooth_dr_sum)
         * sum_product_smooth_nr
     )
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    )
+
+
+@njit
+def _gradient_all_gradient(
+    x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
@@ -377,7 +728,31 @@ def _gradient_all(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (x[s] / sum_smooth_dr_sum))
         )
-    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient_all(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial(x[first:last], y[first:last])
+        state = _gradient_all_combine(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -461,19 +836,131 @@ def gradient_all_parallel(
         )
 
 
-@njit
-def _hessian(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """As `_gradient_all`, blocks in threads; the same bits."""
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    weighted = real(2) * weight
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _hessian_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _hessian_finish(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -486,7 +973,17 @@ def _hessian(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
         / sum_smooth_dr_sum
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+
+
+@njit
+def _hessian_curvature(
+    y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
+    power_sum_product_smooth_nr_2, grad_x, hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = weight * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
         hess_x[s] = (
             weighted
@@ -494,6 +991,31 @@ def _hessian(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
                 real(2) * (y[s] / sum_smooth_dr_sum) / sum_smooth_dr_sum
                 - power_sum_product_smooth_nr_2
             )
+        )
+
+
+@njit
+def _hessian(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    real = x.dtype.type
+    S = x.shape[0]
+    weighted = real(2) * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial(x[first:last], y[first:last])
+        state = _hessian_combine(state, part)
+    sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2 = _hessian_finish(
+        state, smooth_nr, smooth_dr
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature(
+            y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -548,18 +1070,97 @@ def hessian_parallel(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, h
         _hessian_block(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
-def _hvp(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
+@njit(parallel=True)
+def _hessian_threads(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian`, blocks in threads; the same bits."""
     real = x.dtype.type
     S = x.shape[0]
-    scaled_weight = real(2) * scale0 * weight
+    weighted = real(2) * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine(state, part)
+    sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2 = _hessian_finish(
+        state, smooth_nr, smooth_dr
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature(
+            y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+    """As `hessian`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         term = y[s] * tangent_x[s]
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
@@ -571,6 +1172,34 @@ def _hvp(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+    return (
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_combine(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_finish(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    ) = state
     sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -585,8 +1214,37 @@ def _hvp(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
         * (sum_tangent_x / sum_smooth_dr_sum)
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return power_sum_product, power_sum_tangent_x, power_sum
+
+
+@njit
+def _hvp_product(y, scaled_weight, power_sum_product, power_sum_tangent_x, power_sum, hv_x):
+    """A block of the sample: product of the Hessian with the tangent."""
+    for s in range(hv_x.shape[0]):
         hv_x[s] = scaled_weight * (power_sum_product + power_sum_tangent_x * y[s] - power_sum)
+
+
+@njit
+def _hvp(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine(state, part)
+    power_sum_product, power_sum_tangent_x, power_sum = _hvp_finish(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product(
+            y[first:last], scaled_weight, power_sum_product, power_sum_tangent_x, power_sum,
+            hv_x[first:last]
+        )
 
 
 @njit
@@ -646,18 +1304,102 @@ def hvp_parallel(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv
         _hvp_block(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k)
 
 
+@njit(parallel=True)
+def _hvp_threads(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp`, blocks in threads; the same bits."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine(state, part)
+    power_sum_product, power_sum_tangent_x, power_sum = _hvp_finish(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product(
+            y[first:last], scaled_weight, power_sum_product, power_sum_tangent_x, power_sum,
+            hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+    """As `hvp`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
 # from_logits = True, batch = False, exponent = 1, log_score = False, empty = keep
 
 
 @njit
-def _values__from_logits(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
+def _values_partial__from_logits(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
-    S = x.shape[0]
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sigmoid_x = _sigmoid(x[s])
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
@@ -668,6 +1410,32 @@ def _values__from_logits(x, y, smooth_nr, smooth_dr, weight):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _values_combine__from_logits(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _values_finish__from_logits(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -675,6 +1443,21 @@ def _values__from_logits(x, y, smooth_nr, smooth_dr, weight):
         weight
         * (real(1) - (real(2) * sum_sigmoid_y + smooth_nr) / (sum_sigmoid_x + sum_y + smooth_dr))
     )
+    return out_value
+
+
+@njit
+def _values__from_logits(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__from_logits(x[first:last], y[first:last])
+        state = _values_combine__from_logits(state, part)
+    out_value = _values_finish__from_logits(state, smooth_nr, smooth_dr, weight)
     return out_value
 
 
@@ -727,15 +1510,83 @@ def values_parallel__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scale
         _values_block__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value__from_logits(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads__from_logits(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values__from_logits`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__from_logits(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _values_combine__from_logits(state, part)
+    out_value = _values_finish__from_logits(state, smooth_nr, smooth_dr, weight)
+    return out_value
+
+
+@njit
+def _values_block_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads__from_logits(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads__from_logits(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values__from_logits`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within__from_logits(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+        )
+
+
+@njit
+def _value_partial__from_logits(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sigmoid_x = _sigmoid(x[s])
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
@@ -746,6 +1597,32 @@ def _value__from_logits(x, y, smooth_nr, smooth_dr, weight):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _value_combine__from_logits(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _value_finish__from_logits(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -753,6 +1630,21 @@ def _value__from_logits(x, y, smooth_nr, smooth_dr, weight):
         weight
         * (real(1) - (real(2) * sum_sigmoid_y + smooth_nr) / (sum_sigmoid_x + sum_y + smooth_dr))
     )
+    return numerator
+
+
+@njit
+def _value__from_logits(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__from_logits(x[first:last], y[first:last])
+        state = _value_combine__from_logits(state, part)
+    numerator = _value_finish__from_logits(state, smooth_nr, smooth_dr, weight)
     return numerator
 
 
@@ -810,16 +1702,84 @@ def value_parallel__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales
         )
 
 
-@njit
-def _gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads__from_logits(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value__from_logits`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__from_logits(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _value_combine__from_logits(state, part)
+    numerator = _value_finish__from_logits(state, smooth_nr, smooth_dr, weight)
+    return numerator
+
+
+@njit
+def _value_block_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads__from_logits(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads__from_logits(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+    """As `value__from_logits`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__from_logits(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial__from_logits(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -831,13 +1791,49 @@ def _gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_combine__from_logits(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_finish__from_logits(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_smooth_dr_sum = sum_sigmoid_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _gradient_gradient__from_logits(
+    x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
+):
+    """A block of the sample: its gradient."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
@@ -846,7 +1842,31 @@ def _gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
             * _sigmoid_tail(-x[s], exp_neg_abs_x)
             * sigmoid_x
         )
-    return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__from_logits(x[first:last], y[first:last])
+        state = _gradient_combine__from_logits(state, part)
+    numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish__from_logits(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__from_logits(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last]
+        )
+    return numerator
 
 
 @njit
@@ -896,7 +1916,9 @@ def _gradient_block__from_logits(
 
 
 @njit
-def gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """Sums of weighted losses, and their scaled gradient by the predictions."""
     for k in range(partials.shape[0]):
         _gradient_block__from_logits(
@@ -905,7 +1927,9 @@ def gradient__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad
 
 
 @njit(parallel=True)
-def gradient_parallel__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__from_logits`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__from_logits(
@@ -913,16 +1937,100 @@ def gradient_parallel__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, sca
         )
 
 
-@njit
-def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient__from_logits`, blocks in threads; the same bits."""
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__from_logits(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine__from_logits(state, part)
+    numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish__from_logits(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__from_logits(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__from_logits(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads__from_logits(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient__from_logits`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__from_logits(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__from_logits(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -934,6 +2042,32 @@ def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_all_combine__from_logits(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_all_finish__from_logits(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -947,7 +2081,20 @@ def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_
         * (weight / sum_smooth_dr_sum)
         * sum_product_smooth_nr
     )
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    )
+
+
+@njit
+def _gradient_all_gradient__from_logits(
+    x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
@@ -960,7 +2107,31 @@ def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (sigmoid_x / sum_smooth_dr_sum))
         )
-    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient_all__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__from_logits(x[first:last], y[first:last])
+        state = _gradient_all_combine__from_logits(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__from_logits(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__from_logits(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -1044,15 +2215,111 @@ def gradient_all_parallel__from_logits(
         )
 
 
-@njit
-def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads__from_logits(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """As `_gradient_all__from_logits`, blocks in threads; the same bits."""
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__from_logits(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine__from_logits(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__from_logits(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__from_logits(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__from_logits(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__from_logits(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all__from_logits`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__from_logits(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial__from_logits(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -1064,6 +2331,32 @@ def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _hessian_combine__from_logits(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _hessian_finish__from_logits(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -1076,7 +2369,17 @@ def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
         / sum_smooth_dr_sum
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+
+
+@njit
+def _hessian_curvature__from_logits(
+    x, y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr_2,
+    grad_x, hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -1103,6 +2406,29 @@ def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
                 - power_sum_product_smooth_nr_2 * sq_sigmoid_neg_x * sq_sigmoid_x
                 - power_sum_product_smooth_nr * sigmoid_neg_x * sq_sigmoid_x
             )
+        )
+
+
+@njit
+def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__from_logits(x[first:last], y[first:last])
+        state = _hessian_combine__from_logits(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__from_logits(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__from_logits(
+            x[first:last], y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -1159,7 +2485,9 @@ def hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_
 
 
 @njit(parallel=True)
-def hessian_parallel__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian_parallel__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """As `hessian__from_logits`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hessian_block__from_logits(
@@ -1167,18 +2495,97 @@ def hessian_parallel__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scal
         )
 
 
-@njit
-def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _hessian_threads__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian__from_logits`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__from_logits(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine__from_logits(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__from_logits(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__from_logits(
+            x[first:last], y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads__from_logits(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads__from_logits(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within__from_logits(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
+    """As `hessian__from_logits`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within__from_logits(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial__from_logits(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -1199,6 +2606,37 @@ def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
             sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
         )
+    return (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    )
+
+
+@njit
+def _hvp_combine__from_logits(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    )
+
+
+@njit
+def _hvp_finish__from_logits(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    ) = state
     sum_sigmoid_tangent_x = real(_total(sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1219,7 +2657,20 @@ def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_
         * (sum_sigmoid_tangent_x_2 / sum_smooth_dr_sum)
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    )
+
+
+@njit
+def _hvp_product__from_logits(
+    x, y, tangent_x, scaled_weight, power_sum_product, sum_smooth_dr_sum,
+    power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    for s in range(hv_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -1252,6 +2703,32 @@ def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_
                 - power_sum * sigmoid_neg_x * sigmoid_x
                 - power_sum_product_smooth_nr * tangent_x[s] * sigmoid_neg_x * sigmoid_x * sigmoid_x
             )
+        )
+
+
+@njit
+def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__from_logits(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine__from_logits(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    ) = _hvp_finish__from_logits(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__from_logits(
+            x[first:last], y[first:last], tangent_x[first:last], scaled_weight, power_sum_product,
+            sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_2, power_sum,
+            hv_x[first:last]
         )
 
 
@@ -1310,10 +2787,105 @@ def hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales
 
 
 @njit(parallel=True)
-def hvp_parallel__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+def hvp_parallel__from_logits(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
     """As `hvp__from_logits`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block__from_logits(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp__from_logits`, blocks in threads; the same bits."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__from_logits(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine__from_logits(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    ) = _hvp_finish__from_logits(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__from_logits(
+            x[first:last], y[first:last], tangent_x[first:last], scaled_weight, power_sum_product,
+            sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_2, power_sum,
+            hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__from_logits(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads__from_logits(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads__from_logits(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within__from_logits(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
+    """As `hvp__from_logits`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within__from_logits(
             x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
         )
 
@@ -1322,21 +2894,51 @@ def hvp_parallel__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, mas
 
 
 @njit
-def _values__batch(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
+def _values_partial__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    S = x.shape[0]
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_combine__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_finish__batch(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     out_value = weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    return out_value
+
+
+@njit
+def _values__batch(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__batch(x[first:last], y[first:last])
+        state = _values_combine__batch(state, part)
+    out_value = _values_finish__batch(state, smooth_nr, smooth_dr, weight)
     return out_value
 
 
@@ -1389,22 +2991,115 @@ def values_parallel__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out
         _values_block__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value__batch(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads__batch(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _values_combine__batch(state, part)
+    out_value = _values_finish__batch(state, smooth_nr, smooth_dr, weight)
+    return out_value
+
+
+@njit
+def _values_block_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads__batch(x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads__batch(x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i])
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values__batch`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
+
+
+@njit
+def _value_partial__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_combine__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_finish__batch(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    return weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    numerator = weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr))
+    return numerator
+
+
+@njit
+def _value__batch(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__batch(x[first:last], y[first:last])
+        state = _value_combine__batch(state, part)
+    numerator = _value_finish__batch(state, smooth_nr, smooth_dr, weight)
+    return numerator
 
 
 @njit
@@ -1457,31 +3152,146 @@ def value_parallel__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, part
         _value_block__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k)
 
 
-@njit
-def _gradient__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads__batch(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _value_combine__batch(state, part)
+    numerator = _value_finish__batch(state, smooth_nr, smooth_dr, weight)
+    return numerator
+
+
+@njit
+def _value_block_within__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads__batch(x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight)
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads__batch(x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i])
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+    """As `value__batch`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_combine__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_finish__batch(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _gradient_gradient__batch(
+    y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
+):
+    """A block of the sample: its gradient."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
         )
-    return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__batch(x[first:last], y[first:last])
+        state = _gradient_combine__batch(state, part)
+    numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish__batch(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__batch(
+            y[first:last], scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
 
 
 @njit
@@ -1540,7 +3350,9 @@ def gradient__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, pa
 
 
 @njit(parallel=True)
-def gradient_parallel__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__batch`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__batch(
@@ -1548,19 +3360,120 @@ def gradient_parallel__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, g
         )
 
 
-@njit
-def _gradient_all__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine__batch(state, part)
+    numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish__batch(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__batch(
+            y[first:last], scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient__batch`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_all_combine__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_all_finish__batch(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -1574,7 +3487,20 @@ def _gradient_all__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, gra
         * (weight / sum_smooth_dr_sum)
         * sum_product_smooth_nr
     )
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    )
+
+
+@njit
+def _gradient_all_gradient__batch(
+    x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
@@ -1583,7 +3509,31 @@ def _gradient_all__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, gra
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (x[s] / sum_smooth_dr_sum))
         )
-    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient_all__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__batch(x[first:last], y[first:last])
+        state = _gradient_all_combine__batch(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__batch(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__batch(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -1667,19 +3617,131 @@ def gradient_all_parallel__batch(
         )
 
 
-@njit
-def _hessian__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """As `_gradient_all__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine__batch(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__batch(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__batch(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all__batch`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    weighted = real(2) * weight
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _hessian_combine__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _hessian_finish__batch(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -1692,7 +3754,17 @@ def _hessian__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
         / sum_smooth_dr_sum
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+
+
+@njit
+def _hessian_curvature__batch(
+    y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
+    power_sum_product_smooth_nr_2, grad_x, hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = weight * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
         hess_x[s] = (
             weighted
@@ -1700,6 +3772,31 @@ def _hessian__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
                 real(2) * (y[s] / sum_smooth_dr_sum) / sum_smooth_dr_sum
                 - power_sum_product_smooth_nr_2
             )
+        )
+
+
+@njit
+def _hessian__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    real = x.dtype.type
+    S = x.shape[0]
+    weighted = real(2) * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__batch(x[first:last], y[first:last])
+        state = _hessian_combine__batch(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__batch(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__batch(
+            y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -1756,7 +3853,9 @@ def hessian__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hes
 
 
 @njit(parallel=True)
-def hessian_parallel__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian_parallel__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """As `hessian__batch`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hessian_block__batch(
@@ -1764,18 +3863,97 @@ def hessian_parallel__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, gr
         )
 
 
-@njit
-def _hvp__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
+@njit(parallel=True)
+def _hessian_threads__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian__batch`, blocks in threads; the same bits."""
     real = x.dtype.type
     S = x.shape[0]
-    scaled_weight = real(2) * scale0 * weight
+    weighted = real(2) * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine__batch(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__batch(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__batch(
+            y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+    """As `hessian__batch`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial__batch(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         term = y[s] * tangent_x[s]
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
@@ -1787,6 +3965,34 @@ def _hvp__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+    return (
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_combine__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_finish__batch(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    ) = state
     sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1801,8 +4007,39 @@ def _hvp__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
         * (sum_tangent_x / sum_smooth_dr_sum)
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return power_sum_product, power_sum_tangent_x, power_sum
+
+
+@njit
+def _hvp_product__batch(y, scaled_weight, power_sum_product, power_sum_tangent_x, power_sum, hv_x):
+    """A block of the sample: product of the Hessian with the tangent."""
+    for s in range(hv_x.shape[0]):
         hv_x[s] = scaled_weight * (power_sum_product + power_sum_tangent_x * y[s] - power_sum)
+
+
+@njit
+def _hvp__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__batch(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine__batch(state, part)
+    power_sum_product, power_sum_tangent_x, power_sum = _hvp_finish__batch(
+        state, smooth_nr, smooth_dr
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__batch(
+            y[first:last], scaled_weight, power_sum_product, power_sum_tangent_x, power_sum,
+            hv_x[first:last]
+        )
 
 
 @njit
@@ -1866,21 +4103,135 @@ def hvp_parallel__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, sca
         )
 
 
+@njit(parallel=True)
+def _hvp_threads__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp__batch`, blocks in threads; the same bits."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__batch(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine__batch(state, part)
+    power_sum_product, power_sum_tangent_x, power_sum = _hvp_finish__batch(
+        state, smooth_nr, smooth_dr
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__batch(
+            y[first:last], scaled_weight, power_sum_product, power_sum_tangent_x, power_sum,
+            hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__batch(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+    """As `hvp__batch`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within__batch(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
 # from_logits = False, batch = False, exponent = 2, log_score = False, empty = keep
 
 
 @njit
-def _values__exponent_2(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
+def _values_partial__exponent_2(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    S = x.shape[0]
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, x[s] * x[s])
         sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _values_combine__exponent_2(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sq_x_acc, sum_sq_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_sq_y_acc, sum_sq_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _values_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    ) = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_sq_x = real(_total(sum_sq_x_acc, sum_sq_x_acc_lost))
     sum_sq_y = real(_total(sum_sq_y_acc, sum_sq_y_acc_lost))
@@ -1888,6 +4239,21 @@ def _values__exponent_2(x, y, smooth_nr, smooth_dr, weight):
         weight
         * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_sq_x + sum_sq_y + smooth_dr))
     )
+    return out_value
+
+
+@njit
+def _values__exponent_2(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__exponent_2(x[first:last], y[first:last])
+        state = _values_combine__exponent_2(state, part)
+    out_value = _values_finish__exponent_2(state, smooth_nr, smooth_dr, weight)
     return out_value
 
 
@@ -1940,22 +4306,135 @@ def values_parallel__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales
         _values_block__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value__exponent_2(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads__exponent_2(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values__exponent_2`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__exponent_2(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _values_combine__exponent_2(state, part)
+    out_value = _values_finish__exponent_2(state, smooth_nr, smooth_dr, weight)
+    return out_value
+
+
+@njit
+def _values_block_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads__exponent_2(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads__exponent_2(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values__exponent_2`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within__exponent_2(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+        )
+
+
+@njit
+def _value_partial__exponent_2(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, x[s] * x[s])
         sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _value_combine__exponent_2(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sq_x_acc, sum_sq_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_sq_y_acc, sum_sq_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _value_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    ) = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_sq_x = real(_total(sum_sq_x_acc, sum_sq_x_acc_lost))
     sum_sq_y = real(_total(sum_sq_y_acc, sum_sq_y_acc_lost))
-    return weight * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_sq_x + sum_sq_y + smooth_dr))
+    numerator = (
+        weight
+        * (real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_sq_x + sum_sq_y + smooth_dr))
+    )
+    return numerator
+
+
+@njit
+def _value__exponent_2(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__exponent_2(x[first:last], y[first:last])
+        state = _value_combine__exponent_2(state, part)
+    numerator = _value_finish__exponent_2(state, smooth_nr, smooth_dr, weight)
+    return numerator
 
 
 @njit
@@ -2012,25 +4491,128 @@ def value_parallel__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales,
         )
 
 
-@njit
-def _gradient__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads__exponent_2(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value__exponent_2`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__exponent_2(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _value_combine__exponent_2(state, part)
+    numerator = _value_finish__exponent_2(state, smooth_nr, smooth_dr, weight)
+    return numerator
+
+
+@njit
+def _value_block_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads__exponent_2(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads__exponent_2(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+    """As `value__exponent_2`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__exponent_2(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial__exponent_2(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, x[s] * x[s])
         sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _gradient_combine__exponent_2(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sq_x_acc, sum_sq_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_sq_y_acc, sum_sq_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _gradient_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    ) = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_sq_x = real(_total(sum_sq_x_acc, sum_sq_x_acc_lost))
     sum_sq_y = real(_total(sum_sq_y_acc, sum_sq_y_acc_lost))
     sum_smooth_dr_sum = sum_sq_x + sum_sq_y + smooth_dr
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return numerator, sum_product_smooth_nr, sum_smooth_dr_sum
+
+
+@njit
+def _gradient_gradient__exponent_2(
+    x, y, scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
+):
+    """A block of the sample: its gradient."""
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (
@@ -2038,7 +4620,32 @@ def _gradient__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
                 - y[s] / sum_smooth_dr_sum
             )
         )
-    return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__exponent_2(x[first:last], y[first:last])
+        state = _gradient_combine__exponent_2(state, part)
+    numerator, sum_product_smooth_nr, sum_smooth_dr_sum = _gradient_finish__exponent_2(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__exponent_2(
+            x[first:last], y[first:last], scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
 
 
 @njit
@@ -2097,7 +4704,9 @@ def gradient__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_
 
 
 @njit(parallel=True)
-def gradient_parallel__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__exponent_2`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__exponent_2(
@@ -2105,19 +4714,130 @@ def gradient_parallel__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scal
         )
 
 
-@njit
-def _gradient_all__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
+@njit(parallel=True)
+def _gradient_threads__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient__exponent_2`, blocks in threads; the same bits."""
     real = x.dtype.type
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__exponent_2(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine__exponent_2(state, part)
+    numerator, sum_product_smooth_nr, sum_smooth_dr_sum = _gradient_finish__exponent_2(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__exponent_2(
+            x[first:last], y[first:last], scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__exponent_2(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads__exponent_2(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient__exponent_2`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__exponent_2(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__exponent_2(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, x[s] * x[s])
         sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _gradient_all_combine__exponent_2(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sq_x_acc, sum_sq_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_sq_y_acc, sum_sq_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _gradient_all_finish__exponent_2(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    ) = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_sq_x = real(_total(sum_sq_x_acc, sum_sq_x_acc_lost))
@@ -2130,7 +4850,19 @@ def _gradient_all__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x
         * (weight / sum_smooth_dr_sum)
         * sum_product_smooth_nr
     )
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_product_smooth_nr,
+        sum_smooth_dr_sum
+    )
+
+
+@njit
+def _gradient_all_gradient__exponent_2(
+    x, y, scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (
@@ -2145,7 +4877,32 @@ def _gradient_all__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x
                 - x[s] / sum_smooth_dr_sum
             )
         )
-    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient_all__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__exponent_2(x[first:last], y[first:last])
+        state = _gradient_all_combine__exponent_2(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_product_smooth_nr,
+        sum_smooth_dr_sum
+    ) = _gradient_all_finish__exponent_2(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__exponent_2(
+            x[first:last], y[first:last], scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -2229,27 +4986,159 @@ def gradient_all_parallel__exponent_2(
         )
 
 
-@njit
-def _hessian__exponent_2(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
+@njit(parallel=True)
+def _gradient_all_threads__exponent_2(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """As `_gradient_all__exponent_2`, blocks in threads; the same bits."""
     real = x.dtype.type
     S = x.shape[0]
-    weighted = real(2) * weight
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__exponent_2(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine__exponent_2(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_product_smooth_nr,
+        sum_smooth_dr_sum
+    ) = _gradient_all_finish__exponent_2(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__exponent_2(
+            x[first:last], y[first:last], scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__exponent_2(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__exponent_2(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all__exponent_2`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__exponent_2(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial__exponent_2(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sq_x = x[s] * x[s]
         sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, sq_x)
         sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _hessian_combine__exponent_2(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sq_x_acc, sum_sq_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_sq_y_acc, sum_sq_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    )
+
+
+@njit
+def _hessian_finish__exponent_2(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost
+    ) = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_sq_x = real(_total(sum_sq_x_acc, sum_sq_x_acc_lost))
     sum_sq_y = real(_total(sum_sq_y_acc, sum_sq_y_acc_lost))
     sum_smooth_dr_sum = sum_sq_x + sum_sq_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    for s in range(S):
+    return sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _hessian_curvature__exponent_2(
+    x, y, weighted, sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr, grad_x,
+    hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             weighted
             * (
@@ -2270,6 +5159,31 @@ def _hessian__exponent_2(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
                     / sum_smooth_dr_sum
                 )
             )
+        )
+
+
+@njit
+def _hessian__exponent_2(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    real = x.dtype.type
+    S = x.shape[0]
+    weighted = real(2) * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__exponent_2(x[first:last], y[first:last])
+        state = _hessian_combine__exponent_2(state, part)
+    (
+        sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr
+    ) = _hessian_finish__exponent_2(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__exponent_2(
+            x[first:last], y[first:last], weighted, sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -2326,7 +5240,9 @@ def hessian__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x
 
 
 @njit(parallel=True)
-def hessian_parallel__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian_parallel__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """As `hessian__exponent_2`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hessian_block__exponent_2(
@@ -2334,18 +5250,99 @@ def hessian_parallel__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scale
         )
 
 
-@njit
-def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
+@njit(parallel=True)
+def _hessian_threads__exponent_2(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian__exponent_2`, blocks in threads; the same bits."""
     real = x.dtype.type
     S = x.shape[0]
-    scaled_weight = real(2) * scale0 * weight
+    weighted = real(2) * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__exponent_2(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine__exponent_2(state, part)
+    (
+        sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr
+    ) = _hessian_finish__exponent_2(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__exponent_2(
+            x[first:last], y[first:last], weighted, sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads__exponent_2(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads__exponent_2(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
+    """As `hessian__exponent_2`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within__exponent_2(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial__exponent_2(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         term = x[s] * tangent_x[s]
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
@@ -2357,6 +5354,37 @@ def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
+    return (
+        sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_tangent_x_y_acc,
+        sum_tangent_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_combine__exponent_2(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sq_x_acc, sum_sq_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_sq_y_acc, sum_sq_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_tangent_x_y_acc,
+        sum_tangent_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_finish__exponent_2(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
+        sum_sq_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_tangent_x_y_acc,
+        sum_tangent_x_y_acc_lost
+    ) = state
     sum_tangent_x = real(_total(sum_tangent_x_acc, sum_tangent_x_acc_lost))
     sum_sq_x = real(_total(sum_sq_x_acc, sum_sq_x_acc_lost))
     sum_sq_y = real(_total(sum_sq_y_acc, sum_sq_y_acc_lost))
@@ -2366,7 +5394,20 @@ def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
     sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
     power_sum_product = real(2) * (sum_tangent_x_y / sum_smooth_dr_sum) / sum_smooth_dr_sum
-    for s in range(S):
+    return (
+        sum_tangent_x, sum_smooth_dr_sum, sum_product_smooth_nr, power_sum_product_smooth_nr,
+        power_sum_product
+    )
+
+
+@njit
+def _hvp_product__exponent_2(
+    x, y, tangent_x, scaled_weight, sum_tangent_x, sum_smooth_dr_sum, power_sum_product_smooth_nr,
+    power_sum_product, sum_product_smooth_nr, hv_x
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    for s in range(hv_x.shape[0]):
         hv_x[s] = (
             scaled_weight
             * (
@@ -2383,6 +5424,33 @@ def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
                     / sum_smooth_dr_sum
                 )
             )
+        )
+
+
+@njit
+def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__exponent_2(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine__exponent_2(state, part)
+    (
+        sum_tangent_x, sum_smooth_dr_sum, sum_product_smooth_nr, power_sum_product_smooth_nr,
+        power_sum_product
+    ) = _hvp_finish__exponent_2(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__exponent_2(
+            x[first:last], y[first:last], tangent_x[first:last], scaled_weight, sum_tangent_x,
+            sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product,
+            sum_product_smooth_nr, hv_x[first:last]
         )
 
 
@@ -2441,10 +5509,106 @@ def hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales,
 
 
 @njit(parallel=True)
-def hvp_parallel__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+def hvp_parallel__exponent_2(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
     """As `hvp__exponent_2`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block__exponent_2(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp__exponent_2`, blocks in threads; the same bits."""
+    real = x.dtype.type
+    S = x.shape[0]
+    scaled_weight = real(2) * scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__exponent_2(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine__exponent_2(state, part)
+    (
+        sum_tangent_x, sum_smooth_dr_sum, sum_product_smooth_nr, power_sum_product_smooth_nr,
+        power_sum_product
+    ) = _hvp_finish__exponent_2(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__exponent_2(
+            x[first:last], y[first:last], tangent_x[first:last], scaled_weight, sum_tangent_x,
+            sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product,
+            sum_product_smooth_nr, hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads__exponent_2(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads__exponent_2(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within__exponent_2(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
+    """As `hvp__exponent_2`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within__exponent_2(
             x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
         )
 
@@ -2453,21 +5617,51 @@ def hvp_parallel__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask
 
 
 @njit
-def _values__log_score(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
+def _values_partial__log_score(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    S = x.shape[0]
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_combine__log_score(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_finish__log_score(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     out_value = -(weight * math.log((real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)))
+    return out_value
+
+
+@njit
+def _values__log_score(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__log_score(x[first:last], y[first:last])
+        state = _values_combine__log_score(state, part)
+    out_value = _values_finish__log_score(state, smooth_nr, smooth_dr, weight)
     return out_value
 
 
@@ -2520,22 +5714,123 @@ def values_parallel__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales,
         _values_block__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
-def _value__log_score(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads__log_score(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values__log_score`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__log_score(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _values_combine__log_score(state, part)
+    out_value = _values_finish__log_score(state, smooth_nr, smooth_dr, weight)
+    return out_value
+
+
+@njit
+def _values_block_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads__log_score(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads__log_score(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values__log_score`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within__log_score(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+        )
+
+
+@njit
+def _value_partial__log_score(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_combine__log_score(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_finish__log_score(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
-    return -(weight * math.log((real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)))
+    numerator = -(weight * math.log((real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)))
+    return numerator
+
+
+@njit
+def _value__log_score(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__log_score(x[first:last], y[first:last])
+        state = _value_combine__log_score(state, part)
+    numerator = _value_finish__log_score(state, smooth_nr, smooth_dr, weight)
+    return numerator
 
 
 @njit
@@ -2592,29 +5887,148 @@ def value_parallel__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, 
         )
 
 
-@njit
-def _gradient__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads__log_score(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value__log_score`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__log_score(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _value_combine__log_score(state, part)
+    numerator = _value_finish__log_score(state, smooth_nr, smooth_dr, weight)
+    return numerator
+
+
+@njit
+def _value_block_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads__log_score(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads__log_score(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+    """As `value__log_score`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__log_score(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial__log_score(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_combine__log_score(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_finish__log_score(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     inv_sum_smooth_dr_sum = real(1) / (sum_x + sum_y + smooth_dr)
-    for s in range(S):
+    numerator = -(weight * math.log(sum_product_smooth_nr / (sum_x + sum_y + smooth_dr)))
+    return numerator, sum_product_smooth_nr, inv_sum_smooth_dr_sum
+
+
+@njit
+def _gradient_gradient__log_score(
+    y, scaled_weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum, grad_x
+):
+    """A block of the sample: its gradient."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             -(scaled_weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
-    return -(weight * math.log(sum_product_smooth_nr / (sum_x + sum_y + smooth_dr)))
+
+
+@njit
+def _gradient__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__log_score(x[first:last], y[first:last])
+        state = _gradient_combine__log_score(state, part)
+    numerator, sum_product_smooth_nr, inv_sum_smooth_dr_sum = _gradient_finish__log_score(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__log_score(
+            y[first:last], scaled_weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
 
 
 @njit
@@ -2673,7 +6087,9 @@ def gradient__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x
 
 
 @njit(parallel=True)
-def gradient_parallel__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__log_score`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__log_score(
@@ -2681,19 +6097,120 @@ def gradient_parallel__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scale
         )
 
 
-@njit
-def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient__log_score`, blocks in threads; the same bits."""
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__log_score(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine__log_score(state, part)
+    numerator, sum_product_smooth_nr, inv_sum_smooth_dr_sum = _gradient_finish__log_score(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__log_score(
+            y[first:last], scaled_weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__log_score(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads__log_score(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient__log_score`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__log_score(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__log_score(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_all_combine__log_score(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _gradient_all_finish__log_score(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -2701,14 +6218,51 @@ def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x,
     inv_sum_smooth_dr_sum = real(1) / (sum_x + sum_y + smooth_dr)
     grad_smooth_nr_value = -(scale0 / sum_product_smooth_nr * weight)
     grad_smooth_dr_value = scale0 / (sum_x + sum_y + smooth_dr) * weight
-    for s in range(S):
+    numerator = -(weight * math.log(sum_product_smooth_nr / (sum_x + sum_y + smooth_dr)))
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_product_smooth_nr,
+        inv_sum_smooth_dr_sum
+    )
+
+
+@njit
+def _gradient_all_gradient__log_score(
+    x, y, scaled_weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             -(scaled_weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
         grad_y[s] = (
             -(scaled_weight * (real(2) * (x[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         )
-    numerator = -(weight * math.log(sum_product_smooth_nr / (sum_x + sum_y + smooth_dr)))
+
+
+@njit
+def _gradient_all__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__log_score(x[first:last], y[first:last])
+        state = _gradient_all_combine__log_score(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_product_smooth_nr,
+        inv_sum_smooth_dr_sum
+    ) = _gradient_all_finish__log_score(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__log_score(
+            x[first:last], y[first:last], scaled_weight, sum_product_smooth_nr,
+            inv_sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -2792,18 +6346,131 @@ def gradient_all_parallel__log_score(
         )
 
 
-@njit
-def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads__log_score(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """As `_gradient_all__log_score`, blocks in threads; the same bits."""
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__log_score(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine__log_score(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_product_smooth_nr,
+        inv_sum_smooth_dr_sum
+    ) = _gradient_all_finish__log_score(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__log_score(
+            x[first:last], y[first:last], scaled_weight, sum_product_smooth_nr,
+            inv_sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__log_score(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__log_score(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all__log_score`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__log_score(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial__log_score(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _hessian_combine__log_score(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _hessian_finish__log_score(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -2811,7 +6478,17 @@ def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
     inv_sum_smooth_dr_sum = real(1) / sum_smooth_dr_sum
     power_sum_smooth_dr_sum = real(1) / (sum_smooth_dr_sum * sum_smooth_dr_sum)
-    for s in range(S):
+    return sum_product_smooth_nr, inv_sum_smooth_dr_sum, power_sum_smooth_dr_sum
+
+
+@njit
+def _hessian_curvature__log_score(
+    y, weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum, power_sum_smooth_dr_sum, grad_x,
+    hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = -(weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
         hess_x[s] = (
             -(
@@ -2821,6 +6498,29 @@ def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
                     - real(4) * (y[s] / sum_product_smooth_nr) * (y[s] / sum_product_smooth_nr)
                 )
             )
+        )
+
+
+@njit
+def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__log_score(x[first:last], y[first:last])
+        state = _hessian_combine__log_score(state, part)
+    (
+        sum_product_smooth_nr, inv_sum_smooth_dr_sum, power_sum_smooth_dr_sum
+    ) = _hessian_finish__log_score(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__log_score(
+            y[first:last], weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum,
+            power_sum_smooth_dr_sum, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -2877,7 +6577,9 @@ def hessian__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x,
 
 
 @njit(parallel=True)
-def hessian_parallel__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian_parallel__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """As `hessian__log_score`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hessian_block__log_score(
@@ -2885,18 +6587,97 @@ def hessian_parallel__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales
         )
 
 
-@njit
-def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _hessian_threads__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian__log_score`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__log_score(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine__log_score(state, part)
+    (
+        sum_product_smooth_nr, inv_sum_smooth_dr_sum, power_sum_smooth_dr_sum
+    ) = _hessian_finish__log_score(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__log_score(
+            y[first:last], weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum,
+            power_sum_smooth_dr_sum, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads__log_score(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads__log_score(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within__log_score(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
+    """As `hessian__log_score`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within__log_score(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial__log_score(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         term = tangent_x[s]
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
@@ -2908,6 +6689,37 @@ def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x)
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+    return (
+        sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_y_acc,
+        sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_combine__log_score(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_y_acc,
+        sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_finish__log_score(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
+        sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_y_acc,
+        sum_x_y_acc_lost
+    ) = state
     sum_tangent_x = real(_total(sum_tangent_x_acc, sum_tangent_x_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -2919,8 +6731,35 @@ def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x)
         * (sum_tangent_x_y / (real(2) * sum_x_y + smooth_nr))
         / (real(2) * sum_x_y + smooth_nr)
     )
-    for s in range(S):
+    return power_sum_tangent_x, power_sum_product
+
+
+@njit
+def _hvp_product__log_score(y, scaled_weight, power_sum_tangent_x, power_sum_product, hv_x):
+    """A block of the sample: product of the Hessian with the tangent."""
+    for s in range(hv_x.shape[0]):
         hv_x[s] = -(scaled_weight * (power_sum_tangent_x - power_sum_product * y[s]))
+
+
+@njit
+def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__log_score(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine__log_score(state, part)
+    power_sum_tangent_x, power_sum_product = _hvp_finish__log_score(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__log_score(
+            y[first:last], scaled_weight, power_sum_tangent_x, power_sum_product, hv_x[first:last]
+        )
 
 
 @njit
@@ -2978,10 +6817,98 @@ def hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, 
 
 
 @njit(parallel=True)
-def hvp_parallel__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+def hvp_parallel__log_score(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
     """As `hvp__log_score`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block__log_score(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp__log_score`, blocks in threads; the same bits."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__log_score(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine__log_score(state, part)
+    power_sum_tangent_x, power_sum_product = _hvp_finish__log_score(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__log_score(
+            y[first:last], scaled_weight, power_sum_tangent_x, power_sum_product, hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__log_score(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads__log_score(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads__log_score(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+    """As `hvp__log_score`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within__log_score(
             x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
         )
 
@@ -2990,26 +6917,92 @@ def hvp_parallel__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask,
 
 
 @njit
+def _values_partial__empty_zero(y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+    for s in range(y.shape[0]):
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_combine__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _values_finish__empty_zero(state, x):
+    """From the state to the value."""
+    real = x.dtype.type
+    sum_y_acc, sum_y_acc_lost = state
+    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    return sum_y
+
+
+@njit
+def _values_partial2__empty_zero(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+    sum_x_acc, sum_x_acc_lost = 0.0, 0.0
+    for s in range(x.shape[0]):
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _values_combine2__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _values_finish2__empty_zero(state2, x):
+    """From the state to the value."""
+    real = x.dtype.type
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost = state2
+    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
+    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+    return sum_x_y, sum_x
+
+
+@njit
+def _values_finish3__empty_zero(weight, chosen):
+    """From the state to the value."""
+    out_value = weight * chosen
+    return out_value
+
+
+@njit
 def _values__empty_zero(x, y, smooth_nr, smooth_dr, weight):
     """One sample: its weighted loss."""
     real = x.dtype.type
-    sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     S = x.shape[0]
-    for s in range(S):
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    block = 4096
+    state = (0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__empty_zero(y[first:last])
+        state = _values_combine__empty_zero(state, part)
+    sum_y = _values_finish__empty_zero(state, x)
     if sum_y == real(0):
         chosen = real(0)
     else:
-        sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-        sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-        for s in range(S):
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-        sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+        block = 4096
+        state2 = (0.0, 0.0, 0.0, 0.0)
+        for k in range(-(-S // block)):
+            first = k * block
+            last = min(first + block, S)
+            part = _values_partial2__empty_zero(x[first:last], y[first:last])
+            state2 = _values_combine2__empty_zero(state2, part)
+        sum_x_y, sum_x = _values_finish2__empty_zero(state2, x)
         chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
-    out_value = weight * chosen
+    out_value = _values_finish3__empty_zero(weight, chosen)
     return out_value
 
 
@@ -3062,27 +7055,183 @@ def values_parallel__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales
         _values_block__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
+@njit(parallel=True)
+def _values_threads__empty_zero(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values__empty_zero`, blocks in threads; the same bits."""
+    real = x.dtype.type
+    S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__empty_zero(y[first:last])
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _values_combine__empty_zero(state, part)
+    sum_y = _values_finish__empty_zero(state, x)
+    if sum_y == real(0):
+        chosen = real(0)
+    else:
+        block = 4096
+        blocks = -(-S // block)
+        states = np.empty((blocks, 4))
+        for k in prange(blocks):
+            first = k * block
+            last = min(first + block, S)
+            part = _values_partial2__empty_zero(x[first:last], y[first:last])
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+        state2 = (0.0, 0.0, 0.0, 0.0)
+        for k in range(blocks):
+            part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
+            state2 = _values_combine2__empty_zero(state2, part)
+        sum_x_y, sum_x = _values_finish2__empty_zero(state2, x)
+        chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
+    out_value = _values_finish3__empty_zero(weight, chosen)
+    return out_value
+
+
+@njit
+def _values_block_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads__empty_zero(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads__empty_zero(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values__empty_zero`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within__empty_zero(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+        )
+
+
+@njit
+def _value_partial__empty_zero(y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+    for s in range(y.shape[0]):
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_combine__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    return sum_y_acc, sum_y_acc_lost
+
+
+@njit
+def _value_finish__empty_zero(state, x):
+    """From the state to the value."""
+    real = x.dtype.type
+    sum_y_acc, sum_y_acc_lost = state
+    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    return sum_y
+
+
+@njit
+def _value_partial2__empty_zero(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+    sum_x_acc, sum_x_acc_lost = 0.0, 0.0
+    for s in range(x.shape[0]):
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _value_combine2__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _value_finish2__empty_zero(state2, x):
+    """From the state to the value."""
+    real = x.dtype.type
+    sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost = state2
+    sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
+    sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+    return sum_x_y, sum_x
+
+
+@njit
+def _value_finish3__empty_zero(weight, chosen):
+    """From the state to the value."""
+    numerator = weight * chosen
+    return numerator
+
+
 @njit
 def _value__empty_zero(x, y, smooth_nr, smooth_dr, weight):
     """One sample: its weighted loss."""
     real = x.dtype.type
-    sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     S = x.shape[0]
-    for s in range(S):
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-    sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
+    block = 4096
+    state = (0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__empty_zero(y[first:last])
+        state = _value_combine__empty_zero(state, part)
+    sum_y = _value_finish__empty_zero(state, x)
     if sum_y == real(0):
         chosen = real(0)
     else:
-        sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-        sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-        for s in range(S):
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
-        sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
+        block = 4096
+        state2 = (0.0, 0.0, 0.0, 0.0)
+        for k in range(-(-S // block)):
+            first = k * block
+            last = min(first + block, S)
+            part = _value_partial2__empty_zero(x[first:last], y[first:last])
+            state2 = _value_combine2__empty_zero(state2, part)
+        sum_x_y, sum_x = _value_finish2__empty_zero(state2, x)
         chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
-    return weight * chosen
+    numerator = _value_finish3__empty_zero(weight, chosen)
+    return numerator
 
 
 @njit
@@ -3139,26 +7288,143 @@ def value_parallel__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales,
         )
 
 
-@njit
-def _gradient__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
+@njit(parallel=True)
+def _value_threads__empty_zero(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value__empty_zero`, blocks in threads; the same bits."""
     real = x.dtype.type
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 2))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__empty_zero(y[first:last])
+        states[k, 0], states[k, 1] = part
+    state = (0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1])
+        state = _value_combine__empty_zero(state, part)
+    sum_y = _value_finish__empty_zero(state, x)
+    if sum_y == real(0):
+        chosen = real(0)
+    else:
+        block = 4096
+        blocks = -(-S // block)
+        states = np.empty((blocks, 4))
+        for k in prange(blocks):
+            first = k * block
+            last = min(first + block, S)
+            part = _value_partial2__empty_zero(x[first:last], y[first:last])
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+        state2 = (0.0, 0.0, 0.0, 0.0)
+        for k in range(blocks):
+            part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
+            state2 = _value_combine2__empty_zero(state2, part)
+        sum_x_y, sum_x = _value_finish2__empty_zero(state2, x)
+        chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
+    numerator = _value_finish3__empty_zero(weight, chosen)
+    return numerator
+
+
+@njit
+def _value_block_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads__empty_zero(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads__empty_zero(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+    """As `value__empty_zero`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__empty_zero(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial__empty_zero(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+    return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _gradient_combine__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _gradient_finish__empty_zero(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost = state
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
     sum_smooth_dr_sum = sum_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    for s in range(S):
+    numerator = (
+        weight
+        * (real(0) if sum_y == real(0) else real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    )
+    return numerator, sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _gradient_gradient__empty_zero(
+    y, scaled_weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
+):
+    """A block of the sample: its gradient."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (
@@ -3167,10 +7433,30 @@ def _gradient__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
                 else power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum)
             )
         )
-    numerator = (
-        weight
-        * (real(0) if sum_y == real(0) else real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__empty_zero(x[first:last], y[first:last])
+        state = _gradient_combine__empty_zero(state, part)
+    numerator, sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish__empty_zero(
+        state, smooth_nr, smooth_dr, weight
     )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__empty_zero(
+            y[first:last], scaled_weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
     return numerator
 
 
@@ -3230,7 +7516,9 @@ def gradient__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_
 
 
 @njit(parallel=True)
-def gradient_parallel__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__empty_zero`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__empty_zero(
@@ -3238,19 +7526,120 @@ def gradient_parallel__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scal
         )
 
 
-@njit
-def _gradient_all__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient__empty_zero`, blocks in threads; the same bits."""
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__empty_zero(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine__empty_zero(state, part)
+    numerator, sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr = _gradient_finish__empty_zero(
+        state, smooth_nr, smooth_dr, weight
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__empty_zero(
+            y[first:last], scaled_weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__empty_zero(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads__empty_zero(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient__empty_zero`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__empty_zero(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__empty_zero(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+    return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _gradient_all_combine__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _gradient_all_finish__empty_zero(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost = state
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
@@ -3267,7 +7656,23 @@ def _gradient_all__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x
         * weight
         * (real(0) if sum_y == real(0) else power_sum_product_smooth_nr)
     )
-    for s in range(S):
+    numerator = (
+        weight
+        * (real(0) if sum_y == real(0) else real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    )
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_y, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    )
+
+
+@njit
+def _gradient_all_gradient__empty_zero(
+    x, y, scaled_weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             scaled_weight
             * (
@@ -3284,10 +7689,31 @@ def _gradient_all__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x
                 else power_sum_product_smooth_nr - real(2) * (x[s] / sum_smooth_dr_sum)
             )
         )
-    numerator = (
-        weight
-        * (real(0) if sum_y == real(0) else real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
-    )
+
+
+@njit
+def _gradient_all__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__empty_zero(x[first:last], y[first:last])
+        state = _gradient_all_combine__empty_zero(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_y, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__empty_zero(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__empty_zero(
+            x[first:last], y[first:last], scaled_weight, sum_y, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -3371,18 +7797,131 @@ def gradient_all_parallel__empty_zero(
         )
 
 
-@njit
-def _hessian__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads__empty_zero(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """As `_gradient_all__empty_zero`, blocks in threads; the same bits."""
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__empty_zero(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine__empty_zero(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_y, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__empty_zero(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__empty_zero(
+            x[first:last], y[first:last], scaled_weight, sum_y, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__empty_zero(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__empty_zero(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all__empty_zero`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__empty_zero(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial__empty_zero(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
         sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+    return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _hessian_combine__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
+
+
+@njit
+def _hessian_finish__empty_zero(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost = state
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
@@ -3395,7 +7934,17 @@ def _hessian__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
         / sum_smooth_dr_sum
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+
+
+@njit
+def _hessian_curvature__empty_zero(
+    y, weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+    power_sum_product_smooth_nr_2, grad_x, hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = y.dtype.type
+    for s in range(grad_x.shape[0]):
         grad_x[s] = (
             weight
             * (
@@ -3414,6 +7963,29 @@ def _hessian__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
                     - power_sum_product_smooth_nr_2
                 )
             )
+        )
+
+
+@njit
+def _hessian__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__empty_zero(x[first:last], y[first:last])
+        state = _hessian_combine__empty_zero(state, part)
+    (
+        sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__empty_zero(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__empty_zero(
+            y[first:last], weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -3470,7 +8042,9 @@ def hessian__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x
 
 
 @njit(parallel=True)
-def hessian_parallel__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian_parallel__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """As `hessian__empty_zero`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hessian_block__empty_zero(
@@ -3478,18 +8052,97 @@ def hessian_parallel__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scale
         )
 
 
-@njit
-def _hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _hessian_threads__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian__empty_zero`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__empty_zero(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine__empty_zero(state, part)
+    (
+        sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__empty_zero(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__empty_zero(
+            y[first:last], weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads__empty_zero(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads__empty_zero(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
+    """As `hessian__empty_zero`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within__empty_zero(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial__empty_zero(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
         term = y[s] * tangent_x[s]
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
@@ -3501,6 +8154,34 @@ def _hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
         sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+    return (
+        sum_y_acc, sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc,
+        sum_x_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_combine__empty_zero(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_x_acc, sum_x_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_y_acc, sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc,
+        sum_x_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    )
+
+
+@njit
+def _hvp_finish__empty_zero(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_y_acc, sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc,
+        sum_x_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
+    ) = state
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
     sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -3515,7 +8196,16 @@ def _hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
         * (sum_tangent_x / sum_smooth_dr_sum)
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return sum_y, power_sum_product, power_sum_tangent_x, power_sum
+
+
+@njit
+def _hvp_product__empty_zero(
+    y, scaled_weight, sum_y, power_sum_product, power_sum_tangent_x, power_sum, hv_x
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = y.dtype.type
+    for s in range(hv_x.shape[0]):
         hv_x[s] = (
             scaled_weight
             * (
@@ -3523,6 +8213,30 @@ def _hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x
                 if sum_y == real(0)
                 else power_sum_product + power_sum_tangent_x * y[s] - power_sum
             )
+        )
+
+
+@njit
+def _hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__empty_zero(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine__empty_zero(state, part)
+    sum_y, power_sum_product, power_sum_tangent_x, power_sum = _hvp_finish__empty_zero(
+        state, smooth_nr, smooth_dr
+    )
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__empty_zero(
+            y[first:last], scaled_weight, sum_y, power_sum_product, power_sum_tangent_x, power_sum,
+            hv_x[first:last]
         )
 
 
@@ -3581,10 +8295,103 @@ def hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales,
 
 
 @njit(parallel=True)
-def hvp_parallel__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+def hvp_parallel__empty_zero(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
     """As `hvp__empty_zero`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block__empty_zero(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp__empty_zero`, blocks in threads; the same bits."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__empty_zero(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine__empty_zero(state, part)
+    sum_y, power_sum_product, power_sum_tangent_x, power_sum = _hvp_finish__empty_zero(
+        state, smooth_nr, smooth_dr
+    )
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__empty_zero(
+            y[first:last], scaled_weight, sum_y, power_sum_product, power_sum_tangent_x, power_sum,
+            hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads__empty_zero(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads__empty_zero(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within__empty_zero(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
+    """As `hvp__empty_zero`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within__empty_zero(
             x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
         )
 
@@ -3593,14 +8400,12 @@ def hvp_parallel__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask
 
 
 @njit
-def _values__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
+def _values_partial__from_logits__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
-    S = x.shape[0]
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sigmoid_x = _sigmoid(x[s])
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
@@ -3611,6 +8416,32 @@ def _values__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _values_combine__from_logits__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _values_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -3618,6 +8449,21 @@ def _values__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
         weight
         * (real(1) - (real(2) * sum_sigmoid_y + smooth_nr) / (sum_sigmoid_x + sum_y + smooth_dr))
     )
+    return out_value
+
+
+@njit
+def _values__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__from_logits__batch(x[first:last], y[first:last])
+        state = _values_combine__from_logits__batch(state, part)
+    out_value = _values_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight)
     return out_value
 
 
@@ -3672,7 +8518,9 @@ def values__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales,
 
 
 @njit(parallel=True)
-def values_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+def values_parallel__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block
+):
     """As `values__from_logits__batch`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _values_block__from_logits__batch(
@@ -3680,15 +8528,83 @@ def values_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask
         )
 
 
-@njit
-def _value__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
-    """One sample: its weighted loss."""
-    real = x.dtype.type
-    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
+@njit(parallel=True)
+def _values_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
+    """As `_values__from_logits__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _values_partial__from_logits__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _values_combine__from_logits__batch(state, part)
+    out_value = _values_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight)
+    return out_value
+
+
+@njit
+def _values_block_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    out = out[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values_threads__from_logits__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values_threads__from_logits__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values_within__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
+    """As `values__from_logits__batch`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _values_block_within__from_logits__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k
+        )
+
+
+@njit
+def _value_partial__from_logits__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         sigmoid_x = _sigmoid(x[s])
         term = y[s] * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
@@ -3699,6 +8615,32 @@ def _value__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _value_combine__from_logits__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _value_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -3706,6 +8648,21 @@ def _value__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
         weight
         * (real(1) - (real(2) * sum_sigmoid_y + smooth_nr) / (sum_sigmoid_x + sum_y + smooth_dr))
     )
+    return numerator
+
+
+@njit
+def _value__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
+    """One sample: its weighted loss."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__from_logits__batch(x[first:last], y[first:last])
+        state = _value_combine__from_logits__batch(state, part)
+    numerator = _value_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight)
     return numerator
 
 
@@ -3761,7 +8718,9 @@ def value__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, 
 
 
 @njit(parallel=True)
-def value_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block):
+def value_parallel__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block
+):
     """As `value__from_logits__batch`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _value_block__from_logits__batch(
@@ -3769,16 +8728,86 @@ def value_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask,
         )
 
 
-@njit
-def _gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
-    """One sample: its weighted loss, and the gradient."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _value_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, weight):
+    """As `_value__from_logits__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _value_partial__from_logits__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _value_combine__from_logits__batch(state, part)
+    numerator = _value_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight)
+    return numerator
+
+
+@njit
+def _value_block_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value_threads__from_logits__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value_threads__from_logits__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block
+):
+    """As `value__from_logits__batch`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _value_block_within__from_logits__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient_partial__from_logits__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -3790,13 +8819,49 @@ def _gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, gr
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_combine__from_logits__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_smooth_dr_sum = sum_sigmoid_x + sum_y + smooth_dr
     power_sum_product_smooth_nr = sum_product_smooth_nr / sum_smooth_dr_sum / sum_smooth_dr_sum
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
+
+
+@njit
+def _gradient_gradient__from_logits__batch(
+    x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
+):
+    """A block of the sample: its gradient."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
@@ -3805,7 +8870,31 @@ def _gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, gr
             * _sigmoid_tail(-x[s], exp_neg_abs_x)
             * sigmoid_x
         )
-    return weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """One sample: its weighted loss, and the gradient."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__from_logits__batch(x[first:last], y[first:last])
+        state = _gradient_combine__from_logits__batch(state, part)
+    (
+        numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
+    ) = _gradient_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__from_logits__batch(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last]
+        )
+    return numerator
 
 
 @njit
@@ -3855,7 +8944,9 @@ def _gradient_block__from_logits__batch(
 
 
 @njit
-def gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """Sums of weighted losses, and their scaled gradient by the predictions."""
     for k in range(partials.shape[0]):
         _gradient_block__from_logits__batch(
@@ -3864,7 +8955,9 @@ def gradient__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scale
 
 
 @njit(parallel=True)
-def gradient_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__from_logits__batch`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__from_logits__batch(
@@ -3872,16 +8965,100 @@ def gradient_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, ma
         )
 
 
-@njit
-def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
-    """One sample: its weighted loss, and all gradients."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x):
+    """As `_gradient__from_logits__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
     scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_partial__from_logits__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_combine__from_logits__batch(state, part)
+    (
+        numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
+    ) = _gradient_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_gradient__from_logits__batch(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last]
+        )
+    return numerator
+
+
+@njit
+def _gradient_block_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient_threads__from_logits__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient_threads__from_logits__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient__from_logits__batch`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_block_within__from_logits__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit
+def _gradient_all_partial__from_logits__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -3893,6 +9070,32 @@ def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_all_combine__from_logits__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _gradient_all_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight, scale0):
+    """From the state to the value, and to what the gradient needs of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -3906,7 +9109,20 @@ def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0
         * (weight / sum_smooth_dr_sum)
         * sum_product_smooth_nr
     )
-    for s in range(S):
+    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+    return (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    )
+
+
+@njit
+def _gradient_all_gradient__from_logits__batch(
+    x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
+):
+    """A block of the sample: its gradients."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         grad_x[s] = (
@@ -3919,7 +9135,31 @@ def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0
             scaled_weight
             * (power_sum_product_smooth_nr - real(2) * (sigmoid_x / sum_smooth_dr_sum))
         )
-    numerator = weight * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
+
+
+@njit
+def _gradient_all__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y):
+    """One sample: its weighted loss, and all gradients."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__from_logits__batch(x[first:last], y[first:last])
+        state = _gradient_all_combine__from_logits__batch(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__from_logits__batch(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
     return numerator, grad_smooth_nr_value, grad_smooth_dr_value
 
 
@@ -4003,15 +9243,113 @@ def gradient_all_parallel__from_logits__batch(
         )
 
 
-@njit
-def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
-    """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _gradient_all_threads__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y
+):
+    """As `_gradient_all__from_logits__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _gradient_all_partial__from_logits__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _gradient_all_combine__from_logits__batch(state, part)
+    (
+        numerator, grad_smooth_nr_value, grad_smooth_dr_value, sum_smooth_dr_sum,
+        power_sum_product_smooth_nr
+    ) = _gradient_all_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight, scale0)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_gradient__from_logits__batch(
+            x[first:last], y[first:last], scaled_weight, power_sum_product_smooth_nr,
+            sum_smooth_dr_sum, grad_x[first:last], grad_y[first:last]
+        )
+    return numerator, grad_smooth_nr_value, grad_smooth_dr_value
+
+
+@njit
+def _gradient_all_block_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    grad_y = grad_y[first:last]
+    grad_smooth_nr = grad_smooth_nr[first:last]
+    grad_smooth_dr = grad_smooth_dr[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__from_logits__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, scale0, grad_x[i], grad_y[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads__from_logits__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
+                    grad_y[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+    grad_smooth_dr, partials, block
+):
+    """As `gradient_all__from_logits__batch`, threads share each sample; the same bits."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block_within__from_logits__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, grad_y, grad_smooth_nr,
+            grad_smooth_dr, partials, block, k
+        )
+
+
+@njit
+def _hessian_partial__from_logits__batch(x, y):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
         term = y[s] * sigmoid_x
@@ -4023,6 +9361,32 @@ def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hes
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
         sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _hessian_combine__from_logits__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    return (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    )
+
+
+@njit
+def _hessian_finish__from_logits__batch(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
+        sum_y_acc, sum_y_acc_lost
+    ) = state
     sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -4035,7 +9399,17 @@ def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hes
         / sum_smooth_dr_sum
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+
+
+@njit
+def _hessian_curvature__from_logits__batch(
+    x, y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr_2,
+    grad_x, hess_x
+):
+    """A block of the sample: gradient and diagonal of the Hessian."""
+    real = x.dtype.type
+    for s in range(grad_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -4062,6 +9436,29 @@ def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hes
                 - power_sum_product_smooth_nr_2 * sq_sigmoid_neg_x * sq_sigmoid_x
                 - power_sum_product_smooth_nr * sigmoid_neg_x * sq_sigmoid_x
             )
+        )
+
+
+@njit
+def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """One sample: gradient and diagonal of the Hessian."""
+    S = x.shape[0]
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__from_logits__batch(x[first:last], y[first:last])
+        state = _hessian_combine__from_logits__batch(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__from_logits__batch(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__from_logits__batch(
+            x[first:last], y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
         )
 
 
@@ -4109,7 +9506,9 @@ def _hessian_block__from_logits__batch(
 
 
 @njit
-def hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """Weighted gradient and diagonal of the Hessian, by the predictions."""
     for k in range(-(-x.shape[0] // block)):
         _hessian_block__from_logits__batch(
@@ -4118,7 +9517,9 @@ def hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales
 
 
 @njit(parallel=True)
-def hessian_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block):
+def hessian_parallel__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
     """As `hessian__from_logits__batch`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hessian_block__from_logits__batch(
@@ -4126,18 +9527,97 @@ def hessian_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mas
         )
 
 
-@njit
-def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
-    """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+@njit(parallel=True)
+def _hessian_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
+    """As `_hessian__from_logits__batch`, blocks in threads; the same bits."""
     S = x.shape[0]
-    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 6))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hessian_partial__from_logits__batch(x[first:last], y[first:last])
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        state = _hessian_combine__from_logits__batch(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
+    ) = _hessian_finish__from_logits__batch(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hessian_curvature__from_logits__batch(
+            x[first:last], y[first:last], weight, power_sum_product_smooth_nr, sum_smooth_dr_sum,
+            power_sum_product_smooth_nr_2, grad_x[first:last], hess_x[first:last]
+        )
+
+
+@njit
+def _hessian_block_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hessian_threads__from_logits__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, one_weight, grad_x[i], hess_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hessian_threads__from_logits__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], weight[i], grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def hessian_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block
+):
+    """As `hessian__from_logits__batch`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hessian_block_within__from_logits__batch(
+            x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hess_x, block, k
+        )
+
+
+@njit
+def _hvp_partial__from_logits__batch(x, y, tangent_x):
+    """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
-    for s in range(S):
+    for s in range(tangent_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -4158,6 +9638,37 @@ def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scal
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
             sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
         )
+    return (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    )
+
+
+@njit
+def _hvp_combine__from_logits__batch(one, two):
+    """State of two blocks together, the terms of `one` before those of `two`."""
+    sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
+    sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    sum_y_acc, sum_y_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _merge_sums(one[8], one[9], two[8], two[9])
+    return (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    )
+
+
+@njit
+def _hvp_finish__from_logits__batch(state, smooth_nr, smooth_dr):
+    """From the state to what blocks need of it."""
+    real = type(smooth_nr)
+    (
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
+        sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
+        sum_sigmoid_y_acc_lost, sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost
+    ) = state
     sum_sigmoid_tangent_x = real(_total(sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost))
     sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -4178,7 +9689,20 @@ def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scal
         * (sum_sigmoid_tangent_x_2 / sum_smooth_dr_sum)
         / sum_smooth_dr_sum
     )
-    for s in range(S):
+    return (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    )
+
+
+@njit
+def _hvp_product__from_logits__batch(
+    x, y, tangent_x, scaled_weight, power_sum_product, sum_smooth_dr_sum,
+    power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
+):
+    """A block of the sample: product of the Hessian with the tangent."""
+    real = x.dtype.type
+    for s in range(hv_x.shape[0]):
         exp_neg_abs_x = math.exp(-abs(x[s]))
         sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
         sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
@@ -4211,6 +9735,32 @@ def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scal
                 - power_sum * sigmoid_neg_x * sigmoid_x
                 - power_sum_product_smooth_nr * tangent_x[s] * sigmoid_neg_x * sigmoid_x * sigmoid_x
             )
+        )
+
+
+@njit
+def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """One sample: product of the Hessian with the tangent."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__from_logits__batch(x[first:last], y[first:last], tangent_x[first:last])
+        state = _hvp_combine__from_logits__batch(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    ) = _hvp_finish__from_logits__batch(state, smooth_nr, smooth_dr)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__from_logits__batch(
+            x[first:last], y[first:last], tangent_x[first:last], scaled_weight, power_sum_product,
+            sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_2, power_sum,
+            hv_x[first:last]
         )
 
 
@@ -4260,7 +9810,9 @@ def _hvp_block__from_logits__batch(
 
 
 @njit
-def hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+def hvp__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
     """Product of the scaled Hessian with a direction."""
     for k in range(-(-x.shape[0] // block)):
         _hvp_block__from_logits__batch(
@@ -4269,9 +9821,104 @@ def hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask,
 
 
 @njit(parallel=True)
-def hvp_parallel__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block):
+def hvp_parallel__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
     """As `hvp__from_logits__batch`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block__from_logits__batch(
+            x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+        )
+
+
+@njit(parallel=True)
+def _hvp_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
+    """As `_hvp__from_logits__batch`, blocks in threads; the same bits."""
+    S = x.shape[0]
+    scaled_weight = scale0 * weight
+    block = 4096
+    blocks = -(-S // block)
+    states = np.empty((blocks, 10))
+    for k in prange(blocks):
+        first = k * block
+        last = min(first + block, S)
+        part = _hvp_partial__from_logits__batch(x[first:last], y[first:last], tangent_x[first:last])
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for k in range(blocks):
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
+        state = _hvp_combine__from_logits__batch(state, part)
+    (
+        sum_smooth_dr_sum, power_sum_product, power_sum_product_smooth_nr, power_sum_product_2,
+        power_sum
+    ) = _hvp_finish__from_logits__batch(state, smooth_nr, smooth_dr)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_product__from_logits__batch(
+            x[first:last], y[first:last], tangent_x[first:last], scaled_weight, power_sum_product,
+            sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_2, power_sum,
+            hv_x[first:last]
+        )
+
+
+@njit
+def _hvp_block_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    tangent_x = tangent_x[first:last]
+    hv_x = hv_x[first:last]
+    scale0 = real(scales[0])
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_smooth_nr = smooth_nr[0]
+        one_smooth_dr = smooth_dr[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp_threads__from_logits__batch(
+                x[i], y[i], one_smooth_nr, one_smooth_dr, tangent_x[i], one_weight, scale0,
+                hv_x[i]
+            )
+    else:
+        smooth_nr = smooth_nr[first:last]
+        smooth_dr = smooth_dr[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp_threads__from_logits__batch(
+                    x[i], y[i], smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i], scale0,
+                    hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
+
+
+@njit
+def hvp_within__from_logits__batch(
+    x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block
+):
+    """As `hvp__from_logits__batch`, threads share each sample; the same bits."""
+    for k in range(-(-x.shape[0] // block)):
+        _hvp_block_within__from_logits__batch(
             x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x, block, k
         )

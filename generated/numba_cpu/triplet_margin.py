@@ -701,7 +701,7 @@ def _hvp(
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
-    part = (
+    part_2 = (
         (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
         - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
     )
@@ -711,7 +711,7 @@ def _hvp(
         + eps
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    part_2 = (
+    part_3 = (
         (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
         - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
     )
@@ -723,7 +723,7 @@ def _hvp(
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         term = gap * quotient_sum_norm
@@ -732,7 +732,7 @@ def _hvp(
         )
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         term = gap_2 * quotient_sum_norm_2
@@ -744,7 +744,7 @@ def _hvp(
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         chosen = (
@@ -754,7 +754,7 @@ def _hvp(
         )
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         chosen_2 = (
@@ -1024,7 +1024,9 @@ def value__p_1(anchor, positive, negative, margin, eps, weight, mask, scales, pa
 
 
 @njit(parallel=True)
-def value_parallel__p_1(anchor, positive, negative, margin, eps, weight, mask, scales, partials, block):
+def value_parallel__p_1(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block
+):
     """As `value__p_1`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _value_block__p_1(
@@ -1620,7 +1622,9 @@ def values__p_inf(anchor, positive, negative, margin, eps, weight, mask, scales,
 
 
 @njit(parallel=True)
-def values_parallel__p_inf(anchor, positive, negative, margin, eps, weight, mask, scales, out, block):
+def values_parallel__p_inf(
+    anchor, positive, negative, margin, eps, weight, mask, scales, out, block
+):
     """As `values__p_inf`, in threads; the same bits."""
     for k in prange(-(-anchor.shape[0] // block)):
         _values_block__p_inf(
@@ -1697,7 +1701,9 @@ def value__p_inf(anchor, positive, negative, margin, eps, weight, mask, scales, 
 
 
 @njit(parallel=True)
-def value_parallel__p_inf(anchor, positive, negative, margin, eps, weight, mask, scales, partials, block):
+def value_parallel__p_inf(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block
+):
     """As `value__p_inf`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _value_block__p_inf(
@@ -2432,7 +2438,9 @@ def values__swap(anchor, positive, negative, margin, eps, weight, mask, scales, 
 
 
 @njit(parallel=True)
-def values_parallel__swap(anchor, positive, negative, margin, eps, weight, mask, scales, out, block):
+def values_parallel__swap(
+    anchor, positive, negative, margin, eps, weight, mask, scales, out, block
+):
     """As `values__swap`, in threads; the same bits."""
     for k in prange(-(-anchor.shape[0] // block)):
         _values_block__swap(
@@ -2525,7 +2533,9 @@ def value__swap(anchor, positive, negative, margin, eps, weight, mask, scales, p
 
 
 @njit(parallel=True)
-def value_parallel__swap(anchor, positive, negative, margin, eps, weight, mask, scales, partials, block):
+def value_parallel__swap(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block
+):
     """As `value__swap`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _value_block__swap(
@@ -2981,7 +2991,7 @@ def _hvp__swap(
         + margin
     )
     argmax_abs_sum = argmax_abs_sum_acc_at
-    part = (
+    part_2 = (
         (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
         - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
     )
@@ -2991,7 +3001,7 @@ def _hvp__swap(
         + eps
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    part_2 = (
+    part_3 = (
         (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
         - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
     )
@@ -3011,7 +3021,7 @@ def _hvp__swap(
         else chosen_half
     )
     argmax_abs_sum_3 = argmax_abs_sum_acc_3_at
-    part_3 = (
+    part_4 = (
         (tangent_positive[argmax_abs_sum_3] if D > 0 else real(0))
         - (tangent_negative[argmax_abs_sum_3] if D > 0 else real(0))
     )
@@ -3028,7 +3038,7 @@ def _hvp__swap(
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         term = gap * quotient_sum_norm
@@ -3037,7 +3047,7 @@ def _hvp__swap(
         )
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         term = gap_2 * quotient_sum_norm_2
@@ -3046,7 +3056,7 @@ def _hvp__swap(
         )
         difference_eps_negative = positive[d] - negative[d] + eps
         gap_3 = (
-            (tangent_positive[d] - tangent_negative[d]) - part_3 * (difference_eps_negative / difference_eps_negative_2)
+            (tangent_positive[d] - tangent_negative[d]) - part_4 * (difference_eps_negative / difference_eps_negative_2)
         )
         quotient_sum_norm_3 = difference_eps_negative / norm_difference_eps_negative
         term = gap_3 * quotient_sum_norm_3
@@ -3059,7 +3069,7 @@ def _hvp__swap(
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         chosen = (
@@ -3069,7 +3079,7 @@ def _hvp__swap(
         )
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         chosen_2 = (
@@ -3083,7 +3093,7 @@ def _hvp__swap(
         )
         difference_eps_negative = positive[d] - negative[d] + eps
         gap_3 = (
-            (tangent_positive[d] - tangent_negative[d]) - part_3 * (difference_eps_negative / difference_eps_negative_2)
+            (tangent_positive[d] - tangent_negative[d]) - part_4 * (difference_eps_negative / difference_eps_negative_2)
         )
         quotient_sum_norm_3 = difference_eps_negative / norm_difference_eps_negative
         chosen_4 = (

@@ -15,6 +15,7 @@ from lossgen.emit.plain import formula_text, gradient_texts
 from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes
 from lossgen.spec.schedule import Helper
+from lossgen.spec.structure import SMALL
 
 # The version of the calling convention that generated modules follow; the runtime refuses any other.
 ABI = 1
@@ -41,6 +42,10 @@ class Built:
         Passes over the predictions of each kind's kernel.
     accumulates : tuple of str
         Kinds whose kernels read or add to what they have written.
+    within : tuple of str
+        Kinds whose kernels can cut a sample into blocks.
+    whole : str or None
+        Why a sample cannot be cut, if it cannot.
     """
 
     variant: Variant
@@ -50,6 +55,8 @@ class Built:
     no_hessian: str | None
     passes: Mapping[str, int]
     accumulates: tuple[str, ...]
+    within: tuple[str, ...] = ()
+    whole: str | None = None
 
 
 def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...]) -> str:
@@ -164,6 +171,8 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "wrt_all": [t.name for t in program.differentiable],
         "no_hessian": built.no_hessian,
         "passes": {kind: _passes(loss, built.passes[kind]) for kind in ("value", "gradient")},
+        "within": list(built.within),
+        "whole": built.whole,
         "coefficients": [float(term.coefficient) for term in terms],
         "formula": formula(program),
         "formula_text": formula_text(program),
@@ -175,7 +184,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
 
 def _passes(loss: Loss, loops: int) -> int:
     """Passes over memory: a small sample stays in cache, however often its kernel goes over it."""
-    return 1 if loss.structure in ("elementwise", "row") else loops
+    return 1 if loss.structure in SMALL else loops
 
 
 def stable_text(parts: Any) -> str:

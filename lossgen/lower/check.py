@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lossgen.errors import LossError
 from lossgen.lower import ir
+from lossgen.lower.coupling import coupled
 
 # Operation -> (types of the arguments, type of the result); "same" = all arguments have one type, which
 # is the result's.
@@ -141,6 +142,10 @@ class _Checker:
                 self.define(name, kind, known)
             case ir.Loop(index=index, extent=extent, body=inner):
                 _require(
+                    not statement.blocks or coupled(statement) is None,
+                    f"blocks of loop `{index}` are not independent in {self.function.name}",
+                )
+                _require(
                     self.expr(extent, known, accumulators) == "int",
                     f"extent of loop `{index}` is not an integer",
                 )
@@ -209,6 +214,9 @@ def check(function: ir.Function) -> ir.Function:
     for array in function.workspace:
         for extent in array.extents:
             _require(checker.expr(extent, {}, {}) == "int", f"extent of `{array.name}` is not an integer")
+    loops = [s for s in ir.statements(function.body) if isinstance(s, ir.Loop)]
+    inner = [s for loop in loops for s in ir.statements(loop.body) if isinstance(s, ir.Loop) and s.blocks]
+    _require(not inner, "a loop in blocks inside another loop")
     nested = [s for s in ir.statements(function.body) if isinstance(s, ir.Skip) and s not in function.body]
     _require(not nested, "a skip inside a loop or branch")
     accumulators = {s.name: s.op for s in function.body if isinstance(s, ir.Accumulator)}

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lossgen.lower import ir
+from lossgen.lower.coupling import accesses, own_dimension
 from lossgen.lower.effects import Effects, conflict, effects, names_conflict, shared_arrays
 from lossgen.lower.known import only_updates
-from lossgen.lower.rename import rename
+from lossgen.lower.rewrite import rename
 
 
 def fuse(function: ir.Function) -> ir.Function:
@@ -83,26 +84,9 @@ def _same_position(first: ir.Stmt, second: ir.Loop, one: Effects, two: Effects) 
     if names_conflict(one, two):
         return False
     for array in shared_arrays(one, two):
-        accesses = [*_accesses(first, array), *_accesses(second, array)]
-        if not any(all(access[dim : dim + 1] == (True,) for access in accesses) for dim in range(8)):
+        if own_dimension([*accesses(first, array), *accesses(second, array)]) is None:
             return False
     return True
-
-
-def _accesses(loop: ir.Loop, array: str) -> list[tuple[bool, ...]]:
-    """Return, for every access of a loop to an array, which positions are the loop's own index; () for the
-    whole array.
-    """
-    own = ir.Var(loop.index, "int")
-    found: list[tuple[bool, ...]] = []
-    for statement in ir.statements(loop.body):
-        match statement:
-            case ir.Store(array=name, positions=positions) if name == array:
-                found.append(tuple(position == own for position in positions))
-            case ir.Fill(array=name) | ir.Sort(order=name) | ir.Sort(key=name) if name == array:
-                found.append(())
-    loads = [e for e in ir.expressions(loop.body) if isinstance(e, ir.Load) and e.array == array]
-    return found + [tuple(position == own for position in load.positions) for load in loads]
 
 
 def _merged(group: list[ir.Stmt]) -> ir.Stmt:

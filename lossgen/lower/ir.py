@@ -80,12 +80,17 @@ class Let:
 
 @dataclass(frozen=True)
 class Loop:
-    """``for index in range(extent)``, downwards if `reverse`."""
+    """``for index in range(extent)``, downwards if `reverse`.
+
+    With ``blocks`` it may run in blocks of iterations, in any order or at once: each block fills accumulators
+    of its own, which are merged in the order of the blocks, and no block reads what another one stores.
+    """
 
     index: str
     extent: Expr
     body: tuple[Stmt, ...]
     reverse: bool = False
+    blocks: bool = False
 
 
 @dataclass(frozen=True)

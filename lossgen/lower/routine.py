@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from lossgen.algebra.tensors import Tensor
@@ -14,6 +16,7 @@ from lossgen.lower.fuse import fuse
 from lossgen.lower.indices import Indices
 from lossgen.lower.known import drop_known
 from lossgen.lower.nan import let_nan_through
+from lossgen.lower.owners import by_owner
 from lossgen.lower.stages import changed_in_loops, lower_stage
 from lossgen.lower.values import Lowering
 from lossgen.spec.model import Sort, Sweep
@@ -29,6 +32,7 @@ def lower(routine: Routine, name: str | None = None) -> ir.Function:
     name : str, optional
         Name of the function; the routine's kind if left out.
     """
+    routine = replace(routine, steps=by_owner(routine.steps))
     tensors = (*routine.inputs, *routine.outputs, *_locals(routine))
     indices = Indices(tensor.name for tensor in tensors)
     renamed = indices.routine(routine)

@@ -29,7 +29,7 @@ LIMIT = 60.0
 TAKEN = frozenset(name for options in OPTIONS.values() for name in options) | {"v"}
 # What the drivers around a kernel call their own variables.
 _DRIVERS = re.compile(
-    r"(weight|out|mean_scale|factor|(scale|total|lost)\d*|(one|grad|hess|hv|tangent|out)_.*)\Z"
+    r"(weight|out|mean_scale|factor|(scale|total|lost|state)\d*|(one|grad|hess|hv|tangent|out)_.*)\Z"
 )
 
 

@@ -9,8 +9,11 @@ from lossgen.derive.model import KINDS, Routine
 from lossgen.derive.routines import no_hessian, prepass, routines
 from lossgen.emit.manifest import Built
 from lossgen.lower import accumulates, lower, passes_over
+from lossgen.lower.check import check
+from lossgen.lower.pieces import has_blocks, in_blocks, whole
 from lossgen.lower.prepass import prepass_routine
 from lossgen.spec.model import Loss, Variant
+from lossgen.spec.structure import SMALL
 from lossgen.stabilize.clean import clean
 from lossgen.stabilize.lift import lift
 
@@ -29,6 +32,10 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
     derived = routines(lifted)  # value, gradients, curvature
     cleaned = {kind: clean(routine) for kind, routine in derived.items()}  # each branch in its own best form
     lowered = {kind: lower(cleaned[kind]) for kind in KINDS if kind in cleaned}  # loops over one sample
+    reason: str | None = None
+    if loss.structure not in SMALL:  # one sample may span the array: its loops in blocks, for any driver
+        reason = next((why for function in lowered.values() if (why := whole(function))), None)
+        lowered = {kind: check(in_blocks(function)) for kind, function in lowered.items()}
     kernels = tuple(Kernel(kind, cleaned[kind], function) for kind, function in lowered.items())
 
     before = prepass(lifted)
@@ -58,6 +65,8 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             no_hessian(lifted),
             passes,
             tuple(kind for kind, function in lowered.items() if accumulates(function)),
+            tuple(kind for kind, function in lowered.items() if has_blocks(function)),
+            reason,
         ),
     )
 

@@ -194,7 +194,14 @@ class Call:
         if partials is not None:
             arguments.append(partials)
         arguments.append(self.block)
-        self.kernels.run(kind, self.variant.suffix, self._readable(arguments), self.elements, self.blocks)
+        self.kernels.run(
+            kind,
+            self.variant.suffix,
+            self._readable(arguments),
+            self.elements,
+            self.blocks,
+            kind in self.variant.within,
+        )
 
     def output_dtype(self, kind: str) -> np.dtype[Any]:
         """Return the dtype in which one kind of kernel writes gradients and unreduced values.

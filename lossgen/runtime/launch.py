@@ -23,6 +23,8 @@ __all__ = ["Kernels"]
 
 # Below this many elements a serial kernel (7 us) is done before threads have started.
 PARALLEL_FROM = 2**15
+# With fewer blocks of samples than this for each thread, threads share each sample where that is possible.
+BLOCKS_PER_THREAD = 4
 
 _entry = threading.Lock()
 _layer: str | None = None
@@ -39,7 +41,7 @@ class Kernels:
 
     def __init__(self, module: str) -> None:
         self._module = importlib.import_module(module)
-        self._found: dict[tuple[str, str, bool], Any] = {}
+        self._found: dict[tuple[str, str, str], Any] = {}
 
     @staticmethod
     def readable(arguments: list[Any]) -> list[Any]:
@@ -51,30 +53,45 @@ class Kernels:
 
     def serial(self, kind: str, suffix: str) -> Any:
         """Return a serial kernel."""
-        return self._find(kind, suffix, False)
+        return self._find(kind, suffix, "")
 
-    def run(self, kind: str, suffix: str, arguments: list[Any], elements: int, blocks: int) -> None:
-        """Run a kernel of `elements` elements in `blocks` blocks; the result has the same bits in any way."""
-        count = 1
-        if elements >= PARALLEL_FROM and blocks > 1:
-            count = min(blocks, requested_threads(int(vars(config)["NUMBA_NUM_THREADS"])))
+    def run(
+        self,
+        kind: str,
+        suffix: str,
+        arguments: list[Any],
+        elements: int,
+        blocks: int,
+        divisible: bool = False,
+    ) -> None:
+        """Run a kernel of `elements` elements in `blocks` blocks of samples; threads may share samples that
+        are `divisible`. The result has the same bits in any way.
+        """
+        count, way = 1, "parallel"
+        if elements >= PARALLEL_FROM:
+            count = requested_threads(int(vars(config)["NUMBA_NUM_THREADS"]))
+            # Threads that take whole blocks wait for nobody, but a few large blocks keep some of them idle.
+            if divisible and blocks < BLOCKS_PER_THREAD * count and elements // blocks >= PARALLEL_FROM:
+                way = "within"
+            else:
+                count = min(blocks, count)
         if count > 1:
             layer = _threading_layer()
             if layer == "workqueue":
                 # A second thread does not wait: it runs serially beside the first.
                 if _entry.acquire(blocking=False):
                     try:
-                        self._run_threads(kind, suffix, arguments, count)
+                        self._run_threads(kind, suffix, arguments, count, way)
                     finally:
                         _entry.release()
                     return
             elif layer != "none":
-                self._run_threads(kind, suffix, arguments, count)
+                self._run_threads(kind, suffix, arguments, count, way)
                 return
-        self._find(kind, suffix, False)(*arguments)
+        self._find(kind, suffix, "")(*arguments)
 
-    def _run_threads(self, kind: str, suffix: str, arguments: list[Any], count: int) -> None:
-        kernel = self._find(kind, suffix, True)
+    def _run_threads(self, kind: str, suffix: str, arguments: list[Any], count: int, way: str) -> None:
+        kernel = self._find(kind, suffix, way)
         before = numba.get_num_threads()
         if before == count:
             kernel(*arguments)
@@ -85,11 +102,11 @@ class Kernels:
         finally:
             numba.set_num_threads(before)
 
-    def _find(self, kind: str, suffix: str, parallel: bool) -> Any:
-        key = (kind, suffix, parallel)
+    def _find(self, kind: str, suffix: str, way: str) -> Any:
+        key = (kind, suffix, way)
         kernel = self._found.get(key)
         if kernel is None:
-            name = f"{kind}_parallel" if parallel else kind
+            name = f"{kind}_{way}" if way else kind
             kernel = getattr(self._module, f"{name}__{suffix}" if suffix else name)
             self._found[key] = kernel
         return kernel

@@ -159,8 +159,9 @@ class Loss:
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        """Derived mathematical properties."""
-        return MappingProxyType(dict(self.entry.properties))
+        """Derived mathematical properties; ``chunks`` says what may be worked on apart, and why no less."""
+        chunks = self.entry.default_variant.chunks
+        return MappingProxyType({**self.entry.properties, **({"chunks": chunks} if chunks else {})})
 
     @property
     def accuracy(self) -> Mapping[str, Any] | None:

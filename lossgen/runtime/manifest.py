@@ -78,6 +78,8 @@ class Variant:
     params: tuple[str, ...]
     wrt_all: tuple[str, ...]
     no_hessian: str | None
+    within: frozenset[str]
+    chunks: str | None
     coefficients: tuple[float, ...]
     formula: str
     formula_text: str
@@ -216,6 +218,8 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         params=tuple(in_variant),
         wrt_all=wrt_all,
         no_hessian=item.get("no_hessian"),
+        within=frozenset(item.get("within") or ()),
+        chunks=_chunks(item) if "whole" in item else None,
         coefficients=tuple(float(number) for number in item.get("coefficients") or [1.0] * terms),
         formula=item.get("formula", ""),
         formula_text=item.get("formula_text", ""),
@@ -223,3 +227,10 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         gradient_text=dict(item.get("gradient_text") or {}),
         fingerprint=item.get("fingerprint", ""),
     )
+
+
+def _chunks(item: Mapping[str, Any]) -> str:
+    """Say in which chunks the data of a call can be worked on."""
+    if item["whole"] is not None:
+        return f"whole samples only: {item['whole']}"
+    return "samples, and blocks of one sample" if item.get("within") else "samples"

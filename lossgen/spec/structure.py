@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from lossgen.spec.model import Program, Sort, Sweep
 
+# Structures of small samples: one stays in cache while its kernel runs, and threads take whole samples.
+SMALL = ("elementwise", "row")
+
 
 def classify(program: Program) -> str:
     """Name the class: elementwise, row, reduce, pairwise, sort, recurrence or composite."""

@@ -78,3 +78,35 @@ def test_legal_kernel_passes() -> None:
 def test_illegal_kernels_are_refused(broken: ir.Function, message: str) -> None:
     with pytest.raises(IRError, match=message):
         check(broken)
+
+
+def _blocks(*body: ir.Stmt) -> ir.Function:
+    function = legal(*body)
+    marked = (replace(s, blocks=True) if isinstance(s, ir.Loop) else s for s in function.body)
+    return replace(function, body=tuple(marked))
+
+
+def test_blocks_that_only_accumulate_and_store_their_own_pass() -> None:
+    check(_blocks(ir.Update("acc", "sum", ENTRY), ir.Store("g", (c,), ENTRY)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        (ir.Store("g", (c,), ir.Load("g", (ir.Op("sub", (c, c), "int"),), "float")),),
+        (ir.Store("g", (ZERO,), ENTRY, add=True),),
+        (ir.Fill("g"),),
+        (ir.Update("acc", "sum", ENTRY), ir.Store("g", (c,), ir.Finish("acc", "value", "float"))),
+    ],
+    ids=["recurrence", "shared entry", "whole array", "cumulative sum"],
+)
+def test_coupled_blocks_are_refused(body: tuple[ir.Stmt, ...]) -> None:
+    check(legal(*body))
+    with pytest.raises(IRError, match="blocks of loop `c` are not independent"):
+        check(_blocks(*body))
+
+
+def test_blocks_inside_a_loop_are_refused() -> None:
+    inner = ir.Loop("d", C, (ir.Update("acc", "sum", ENTRY),), blocks=True)
+    with pytest.raises(IRError, match="a loop in blocks inside another loop"):
+        check(legal(inner))

@@ -35,9 +35,9 @@ def parallel_calls(monkeypatch):
     counts: list[int] = []
     original = launch.Kernels._run_threads
 
-    def counted(self, kind, suffix, arguments, count):
+    def counted(self, kind, suffix, arguments, count, way):
         counts.append(count)
-        original(self, kind, suffix, arguments, count)
+        original(self, kind, suffix, arguments, count, way)
 
     monkeypatch.setattr(launch.Kernels, "_run_threads", counted)
     return counts

@@ -107,21 +107,33 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
     return "\n".join(lines) + "\n"
 
 
-def print_kernels(kernel: Kernel, name: str, block: str, terms: int, remark: str) -> str:
-    """Return the text of the serial kernel and of the parallel one."""
+def print_kernels(kernel: Kernel, names: Callable[[str], str], block: str, terms: int, remark: str) -> str:
+    """Return the text of the serial kernel and of the parallel one; `names` gives that of each role."""
+    threads = f"As `{names('')}`, in threads; the same bits."
+    return "\n\n".join(
+        (
+            _over_blocks(kernel, "@njit", names(""), remark, "range", block, terms),
+            _over_blocks(kernel, "@njit(parallel=True)", names("parallel"), threads, "prange", block, terms),
+        )
+    )
+
+
+def print_within(kernel: Kernel, names: Callable[[str], str], block: str, terms: int) -> str:
+    """Return the text of the kernel whose threads share each sample."""
+    remark = f"As `{names('')}`, threads share each sample; the same bits."
+    return _over_blocks(kernel, "@njit", names("within"), remark, "range", block, terms)
+
+
+def _over_blocks(
+    kernel: Kernel, decorator: str, name: str, remark: str, loop: str, block: str, terms: int
+) -> str:
     arguments = kernel_arguments(kernel, roles(kernel, terms))
     first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
     count = f"-(-{first}.shape[0] // block)" if kernel.kind in WITHOUT_SUMS else "partials.shape[0]"
-    texts = []
-    for decorator, suffix, loop in (("@njit", "", "range"), ("@njit(parallel=True)", "_parallel", "prange")):
-        lines = [decorator, *signature(f"def {name}{suffix}(", arguments, "):")]
-        lines.append(
-            f'    """{remark}"""' if not suffix else f'    """As `{name}`, in threads; the same bits."""'
-        )
-        lines.append(f"    for k in {loop}({count}):")
-        lines += signature(f"{block}(", (*arguments, "k"), ")", "        ")
-        texts.append("\n".join(lines) + "\n")
-    return "\n\n".join(texts)
+    lines = [decorator, *signature(f"def {name}(", arguments, "):"), f'    """{remark}"""']
+    lines.append(f"    for k in {loop}({count}):")
+    lines += signature(f"{block}(", (*arguments, "k"), ")", "        ")
+    return "\n".join(lines) + "\n"
 
 
 def kernel_arguments(kernel: Kernel, role: Roles) -> tuple[str, ...]:

@@ -15,6 +15,13 @@ def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 ''',
+    "merge_sums": '''\
+@njit
+def _merge_sums(total, lost, more, more_lost):
+    """Join two running sums, each with what rounding took."""
+    total, lost = _two_sum(total, lost, more)
+    return total, lost + more_lost
+''',
     "larger": '''\
 @njit
 def _larger(best, place, term, position):
@@ -57,4 +64,8 @@ def _norm_root(big, middle, lost, small):
 }
 
 # Helpers that call other helpers.
-NEEDS: dict[str, tuple[str, ...]] = {"norm_add": ("two_sum",), "norm_root": ("total",)}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "norm_add": ("two_sum",),
+    "merge_sums": ("two_sum",),
+    "norm_root": ("total",),
+}

@@ -6,11 +6,13 @@ import textwrap
 from typing import Any
 
 from lossgen.backends.base import Kernel, Unit, VariantKernels
-from lossgen.backends.numba_cpu.drivers import print_block, print_kernels
+from lossgen.backends.numba_cpu.drivers import print_block, print_kernels, print_within
 from lossgen.backends.numba_cpu.helpers_sums import NEEDS
+from lossgen.backends.numba_cpu.pieces import print_pieces
 from lossgen.backends.numba_cpu.prepass import print_prepass
 from lossgen.backends.numba_cpu.sample import print_sample
 from lossgen.backends.numba_cpu.spelling import HELPERS
+from lossgen.lower.pieces import has_blocks
 
 _WIDTH = 100
 _REMARKS = {
@@ -60,34 +62,40 @@ def context(unit: Unit) -> dict[str, Any]:
     }
 
 
-def _names(kind: str, suffix: str) -> tuple[str, str, str]:
-    """Return the names of the sample function, the block function and the kernel."""
-    tail = f"__{suffix}" if suffix else ""
-    return f"_{kind}{tail}", f"_{kind}_block{tail}", f"{kind}{tail}"
+def _name(stem: str, suffix: str) -> str:
+    return f"{stem}__{suffix}" if suffix else stem
 
 
 def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
-    sample_name, block_name, name = _names(kernel.kind, variant.suffix)
-    sample = print_sample(kernel, sample_name, _SAMPLE_REMARK.format(_RETURNED[kernel.kind]))
+    """Return the functions of one kernel: of a sample, of a block of samples, and over all of them."""
+    kind, terms = kernel.kind, variant.terms
+
+    def private(role: str) -> str:
+        return _name(f"_{kind}_{role}" if role else f"_{kind}", variant.suffix)
+
+    def public(role: str) -> str:
+        return _name(f"{kind}_{role}" if role else kind, variant.suffix)
+
+    remark = _SAMPLE_REMARK.format(_RETURNED[kind])
+    if has_blocks(kernel.function):
+        printed = print_pieces(kernel, private, remark)
+        sample, functions = printed.serial, [*printed.pieces, printed.serial.text]
+    else:
+        sample = print_sample(kernel, private(""), remark)
+        printed, functions = None, [sample.text]
     helpers |= sample.helpers
-    terms = variant.terms
-    block = print_block(kernel, sample, block_name, terms)
-    return [sample.text, block, _driver(kernel, name, block_name, variant.suffix, terms)]
-
-
-def _driver(kernel: Kernel, name: str, block: str, suffix: str, terms: int) -> str:
-    text = print_kernels(kernel, kernel.kind, block, terms, _REMARKS[kernel.kind])
-    if not suffix:
-        return text
-    # Kernels of a variant are called KIND__suffix and KIND_parallel__suffix.
-    text = text.replace(f"def {kernel.kind}_parallel(", f"def {kernel.kind}_parallel__{suffix}(")
-    text = text.replace(f"def {kernel.kind}(", f"def {name}(")
-    return text.replace(f"As `{kernel.kind}`", f"As `{name}`")
+    functions.append(print_block(kernel, sample, private("block"), terms))
+    functions.append(print_kernels(kernel, public, private("block"), terms, _REMARKS[kind]))
+    if printed is not None:
+        functions.append(printed.threads.text)
+        functions.append(print_block(kernel, printed.threads, private("block_within"), terms))
+        functions.append(print_within(kernel, public, private("block_within"), terms))
+    return functions
 
 
 def _prepass(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
-    sample_name, _, name = _names("prepass", variant.suffix)
-    sample = print_sample(kernel, sample_name, _SAMPLE_REMARK.format(_RETURNED["prepass"]))
+    name = _name("prepass", variant.suffix)
+    sample = print_sample(kernel, f"_{name}", _SAMPLE_REMARK.format(_RETURNED["prepass"]))
     helpers |= sample.helpers
     return [sample.text, print_prepass(kernel, sample, name, variant.mean_scale)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lossgen.backends.base import Kernel
@@ -30,20 +31,47 @@ def print_sample(kernel: Kernel, name: str, remark: str) -> SampleText:
     function = kernel.function
     statements = Statements(function)
     body = statements.lines()
+    names = sample_arguments(function)
+    lines = ["@njit", *signature(f"def {name}(", names, "):"), f'    """{remark}"""']
+    if statements.expressions.uses_real:
+        lines.append(anchor_line(function, names)[0])
+    return SampleText(
+        name, "\n".join([*lines, *body]) + "\n", names, frozenset(statements.expressions.helpers)
+    )
+
+
+def sample_arguments(function: ir.Function) -> tuple[str, ...]:
+    """Return what the function of one sample takes, in order."""
     used = _used(function)
     anchor = _anchor(function, used)
     kept = [
         a for a in function.arguments if a.name in used or a is anchor or a.name in function.array_outputs
     ]
-    names = (*(a.name for a in kept), *(w.name for w in function.workspace))
-    lines = ["@njit", *signature(f"def {name}(", names, "):"), f'    """{remark}"""']
-    if statements.expressions.uses_real:
-        lines.append(
-            f"    real = {anchor.name}.dtype.type" if anchor.rank else f"    real = type({anchor.name})"
-        )
-    return SampleText(
-        name, "\n".join([*lines, *body]) + "\n", names, frozenset(statements.expressions.helpers)
-    )
+    return (*(a.name for a in kept), *(w.name for w in function.workspace))
+
+
+def anchor_line(
+    function: ir.Function, takes: tuple[str, ...], types: Mapping[str, ir.Type] | None = None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the line that names the floating-point type, and the parameters, one more if none tells it.
+
+    `types` are those of parameters that are no arguments of the kernel.
+    """
+    floats = [a for a in function.arguments if a.type == "float" and a.name in takes]
+    if floats:
+        first = next((a for a in floats if a.name not in function.array_outputs), floats[0])
+        return _real(first), takes
+    known = {**{w.name: w.type for w in function.workspace}, **(types or {})}
+    for name in takes:
+        if known.get(name) == "float":
+            is_array = any(w.name == name for w in function.workspace)
+            return f"    real = {name}.dtype.type" if is_array else f"    real = type({name})", takes
+    anchor = _anchor(function, set())
+    return _real(anchor), (*takes, anchor.name)
+
+
+def _real(anchor: ir.Argument) -> str:
+    return f"    real = {anchor.name}.dtype.type" if anchor.rank else f"    real = type({anchor.name})"
 
 
 def signature(head: str, names: tuple[str, ...], tail: str, indent: str = "") -> list[str]:
@@ -51,13 +79,35 @@ def signature(head: str, names: tuple[str, ...], tail: str, indent: str = "") ->
     line = f"{indent}{head}{', '.join(names)}{tail}"
     if len(line) <= WIDTH:
         return [line]
-    lines, current = [f"{indent}{head}"], ""
+    return [f"{indent}{head}", *wrapped(names, indent), f"{indent}{tail}"]
+
+
+def grouped(head: str, names: tuple[str, ...], tail: str, indent: str = "") -> list[str]:
+    """Return ``head + names + tail``, the names in parentheses and broken after commas where it is long."""
+    line = f"{indent}{head}{', '.join(names)}{tail}"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{indent}{head}(", *wrapped(names, indent), f"{indent}){tail}"]
+
+
+def called(targets: tuple[str, ...], name: str, takes: tuple[str, ...], indent: str = "") -> list[str]:
+    """Return ``targets = name(takes)``, broken after commas where it is long."""
+    head = f"{', '.join(targets)} = " if targets else ""
+    lines = signature(f"{head}{name}(", takes, ")", indent)
+    if len(lines[0]) <= WIDTH:
+        return lines
+    return [f"{indent}(", *wrapped(targets, indent), *signature(f") = {name}(", takes, ")", indent)]
+
+
+def wrapped(names: tuple[str, ...], indent: str) -> list[str]:
+    """Return names as lines, one level deeper than `indent`."""
+    lines, current = [], ""
     for name in names:
         if len(indent) + len(current) + len(name) + 6 > WIDTH:
             lines.append(f"{indent}    {current.rstrip()}")
             current = ""
         current += f"{name}, "
-    return [*lines, f"{indent}    {current.rstrip().rstrip(',')}", f"{indent}{tail}"]
+    return [*lines, f"{indent}    {current.rstrip().rstrip(',')}"]
 
 
 def _used(function: ir.Function) -> set[str]:

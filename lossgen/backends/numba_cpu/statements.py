@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from lossgen.backends.numba_cpu.accumulators import state
 from lossgen.backends.numba_cpu.expressions import WIDTH, Expressions
 from lossgen.lower import ir
 
 _INDENT = "    "
-_SMALLEST_INT = "-(2**63) + 1"
-_LARGEST_INT = "2**63 - 1"
 
 
 class Statements:
@@ -54,7 +53,7 @@ class Statements:
             case ir.Fill(array=array):
                 return [f"{indent}{array}[:] = {self._zero(array)}"]
             case ir.If(condition=condition, body=body):
-                return [*self._header("if", condition, indent), *self.block(body, indent + _INDENT)]
+                return [*self.header("if", condition, indent), *self.block(body, indent + _INDENT)]
             case ir.Choose():
                 return self._chosen(statement, indent)
             case ir.Skip():
@@ -64,26 +63,16 @@ class Statements:
                 size = show.text(count)
                 return [f'{indent}{order}[:{size}] = np.argsort({sign}{key}[:{size}], kind="mergesort")']
 
-    def _header(self, word: str, condition: ir.Expr, indent: str) -> list[str]:
+    def header(self, word: str, condition: ir.Expr, indent: str) -> list[str]:
+        """Return the lines of ``word condition:``."""
         lines = self.expressions.broken(condition, f"{word} ", indent)
         lines[-1] += ":"
         return lines
 
     def _opened(self, statement: ir.Accumulator) -> str:
-        name, op, kind = statement.name, statement.op, statement.type
-        if op == "sum":
-            return f"{name}, {name}_lost = 0.0, 0.0" if kind == "float" else f"{name} = 0"
-        if op == "count":
-            return f"{name} = 0.0"
-        if op == "norm":
-            return f"{name}_big, {name}, {name}_lost, {name}_small = 0.0, 0.0, 0.0, 0.0"
-        low = op in ("max", "argmax")
-        if kind == "int":
-            start = _SMALLEST_INT if low else _LARGEST_INT
-        else:
-            self.expressions.uses_real = True
-            start = f"real({'-' if low else ''}math.inf)"
-        return f"{name}, {name}_at = {start}, 0" if op.startswith("arg") else f"{name} = {start}"
+        opened = state(statement)
+        self.expressions.uses_real = self.expressions.uses_real or any(opened.narrow)
+        return f"{', '.join(opened.names)} = {', '.join(opened.start)}"
 
     def _updated(self, statement: ir.Update, indent: str) -> list[str]:
         show, name = self.expressions, statement.name
@@ -114,7 +103,7 @@ class Statements:
 
     def _chosen(self, statement: ir.Choose, indent: str) -> list[str]:
         show, inner = self.expressions, indent + _INDENT
-        lines = self._header("if", statement.condition, indent)
+        lines = self.header("if", statement.condition, indent)
         lines += self.block(statement.then, inner) + show.broken(
             statement.then_value, f"{statement.name} = ", inner
         )
@@ -126,7 +115,7 @@ class Statements:
         inner = indent + _INDENT
         lines = [
             f"{indent}# Left out: nothing else of this sample is read.",
-            *self._header("if", _negated(statement.condition), indent),
+            *self.header("if", _negated(statement.condition), indent),
             *(f"{inner}{array}[:] = {self._zero(array)}" for array in statement.outputs),
         ]
         zeros = ", ".join("real(0)" for _ in self.function.returns)

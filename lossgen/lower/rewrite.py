@@ -1,10 +1,14 @@
-"""Replace a loop variable in statements."""
+"""Replace expressions in statements."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from lossgen.lower import ir
+
+# An expression to what replaces it, or to None: then its parts are looked at.
+Change = Callable[[ir.Expr], ir.Expr | None]
 
 
 def rename(statement: ir.Stmt, old: str, new: str) -> ir.Stmt:
@@ -12,18 +16,32 @@ def rename(statement: ir.Stmt, old: str, new: str) -> ir.Stmt:
     if old == new:
         return statement
 
+    def change(expr: ir.Expr) -> ir.Expr | None:
+        return replace(expr, name=new) if isinstance(expr, ir.Var) and expr.name == old else None
+
+    return rewrite(statement, change)
+
+
+def rewrite_expr(expr: ir.Expr, change: Change) -> ir.Expr:
+    """Return the expression with every part changed that `change` has a replacement for."""
+    if (changed := change(expr)) is not None:
+        return changed
+    match expr:
+        case ir.Op(args=args):
+            return replace(expr, args=tuple(rewrite_expr(arg, change) for arg in args))
+        case ir.Load(positions=positions):
+            return replace(expr, positions=tuple(rewrite_expr(p, change) for p in positions))
+    return expr
+
+
+def rewrite(statement: ir.Stmt, change: Change) -> ir.Stmt:
+    """Return the statement with its expressions changed; the place of a store is changed as a load is."""
+
     def value(expr: ir.Expr) -> ir.Expr:
-        match expr:
-            case ir.Var(name=name) if name == old:
-                return replace(expr, name=new)
-            case ir.Op(args=args):
-                return replace(expr, args=tuple(map(value, args)))
-            case ir.Load(positions=positions):
-                return replace(expr, positions=tuple(map(value, positions)))
-        return expr
+        return rewrite_expr(expr, change)
 
     def body(inner: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
-        return tuple(rename(s, old, new) for s in inner)
+        return tuple(rewrite(s, change) for s in inner)
 
     match statement:
         case ir.Let(expr=expr):
@@ -34,8 +52,9 @@ def rename(statement: ir.Stmt, old: str, new: str) -> ir.Stmt:
             return replace(
                 statement, expr=value(expr), position=None if position is None else value(position)
             )
-        case ir.Store(positions=positions, expr=expr):
-            return replace(statement, positions=tuple(map(value, positions)), expr=value(expr))
+        case ir.Store(array=array, positions=positions, expr=expr):
+            place = value(ir.Load(array, positions, expr.type))
+            return replace(statement, positions=ir.children(place), expr=value(expr))
         case ir.If(condition=condition, body=inner):
             return replace(statement, condition=value(condition), body=body(inner))
         case ir.Choose():
