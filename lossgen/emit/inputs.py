@@ -73,7 +73,8 @@ def digest(data: bytes) -> str:
 def _python_files(specs: Path) -> list[Path]:
     # A single file may import its neighbours, a folder's files those that start with an underscore.
     folder = specs if specs.is_dir() else specs.parent
-    return sorted(file for file in {*folder.glob("*.py"), *(() if specs.is_dir() else (specs,))})
+    files = {*folder.glob("*.py"), *(() if specs.is_dir() else (specs,))}
+    return sorted(file for file in files if file.is_file())
 
 
 @lru_cache(maxsize=1)

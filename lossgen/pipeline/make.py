@@ -113,8 +113,10 @@ def make_loss(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
     """Make one loss; whatever the generator stumbles over is reported with the place of the declaration."""
     try:
         return _made(loss, specs, backends)
-    except LossError:
+    except SpecError:
         raise
+    except LossError as error:
+        raise _limit(loss, str(error), "write the formula another way") from error
     except NotImplementedError as error:
         raise _limit(
             loss, f"the generator cannot do this: {error}", "write the formula another way"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -15,6 +16,8 @@ import sympy as sp
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
+from lossgen.spec.blame import line_in
+from lossgen.spec.defaults import check_default
 from lossgen.spec.docs import split
 from lossgen.spec.language import Body, Sample, running
 from lossgen.spec.model import Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
@@ -22,6 +25,8 @@ from lossgen.spec.program import Place
 from lossgen.spec.roles import Role
 from lossgen.spec.structure import classify
 from lossgen.spec.validate import validate
+
+_BY_IF = "choose with where(condition, a, b), not with `if`"
 
 
 def loss(
@@ -55,6 +60,9 @@ def loss(
             _parameter(name, argument, meanings.get(name, ""), context)
             for name, argument in arguments.items()
         )
+
+        if not any(parameter.kind == "pred" for parameter in parameters):
+            raise SpecError("no argument is a prediction", fix="annotate one with Pred", **context)
 
         def make(choices: Choices) -> Variant:
             program = _program(function, parameters, dict(choices), context)
@@ -90,6 +98,7 @@ def _parameter(name: str, argument: inspect.Parameter, doc: str, context: Place)
             **context,
         )
     default = None if argument.default is inspect.Parameter.empty else argument.default
+    check_default(name, role, default, context)
     choices = (False, True) if role.optional and role.is_parameter else role.choices
     return Parameter(
         name=name,
@@ -182,20 +191,36 @@ def _program(
         returned = function(**arguments)
     except SpecError:
         raise
-    except (
-        Exception
-    ) as error:  # the body is the author's code: whatever it raises is reported as a mistake of the spec
+    except Exception as error:  # the body is the author's code: what it raises is a mistake of the spec
+        line = line_in(error, context["file"]) or context["line"]
         raise SpecError(
-            f"the body raised {type(error).__name__}: {error}", fix="correct the formula", **context
+            f"the body raised {type(error).__name__}: {error}",
+            fix=_BY_IF if "truth value" in str(error) else "correct the formula",
+            file=context["file"],
+            line=line,
+            loss=context["loss"],
         ) from error
     finally:
         running.reset(token)
-    given = returned if isinstance(returned, Sample) else Sample(sp.sympify(returned))
+    given = _sample(returned, context)
     # Tensors of the call come first, then run-time parameters: the order of a kernel's arguments.
     inputs.sort(key=lambda tensor: tensor.role in ("param", "per_class"))
     program = Program(tuple(inputs), (_term(given),), tuple(map(_stage, body.stages)), tuple(extents))
     validate(program, context)
     return program
+
+
+def _sample(returned: Any, context: Place) -> Sample:
+    """Return what a body gives as a sample; texts are refused, for SymPy would run them as code."""
+    given = returned if isinstance(returned, Sample) else Sample(returned)
+    if given.value is None:
+        raise SpecError("the body returns nothing", fix="end it with `return` and the formula", **context)
+    if isinstance(given.value, int | float):
+        given = replace(given, value=sp.sympify(given.value))
+    if not isinstance(given.value, sp.Expr):
+        kind = type(given.value).__name__
+        raise SpecError(f"the body returns {kind}", fix="return one formula: an expression", **context)
+    return given
 
 
 def _stable_names(indices: Sequence[Index]) -> dict[sp.Basic, sp.Basic]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lossgen.errors import SpecError
+from lossgen.spec.blame import line_in
 from lossgen.spec.model import Loss
 from lossgen.spec.schedule import Helper
 
@@ -73,8 +74,13 @@ def _declared(file: Path) -> list[tuple[str, Any]]:
         namespace = runpy.run_path(
             str(file), run_name=f"lossgen_specs_{hashlib.sha256(folder.encode()).hexdigest()[:8]}_{file.stem}"
         )
-    except SpecError:
+    except SpecError as error:
+        if error.file is None:
+            error.file, error.line = str(file), line_in(error, file)
         raise
+    except SystemExit as error:
+        said = "the file ends the program"
+        raise SpecError(said, file=str(file), line=line_in(error, file), fix="take the exit out") from error
     except SyntaxError as error:
         raise SpecError(
             f"syntax error: {error.msg}", file=str(file), line=error.lineno, fix="correct the Python syntax"
@@ -83,7 +89,7 @@ def _declared(file: Path) -> list[tuple[str, Any]]:
         raise SpecError(
             f"{type(error).__name__}: {error}",
             file=str(file),
-            line=_line(error, file),
+            line=line_in(error, file),
             fix="correct the file",
         ) from error
     finally:
@@ -98,12 +104,3 @@ def _declared(file: Path) -> list[tuple[str, Any]]:
         for name, value in namespace.items()
         if isinstance(value, Loss | Helper) and Path(value.file).resolve() == file.resolve()
     ]
-
-
-def _line(error: BaseException, file: Path) -> int | None:
-    trace, line = error.__traceback__, None
-    while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line

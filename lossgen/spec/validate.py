@@ -70,6 +70,12 @@ def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Place
             fix="use Sum, Max and where of lossgen.spec with index(AXIS)",
             **context,
         )
+    if expr.has(sp.I, sp.nan, sp.zoo):
+        raise SpecError(
+            "the formula is no real number: it holds I, NaN or a division by 0",
+            fix="correct the constants",
+            **context,
+        )
     for symbol in sorted(expr.free_symbols - {COMPANION}, key=str):
         if isinstance(symbol, Index) and symbol not in bound:
             raise SpecError(
