@@ -6,6 +6,8 @@ from typing import Any
 
 import sympy as sp
 
+from lossgen.algebra.gammas import digamma as digamma
+from lossgen.algebra.gammas import trigamma as trigamma
 from lossgen.algebra.nodes import Where
 from lossgen.algebra.operators import OPERATORS as OPERATORS
 from lossgen.algebra.operators import Operator as Operator

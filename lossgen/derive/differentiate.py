@@ -14,7 +14,7 @@ import sympy as sp
 from lossgen.algebra.axes import Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, elements
-from lossgen.algebra.vocabulary import StableFunction, gap, logshare, quotient
+from lossgen.algebra.vocabulary import StableFunction, digamma, gap, logshare, quotient
 from lossgen.errors import SpecError
 
 
@@ -135,6 +135,10 @@ def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
         return [(arg, sp.S.Zero) for arg in expr.args]
     if isinstance(expr, sp.Max | sp.Min):
         return _extremum(expr)
+    if isinstance(expr, sp.gamma | sp.loggamma):
+        # SymPy's polygamma has its order as an argument.
+        slope = digamma(expr.args[0])
+        return [(expr.args[0], slope if isinstance(expr, sp.loggamma) else expr * slope)]
     if isinstance(expr, sp.Function | StableFunction):
         return [(arg, expr.fdiff(i + 1)) for i, arg in enumerate(expr.args)]
     raise SpecError(

@@ -53,6 +53,11 @@ FORMULAS = {
                       COUNT | {"p": "unit"}, {"p": 0.2}),
     "gamma deviance": ("2*((y - x)/x - log(y/x))", POSITIVE, {}),
     "tweedie": ("exp((2 - p)*x)/(2 - p) - y*exp((1 - p)*x)/(1 - p)", COUNT, {"p": 1.5}),
+    "poisson likelihood": ("exp(x) - y*x + loggamma(y + 1)", COUNT, {}),
+    "dispersed counts": ("loggamma(r) + loggamma(y + 1) - loggamma(y + r) + (y + r)*log(1 + exp(x)/r) - y*x"
+                         " + y*log(r)", COUNT | {"r": "positive"}, {"r": 2.0}),
+    "gamma likelihood": ("loggamma(k) - k*log(k) + k*(x + y*exp(-x)) - (k - 1)*log(y)",
+                         {"y": "positive", "k": "positive"}, {"k": 1.5}),
     "geometric": ("(y + 1)*log(1 + exp(x)) - y*x", COUNT, {}),
     "binomial": ("n*log(1 + exp(x)) - y*x", COUNT | {"n": "positive"}, {"n": 20.0}),
     "inverse gaussian": ("(y - x)**2/(x**2*y)", POSITIVE, {}),

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -70,6 +71,19 @@ def test_words_of_python_and_of_kernels_are_legal_parameters():
     made = lossgen.compile(" + ".join(f"{name}*Abs(x - y)" for name in legal))
     assert made._record.module  # Python takes the kernels
     assert set(legal) <= set(made.params)
+
+
+@pytest.mark.parametrize(("text", "slope", "bend"), [
+    ("loggamma(x)", lambda x: mpmath.psi(0, x), lambda x: mpmath.psi(1, x)),
+    ("gamma(x)", lambda x: mpmath.gamma(x) * mpmath.psi(0, x),
+     lambda x: mpmath.gamma(x) * (mpmath.psi(0, x) ** 2 + mpmath.psi(1, x))),
+])  # fmt: skip
+def test_derivatives_of_gamma_functions(text, slope, bend):
+    points = [1e-3, 0.5, 1.0, 1.4616321449683622, 2.0, 7.25, 30.0]
+    grad, hess = lossgen.compile(text, domains={"x": "positive"}).grad_and_hess(np.array(points))
+    for k, point in enumerate(points):
+        assert abs(grad[k] - slope(point)) <= 1e-15 * (abs(slope(point)) + abs(bend(point)))
+        assert hess[k] == pytest.approx(float(bend(point)), rel=4e-15)
 
 
 def test_a_word_of_python_has_two_spellings_in_calls():

@@ -15,6 +15,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
+from scipy import special
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.axes import Axis, Index
@@ -145,6 +146,12 @@ def _high_log(a: Any) -> Any:
     return -mpmath.inf if a == 0 else mpmath.log(a)
 
 
+def _high_polygamma(order: Any, a: Any) -> Any:
+    # Nothing cancels in it, and its cost grows fast with the digits.
+    with mpmath.workdps(min(mpmath.mp.dps, DIGITS)):
+        return mpmath.psi(int(order), a)
+
+
 HIGH = Arithmetic(
     _high_number,
     {
@@ -153,6 +160,7 @@ HIGH = Arithmetic(
         sp.tanh: mpmath.tanh,
         sp.cosh: mpmath.cosh,
         vo.log1p: lambda a: _high_log(1 + a),
+        sp.polygamma: _high_polygamma,
         # Defined as limits where a logarithm is minus infinity.
         vo.firstshare: lambda a, b: 0 if a == -INF else 1 / (1 + mpmath.exp(b - a)),
         vo.alive: lambda a: int(a != -INF),
@@ -206,6 +214,8 @@ def _powered(a: Any, b: Any, c: Any, n: Any) -> Any:
 
 
 _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
+    vo.digamma: special.digamma,
+    vo.trigamma: lambda a: special.polygamma(1, a),
     sp.exp: np.exp,
     sp.log: np.log,
     sp.tanh: np.tanh,

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from lossgen.backends.numba_cpu.helpers_elementary import ELEMENTARY
 from lossgen.backends.numba_cpu.helpers_exponential import EXPONENTIAL
+from lossgen.backends.numba_cpu.helpers_gamma import GAMMA
 from lossgen.backends.numba_cpu.helpers_sums import SUMS
 from lossgen.errors import LossError
 
-HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **SUMS}
+HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **GAMMA, **SUMS}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ SPELLINGS: dict[str, Spelling] = {
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),
     **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logcosh", "sech2"),
     **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero", "nan_or_zero"),
-    **_by_helper("inv1psq", "over1psq", "log1psqrest"),
+    **_by_helper("inv1psq", "over1psq", "log1psqrest", "digamma", "trigamma"),
     **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated"),
 }
 
