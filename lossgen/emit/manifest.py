@@ -46,6 +46,8 @@ class Built:
         Kinds whose kernels can cut a sample into blocks.
     whole : str or None
         Why a sample cannot be cut, if it cannot.
+    work : tuple of str
+        Axes of the deepest nest of loops in the value of one sample.
     """
 
     variant: Variant
@@ -57,6 +59,7 @@ class Built:
     accumulates: tuple[str, ...]
     within: tuple[str, ...] = ()
     whole: str | None = None
+    work: tuple[str, ...] = ()
 
 
 def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...]) -> str:
@@ -173,6 +176,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "passes": {kind: _passes(loss, built.passes[kind]) for kind in ("value", "gradient")},
         "within": list(built.within),
         "whole": built.whole,
+        "work": list(built.work),
         "coefficients": [float(term.coefficient) for term in terms],
         "formula": formula(program),
         "formula_text": formula_text(program),

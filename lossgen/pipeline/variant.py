@@ -12,6 +12,7 @@ from lossgen.lower import accumulates, lower, passes_over
 from lossgen.lower.check import check
 from lossgen.lower.pieces import has_blocks, in_blocks, whole
 from lossgen.lower.prepass import prepass_routine
+from lossgen.lower.work import work_axes
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.structure import SMALL
 from lossgen.stabilize.clean import clean
@@ -67,8 +68,14 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             tuple(kind for kind, function in lowered.items() if accumulates(function)),
             tuple(kind for kind, function in lowered.items() if has_blocks(function)),
             reason,
+            _work(next(kernel for kernel in kernels if kernel.kind == "value")),
         ),
     )
+
+
+def _work(kernel: Kernel) -> tuple[str, ...]:
+    """The axes that a kernel goes over for one sample."""
+    return work_axes(kernel.function, {tensor.name: tensor.axes for tensor in kernel.routine.inputs})
 
 
 def _title(variant: Variant) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,9 @@ class Call:
         self.coefficients = variant.coefficients
         self.samples = self.tensors.samples
         per_sample = self.tensors.per_sample
-        self.elements = self.samples * per_sample
+        # All pairs of a small array are much work.
+        steps = math.prod(self.tensors.sizes[axis] for axis in variant.work)
+        self.elements = self.samples * max(per_sample, steps)
         self.block = max(1, BLOCK_ELEMENTS // per_sample)
         self.blocks = -(-self.samples // self.block)
         self.upstream = 1.0

@@ -64,7 +64,7 @@ class Kernels:
         blocks: int,
         divisible: bool = False,
     ) -> None:
-        """Run a kernel of `elements` elements in `blocks` blocks of samples; threads may share samples that
+        """Run a kernel of `elements` steps in `blocks` blocks of samples; threads may share samples that
         are `divisible`. The result has the same bits in any way.
         """
         count, way = 1, "parallel"

@@ -80,6 +80,7 @@ class Variant:
     no_hessian: str | None
     within: frozenset[str]
     chunks: str | None
+    work: tuple[str, ...]
     coefficients: tuple[float, ...]
     formula: str
     formula_text: str
@@ -220,6 +221,7 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         no_hessian=item.get("no_hessian"),
         within=frozenset(item.get("within") or ()),
         chunks=_chunks(item) if "whole" in item else None,
+        work=tuple(item.get("work") or ()),
         coefficients=tuple(float(number) for number in item.get("coefficients") or [1.0] * terms),
         formula=item.get("formula", ""),
         formula_text=item.get("formula_text", ""),

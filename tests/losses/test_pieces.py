@@ -143,3 +143,18 @@ def test_an_unseen_loss_has_the_same_bits_in_threads(in_threes, monkeypatch, way
         return [np.asarray(array) for array in made]
 
     same_bits(call, ways)
+
+
+def test_all_pairs_of_a_small_array_are_worth_threads(ways):
+    """Work counts, not entries: the kernel goes over more steps than it has numbers."""
+    counted = [param.values for param in DIVISIBLE if len(entry(*param.values).work) > 1]
+    assert counted
+    loss, variant = next(values for values in counted if len(entry(*values).work) > 2)
+    it = subject(loss, variant, np.float32, count=1, size=33)
+    assert sum(array.size for array in it.cases[0].inputs.values()) < launch.PARALLEL_FROM
+
+    def call():
+        value, gradient = it.function.value_and_grad(**it.given, reduction="sum")
+        return [np.asarray(value), *as_list(gradient)]
+
+    same_bits(call, ways)

@@ -9,6 +9,7 @@ from lossgen.lower import ir
 from lossgen.lower.coupling import accesses, own_dimension
 from lossgen.lower.effects import effects
 from lossgen.lower.rewrite import rewrite, rewrite_expr
+from lossgen.lower.work import deepest
 
 # Positions of the innermost loops in one block. The partition depends on shapes alone, never on threads.
 BLOCK = 4096
@@ -71,20 +72,11 @@ def cut(loop: ir.Loop) -> Block:
 def block_size(loop: ir.Loop, show: Expressions) -> str:
     """Return how many iterations make a block, as text: fewer where each goes over inner loops."""
     inside = {name for s in ir.statements(loop.body) for name in effects(s).defines} | {loop.index}
-    factors = [show.text(extent) for extent in _deepest(loop.body) if _is_outside(extent, inside)]
+    factors = [show.text(extent) for extent in deepest(loop.body) if _is_outside(extent, inside)]
     if not factors:
         return str(BLOCK)
     work = " * ".join(factors)
     return f"max(1, {BLOCK} // {f'({work})' if len(factors) > 1 else work})"
-
-
-def _deepest(body: tuple[ir.Stmt, ...]) -> tuple[ir.Expr, ...]:
-    """Return the extents of the deepest nest of loops."""
-    nests: list[tuple[ir.Expr, ...]] = [()]
-    for statement in body:
-        own = (statement.extent,) if isinstance(statement, ir.Loop) else ()
-        nests += [(*own, *_deepest(inner)) for inner in ir.bodies(statement)]
-    return max(nests, key=len)
 
 
 def _is_outside(extent: ir.Expr, inside: set[str]) -> bool:
