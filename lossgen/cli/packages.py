@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import difflib
+import importlib
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from lossgen.cli.codes import UsageError
@@ -12,7 +16,7 @@ from lossgen.cli.command import Argument
 from lossgen.paths import generated_folder
 from lossgen.runtime.package import LossPackage
 
-__all__ = ["PACKAGE", "chosen_package", "known"]
+__all__ = ["PACKAGE", "chosen_package", "importable", "known", "spoken"]
 
 PACKAGE = Argument(
     "--package",
@@ -23,16 +27,40 @@ PACKAGE = Argument(
 
 
 def chosen_package(arguments: argparse.Namespace) -> LossPackage:
-    """Return the package that `--package` names, made importable, or lossgen's own."""
+    """Return the package that `--package` names, or lossgen's own."""
     folder: Path | None = arguments.package
     if folder is None:
         return LossPackage("lossgen.losses", generated_folder())
-    folder = folder.resolve()
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"--package {arguments.package}: no manifest.json there; build it with --out")
-    # The losses import their kernels by the package's name.
-    sys.path.insert(0, str(folder.parent))
-    return LossPackage(folder.name, folder)
+        raise UsageError(f"--package {folder}: no manifest.json there; build it with --out")
+    return LossPackage(folder.resolve().name, folder)
+
+
+def importable(package: LossPackage) -> LossPackage:
+    """Return a package whose kernels can be called: one of one's own as a copy, deleted at exit.
+
+    Numba's caches hold the name under which a module was imported. Which name a folder has in its owner's
+    program is not known here, so nothing may be compiled beside the original.
+    """
+    if package.name == "lossgen.losses":
+        return package
+    place = Path(tempfile.mkdtemp(prefix="lossgen_"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    name = f"{place.name}_{package.name}"
+    shutil.copytree(package.folder, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    sys.path.insert(0, str(place))
+    importlib.invalidate_caches()
+    return LossPackage(name, place / name)
+
+
+def spoken(arguments: argparse.Namespace) -> str:
+    """Return the name by which a program in this folder would import the package."""
+    folder: Path | None = arguments.package
+    if folder is None:
+        return "lossgen.losses"
+    there = folder.resolve()
+    inside = there.relative_to(Path.cwd()) if there.is_relative_to(Path.cwd()) else Path(there.name)
+    return ".".join(inside.parts)
 
 
 def known(names: tuple[str, ...], package: LossPackage) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from lossgen.cli import deferred
 from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Argument, Command, flag
-from lossgen.cli.packages import PACKAGE, chosen_package, known
+from lossgen.cli.packages import PACKAGE, chosen_package, importable, known, spoken
 from lossgen.cli.plot import draw, side_by_side
 from lossgen.cli.text import indented, paragraphs, section
 from lossgen.console import Console
@@ -29,9 +29,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     (name,) = known((arguments.name,), package)
     raw = package.manifest["losses"][name]
     if arguments.json:
-        console.json({"name": name, "package": package.name, **raw})
+        console.json({"name": name, "package": spoken(arguments), **raw})
         return Code.DONE
-    loss = package.get(name)
+    loss = importable(package).get(name)
     summary, _, rest = loss.entry.doc.strip().partition("\n\n")
     console.title(f"{name}: {' '.join(summary.split())}" if summary else name)
     if rest:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     text = "\n".join(indented(one, console.width) for one in gradients.values())
     section(console, "Gradient", text or "  by recurrence backwards; `lossgen explain` shows it")
     section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
-    section(console, "Example", textwrap.indent(_example(loss), "  "))
+    section(console, "Example", textwrap.indent(_example(loss, spoken(arguments)), "  "))
     if not arguments.no_plot:
         section(console, "Plot", "\n".join(_plot(loss, console)))
     section(console, "More", "\n".join(_facts(loss, console.width)))
@@ -71,11 +71,11 @@ def _arguments(loss: Any, width: int) -> Iterator[str]:
         yield from (f"  {'':<{first}}  {line}" for line in lines[1:])
 
 
-def _example(loss: Any) -> str:
+def _example(loss: Any, package: str) -> str:
     """Write a call as a person would, and its result."""
     numpy = deferred.user_side("numpy")
     given = deferred.user_side("lossgen.runtime.example").example(loss.entry)
-    lines = ["import numpy as np", f"import {loss.package} as L", ""]
+    lines = ["import numpy as np", f"import {package} as L", ""]
     for name, array in given.items():
         text = numpy.array2string(array, separator=", ", max_line_width=100)
         inner = "\n" + " " * (len(name) + 12)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,8 +12,9 @@ from typing import Any
 from lossgen.cli import deferred
 from lossgen.cli.codes import Code, UsageError
 from lossgen.cli.command import JSON, Argument, Command, positive
-from lossgen.cli.packages import PACKAGE, chosen_package, known
+from lossgen.cli.packages import PACKAGE, chosen_package, importable, known
 from lossgen.console import Console, Progress
+from lossgen.runtime.package import LossPackage
 
 __all__ = ["COMMAND"]
 
@@ -69,18 +69,15 @@ def _own(
 ) -> Sequence[Any]:
     """Measure losses of one's own: a package that was built before, or one built for this."""
     if arguments.package is not None:
-        own = deferred.user_side(chosen_package(arguments).name)
+        own = importable(chosen_package(arguments))
         return _measured(names, specs, own, arguments.points, console)
     pipeline = deferred.build_side("lossgen.pipeline")
-    with tempfile.TemporaryDirectory(prefix="lossgen-") as folder:
-        out = Path(folder, "losses_to_verify")
+    with tempfile.TemporaryDirectory(prefix="lossgen_") as folder:
+        out = Path(folder, Path(folder).name)  # a name that no other module has
         with Progress(console) as progress:
             pipeline.build(specs, out, progress=progress)
-        sys.path.insert(0, folder)
-        try:
-            return _measured(names, specs, deferred.user_side(out.name), arguments.points, console)
-        finally:
-            sys.path.remove(folder)
+        built = importable(LossPackage(out.name, out))
+        return _measured(names, specs, built, arguments.points, console)
 
 
 def _measured(

@@ -23,6 +23,7 @@ LAYERS["pipeline"] |= {"oracle"}
 LAYERS["console"] = set()
 LAYERS["cli"] |= {"oracle", "console", "runtime"}
 LAYERS["runtime"] = set()
+LAYERS["testing"] = {"spec", "oracle", "runtime"}
 LAYERS["losses"] = {"runtime"}
 LAYERS["threads"] = {"runtime"}
 LAYERS["__init__"] = {"runtime", "losses"}
