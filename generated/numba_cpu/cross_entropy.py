@@ -588,14 +588,16 @@ def gradient_all_parallel(
 @njit
 def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    label_smoothing = real(label_smoothing)
+    weight = real(weight)
     # Left out: nothing else of this sample is read.
     if y == ignore_index:
         grad_x[:] = real(0)
         hess_x[:] = real(0)
         return
     C = x.shape[0]
-    class_weight_at_y = class_weight[y]
+    class_weight_at_y = real(class_weight[y])
     one_minus_label_smoothing = real(1) - label_smoothing
     class_weight_sum = class_weight_at_y * one_minus_label_smoothing
     largest_x, largest_x_at = real(-math.inf), 0
@@ -603,8 +605,8 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
     inv_size_c_label_smoothing = label_smoothing / real(C)
     sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
     for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
-        term = class_weight[c]
+        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
+        term = real(class_weight[c])
         sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
             sum_class_weight_acc, sum_class_weight_acc_lost, term
         )
@@ -617,22 +619,22 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     weighted_sum = weight * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
+        term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
     total_lse_x = rest_x + real(1)
     log_total_lse_x = math.log1p(rest_x)
-    log_share_at_y = x[y] - max_x - log_total_lse_x
+    log_share_at_y = real(x[y]) - max_x - log_total_lse_x
     for c in range(C):
-        share = math.exp(x[c] - max_x) / total_lse_x
+        share = math.exp(real(x[c]) - max_x) / total_lse_x
         grad_x[c] = (
             weight
             * (
                 class_weight_sum * share
-                - inv_size_c_label_smoothing * (class_weight[c] - share * sum_class_weight)
+                - inv_size_c_label_smoothing * (real(class_weight[c]) - share * sum_class_weight)
             )
         )
-        log_share = x[c] - max_x - log_total_lse_x
+        log_share = real(x[c]) - max_x - log_total_lse_x
         hess_x[c] = weighted_sum * share * -math.expm1(log_share)
     grad_x[y] = (
         weight
@@ -641,7 +643,10 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
                 -(
                     label_smoothing
                     / real(C)
-                    * (class_weight_at_y - math.exp(x[y] - max_x) / total_lse_x * sum_class_weight)
+                    * (
+                        class_weight_at_y
+                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                    )
                 )
             )
             - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
@@ -722,7 +727,10 @@ def hessian_parallel(
 @njit
 def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    label_smoothing = real(label_smoothing)
+    weight = real(weight)
+    scale0 = real(scale0)
     # Left out: nothing else of this sample is read.
     if y == ignore_index:
         hv_x[:] = real(0)
@@ -734,23 +742,23 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     largest_x, largest_x_at = real(-math.inf), 0
     others_x, others_x_lost = 0.0, 0.0
     for c in range(C):
-        term = class_weight[c]
+        term = real(class_weight[c])
         sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
             sum_class_weight_acc, sum_class_weight_acc_lost, term
         )
-        argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, x[c], c)
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
+        argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, real(x[c]), c)
+        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
     sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
     scaled_sum = (
         scale0
         * weight
         * (
-            class_weight[y] * (real(1) - label_smoothing)
+            real(class_weight[y]) * (real(1) - label_smoothing)
             + label_smoothing / real(C) * sum_class_weight
         )
     )
     argmax_x = argmax_x_acc_at
-    tangent_x_at_there = tangent_x[argmax_x] if C > 0 else real(0)
+    tangent_x_at_there = real(tangent_x[argmax_x]) if C > 0 else real(0)
     max_x = largest_x
     argmax_x_2 = largest_x_at
     # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -758,21 +766,21 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x_2 else real(0)
+        term = math.exp(real(x[c]) - shift_x) if c != argmax_x_2 else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
     total_lse_x = rest_x + real(1)
     for c in range(C):
-        share = math.exp(x[c] - max_x) / total_lse_x
-        gap_tangent_x_tangent_x = tangent_x[c] - tangent_x_at_there
+        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        gap_tangent_x_tangent_x = real(tangent_x[c]) - tangent_x_at_there
         term = share * gap_tangent_x_tangent_x
         sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
             sum_gap_share_acc, sum_gap_share_acc_lost, term
         )
     sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
     for c in range(C):
-        gap_tangent_x_tangent_x = tangent_x[c] - tangent_x_at_there
-        share = math.exp(x[c] - max_x) / total_lse_x
+        gap_tangent_x_tangent_x = real(tangent_x[c]) - tangent_x_at_there
+        share = math.exp(real(x[c]) - max_x) / total_lse_x
         hv_x[c] = scaled_sum * (gap_tangent_x_tangent_x - sum_gap_share) * share
 
 

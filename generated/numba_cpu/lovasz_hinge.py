@@ -580,21 +580,22 @@ def gradient_all_parallel(x, y, weight, mask, scales, grad_x, grad_y, partials, 
 @njit
 def _hessian(x, y, weight, grad_x, hess_x, order, inside, order_key):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     P = x.shape[0]
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+        order_key[p] = -(real(x[p]) * (real(2) * real(y[p]) - real(1)))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[p]))
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
-        inside[p] = y[order[p]] + (inside[p - 1] if p >= 1 else real(0))
+        inside[p] = real(y[order[p]]) + (inside[p - 1] if p >= 1 else real(0))
     for p in range(P):
         sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost = 0.0, 0.0
         hess_x[p] = real(0)
         for p2 in range(P):
-            y_at_order = y[order[p2]]
+            y_at_order = real(y[order[p2]])
             difference_product = real(2) * y_at_order - real(1)
             if p2 > 0:
                 difference_inside_p2 = real(p2) - inside[p2 - 1] + sum_y
@@ -613,8 +614,12 @@ def _hessian(x, y, weight, grad_x, hess_x, order, inside, order_key):
                 * real(1 if p == order[p2] else 0)
                 * chosen_inv_sum
                 * (
-                    (real(1) if real(1) - x[order[p2]] * difference_product > real(0) else real(0))
-                    + _nan_or_zero(real(1) - x[order[p2]] * difference_product)
+                    (
+                        real(1)
+                        if real(1) - real(x[order[p2]]) * difference_product > real(0)
+                        else real(0)
+                    )
+                    + _nan_or_zero(real(1) - real(x[order[p2]]) * difference_product)
                 )
             )
             sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost = _two_sum(
@@ -636,8 +641,8 @@ def _hessian_block(x, y, weight, mask, scales, grad_x, hess_x, block, k):
     grad_x = grad_x[first:last]
     hess_x = hess_x[first:last]
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
@@ -674,7 +679,9 @@ def _hvp(
     order_key
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
+    scale0 = real(scale0)
     hv_x[:] = real(0)
     bar_inside[:] = real(0)
     tangent_bar_inside[:] = real(0)
@@ -682,12 +689,12 @@ def _hvp(
     scaled_weight = scale0 * weight
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+        order_key[p] = -(real(x[p]) * (real(2) * real(y[p]) - real(1)))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[p]))
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         if p >= 1:
             inside_at_before = inside[p - 1]
             chosen_inside_at_before = inside_at_before
@@ -695,13 +702,13 @@ def _hvp(
             chosen_inside_at_before = real(0)
         inside[p] = y_at_order + chosen_inside_at_before
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         if not one_minus_sum_x <= real(0):
             hv_x[order[p]] += real(0) + _nan_or_zero(one_minus_sum_x)
     for p in range(P):
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             sum_product = (
@@ -734,7 +741,7 @@ def _hvp(
             tangent_bar_inside[p - 1] += (
                 -(
                     scaled_weight
-                    * tangent_x[order[p]]
+                    * real(tangent_x[order[p]])
                     * difference_product_2
                     * difference_product
                     * (
@@ -763,10 +770,10 @@ def _hvp_block(x, y, tangent_x, weight, mask, scales, hv_x, block, k):
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    bar_inside = np.empty((x.shape[1],), real)
-    tangent_bar_inside = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    bar_inside = np.empty((x.shape[1],), np.float64)
+    tangent_bar_inside = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
@@ -1325,21 +1332,22 @@ def gradient_all_parallel__per_image(x, y, weight, mask, scales, grad_x, grad_y,
 @njit
 def _hessian__per_image(x, y, weight, grad_x, hess_x, order, inside, order_key):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     P = x.shape[0]
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+        order_key[p] = -(real(x[p]) * (real(2) * real(y[p]) - real(1)))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[p]))
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
-        inside[p] = y[order[p]] + (inside[p - 1] if p >= 1 else real(0))
+        inside[p] = real(y[order[p]]) + (inside[p - 1] if p >= 1 else real(0))
     for p in range(P):
         sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost = 0.0, 0.0
         hess_x[p] = real(0)
         for p2 in range(P):
-            y_at_order = y[order[p2]]
+            y_at_order = real(y[order[p2]])
             difference_product = real(2) * y_at_order - real(1)
             if p2 > 0:
                 difference_inside_p2 = real(p2) - inside[p2 - 1] + sum_y
@@ -1358,8 +1366,12 @@ def _hessian__per_image(x, y, weight, grad_x, hess_x, order, inside, order_key):
                 * real(1 if p == order[p2] else 0)
                 * chosen_inv_sum
                 * (
-                    (real(1) if real(1) - x[order[p2]] * difference_product > real(0) else real(0))
-                    + _nan_or_zero(real(1) - x[order[p2]] * difference_product)
+                    (
+                        real(1)
+                        if real(1) - real(x[order[p2]]) * difference_product > real(0)
+                        else real(0)
+                    )
+                    + _nan_or_zero(real(1) - real(x[order[p2]]) * difference_product)
                 )
             )
             sum_Delta_chosen_acc, sum_Delta_chosen_acc_lost = _two_sum(
@@ -1381,8 +1393,8 @@ def _hessian_block__per_image(x, y, weight, mask, scales, grad_x, hess_x, block,
     grad_x = grad_x[first:last]
     hess_x = hess_x[first:last]
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
@@ -1423,7 +1435,9 @@ def _hvp__per_image(
     order_key
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
+    scale0 = real(scale0)
     hv_x[:] = real(0)
     bar_inside[:] = real(0)
     tangent_bar_inside[:] = real(0)
@@ -1431,12 +1445,12 @@ def _hvp__per_image(
     scaled_weight = scale0 * weight
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+        order_key[p] = -(real(x[p]) * (real(2) * real(y[p]) - real(1)))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[p]))
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         if p >= 1:
             inside_at_before = inside[p - 1]
             chosen_inside_at_before = inside_at_before
@@ -1444,13 +1458,13 @@ def _hvp__per_image(
             chosen_inside_at_before = real(0)
         inside[p] = y_at_order + chosen_inside_at_before
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         if not one_minus_sum_x <= real(0):
             hv_x[order[p]] += real(0) + _nan_or_zero(one_minus_sum_x)
     for p in range(P):
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         if p > 0:
             difference_inside_p = real(p) - inside[p - 1] + sum_y
             sum_product = (
@@ -1483,7 +1497,7 @@ def _hvp__per_image(
             tangent_bar_inside[p - 1] += (
                 -(
                     scaled_weight
-                    * tangent_x[order[p]]
+                    * real(tangent_x[order[p]])
                     * difference_product_2
                     * difference_product
                     * (
@@ -1512,10 +1526,10 @@ def _hvp_block__per_image(x, y, tangent_x, weight, mask, scales, hv_x, block, k)
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    bar_inside = np.empty((x.shape[1],), real)
-    tangent_bar_inside = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    bar_inside = np.empty((x.shape[1],), np.float64)
+    tangent_bar_inside = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]

@@ -195,7 +195,7 @@ class Array:
 @dataclass(frozen=True)
 class Function:
     """A kernel over one sample. Scalar outputs are returned after the numerators; array outputs are
-    arguments.
+    arguments. A `wide` one computes in float64 whatever its arrays hold.
     """
 
     name: str
@@ -206,6 +206,7 @@ class Function:
     numerators: int
     scalar_outputs: tuple[str, ...]
     array_outputs: tuple[str, ...]
+    wide: bool = False
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

@@ -19,6 +19,7 @@ from lossgen.lower.nan import let_nan_through
 from lossgen.lower.owners import by_owner
 from lossgen.lower.stages import changed_in_loops, lower_stage
 from lossgen.lower.values import Lowering
+from lossgen.lower.width import is_wide
 from lossgen.spec.model import Sort, Sweep
 
 
@@ -67,6 +68,7 @@ def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:
         numerators=len(results),
         scalar_outputs=tuple(output.name for output in scalars),
         array_outputs=tuple(output.name for output in routine.outputs if output.axes),
+        wide=is_wide(routine),
     )
 
 

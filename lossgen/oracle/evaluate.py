@@ -7,6 +7,7 @@ decided and the result is known far below one ulp.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from flint import arb, arb_series, ctx
 
 from lossgen.oracle import series
 from lossgen.oracle.fractions import joined
-from lossgen.oracle.moves import Moves, Watched
+from lossgen.oracle.moves import Moves, Reads, Through, watched
 from lossgen.oracle.series import Ball, SingularError, UndecidedError
 from lossgen.oracle.source import program_code
 from lossgen.spec.model import Program
@@ -151,17 +152,18 @@ class Oracle:
     def observed(self, case: Case) -> Moves:
         """Return the sums of absolute terms of an evaluation and the entries of its positive recurrences."""
         moves = Moves()
-        # What was added up before a failure counts: these are bounds that tell an overflow.
-        with _precision(512), _order(1), suppress(UndecidedError, SingularError):
+        # What was added up before a failure counts: these are bounds that tell an overflow. The precision
+        # holds the exponential of any float64.
+        with _precision(2048), _order(1), suppress(UndecidedError, SingularError):
             self._plain["loss"](_numbers(case, ()), _sizes(self.program, case), moves)
         return moves
 
     def reads(self, case: Case, place: Place) -> bool:
         """Whether the value at this sample depends on an entry: branches that are not taken read nothing."""
-        watched = Watched(_numbers(case, ()), place)
+        read = Reads()
         with _precision(512), _order(1):
-            self._plain["loss"](watched.inputs, _sizes(self.program, case), None)
-        return watched.read
+            self._plain["loss"](watched(_numbers(case, ()), place, read), _sizes(self.program, case), None)
+        return read.any
 
 
 class Run:
@@ -210,9 +212,12 @@ class Run:
         key = (id(code), curve, cap, ctx.prec)
         if key not in self._done:
             sums = {node: arb(share) for node, share in self.shares.items() if node != ITEMS}
-            moves = Moves(sums) if sums else None
+            moves = Moves(sums)
             with _order(cap):
-                self._done[key] = code["loss"](_numbers(self.case, curve), self.sizes, moves)
+                inputs = _numbers(self.case, curve)
+                for one in (one for one in sums if isinstance(one, Through)):
+                    inputs = watched(inputs, one.place, functools.partial(moves.read, one.place))
+                self._done[key] = code["loss"](inputs, self.sizes, moves if sums else None)
         return self._done[key]
 
 

@@ -1,8 +1,9 @@
 """Whether a computed number is good enough.
 
 A number passes if it is within the stated bound of the exact result in ulp, or if it is the exact result for
-inputs moved by at most 2 ulp, sums whose terms are moved by the bound, and positive recurrences
-whose logarithms are. The second part is decided by
+inputs moved by at most 2 ulp, sums whose terms are moved by the bound (those that differentiation makes
+included), intermediate tensors whose entries are rounded, and positive recurrences whose logarithms are. The
+second part is decided by
 moving one input (or all terms of one sum) at a time, up and down, and evaluating the oracle there: the
 largest deviations are added up. To first order their sum is the largest deviation over the box of all such
 moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative
@@ -23,6 +24,7 @@ from flint import arb, ctx
 
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.oracle.evaluate import ITEMS, Case, Oracle, Place, Request, Truth
+from lossgen.oracle.intermediate import absolute_terms, rounded
 from lossgen.oracle.moves import PATTERNS
 from lossgen.oracle.series import Ball
 from lossgen.spec.model import Sweep
@@ -89,7 +91,10 @@ def judge(oracle: Oracle, case: Case, request: Request, got: Any, dtype: Any, bo
     if too_large:
         return Verdict(False, ulps, "error", number)
     with _bits():
-        reached = _deviation(oracle, case, request, truth, dtype, bound, error - bound * size)
+        needed = error - bound * size
+        reached = _deviation(oracle, case, request, truth, dtype, bound, needed)
+        if reached < needed:
+            reached += bound * float(np.finfo(dtype).eps) * absolute_terms(oracle, case, request, dtype)
         good = bool(error <= bound * size + reached)
     if good:
         return Verdict(True, ulps, "moved inputs", number)
@@ -143,23 +148,30 @@ def _deviation(
 def _exact_for_neighbours(
     oracle: Oracle, case: Case, request: Request, computed: float, dtype: Any, bound: float
 ) -> bool:
-    """Whether the number is the exact result for inputs that all moved a little, each its own way.
+    """Whether the number is the exact result for inputs and terms that all moved a little, each its own way.
 
-    Near a kink that several inputs decide (which of two distances is larger, and is the hinge active), no
+    Near a kink that several of them decide (which of two distances is larger, and is the hinge active), no
     single move shows what rounding all of them may do.
     """
-    places = list(_movable(oracle, case))
+    places, sums = list(_movable(oracle, case)), _movable_sums(oracle)
     rng = np.random.default_rng(len(places))
+    share = bound * float(np.finfo(dtype).eps)
     for signs in rng.choice((-1, 0, 1), size=(JOINT_MOVES, len(places))):
         moved = case
         for (name, position), sign in zip(places, signs, strict=True):
             value = case.inputs[name][position]
             moved = moved.moved((name, position), value + sign * INPUT_ULPS * np.spacing(np.abs(value)))
-        truth = oracle.truth(moved, request, dtype)
+        patterns = [PATTERNS[k] for k in rng.integers(len(PATTERNS), size=len(sums))]
+        terms = {pair: rng.choice((-1, 0, 1)) * share for pair in zip(sums, patterns, strict=True)}
+        truth = oracle.truth(moved, request, dtype, terms)
         if truth.ball is not None and truth.ball.is_finite():
             with _bits():
                 if abs(arb(computed) - truth.ball.mid()) <= bound * _ulp(truth.ball, dtype):
                     return True
+    for middle, terms_of_sums in rounded(oracle, case, request, dtype):
+        with _bits():
+            if abs(arb(computed) - middle) <= bound * _ulp(middle, dtype) + share * terms_of_sums:
+                return True
     return False
 
 

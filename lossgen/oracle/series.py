@@ -23,6 +23,9 @@ Ball = Any
 _TIE_BITS = 512
 
 
+# A value this many bits finer than asked for is as good as exact to rounding.
+_SPARE_BITS = 32
+
 # Numbers of coefficients kept: up to the first, the second and the mixed derivative.
 FIRST, SECOND, MIXED = 2, 3, 6
 
@@ -151,6 +154,26 @@ def log_ratio(above: Series, below: Series, difference: Series) -> Series:
 def _linear() -> tuple[int, ...]:
     """The coefficients that are first derivatives."""
     return () if ctx.cap == 1 else (2, 3) if ctx.cap == MIXED else (1,)
+
+
+def without_first(a: Series) -> Series:
+    """The series without what moves along the first direction."""
+    first = (1,) if ctx.cap == FIRST else (2, 5)
+    return arb_series([0 if k in first else a[k] for k in range(ctx.cap)])
+
+
+def rounded(a: Series, bits: int) -> Series:
+    """The series with its value rounded to so many bits."""
+    value = a[0]
+    if value.is_zero():
+        return a
+    if value.contains(0) or value.rad() > abs(value.mid()) * arb(2) ** (-bits - _SPARE_BITS):
+        raise UndecidedError("rounding")
+    mantissa, exponent = (int(part) for part in value.mid().man_exp())
+    excess = max(0, abs(mantissa).bit_length() - bits)
+    nearest = (abs(mantissa) + (1 << excess >> 1)) >> excess
+    whole = arb((nearest if mantissa > 0 else -nearest, exponent + excess))
+    return arb_series([whole, *(a[k] for k in range(1, ctx.cap))])
 
 
 def varying(a: Series) -> Series:

@@ -48,17 +48,19 @@ def _assign(writer: Writer, assign: Assign, positive: bool) -> None:
         test = writer.condition(assign.guard)
         with writer.block(f"if {test}:"):
             integer = assign.target.tensor.dtype == "int"
-            value = (writer.integer if integer else writer.real)(exact(assign.expr))
             target = assign.target
             place = "".join(f"{writer.integer(position)}, " for position in target.positions)
+            entry = f"({target.tensor.name!r}, ({place}))"
+            writer.put(f"moves is None or moves.begin({entry})")
+            value = (writer.integer if integer else writer.real)(exact(assign.expr))
             start = (
                 f"T_{target.tensor.name}.get(({place}), {0 if integer else 'constant(0)'}) + "
                 if assign.add
                 else ""
             )
-            if positive:
-                entry = f"({target.tensor.name!r}, ({place}))"
-                value = f"({value} if moves is None else moves.entry({entry}, {value}))"
+            if not integer:
+                method = "entry" if positive else "store"
+                value = f"({value} if moves is None else moves.{method}({entry}, {value}))"
             writer.put(f"T_{target.tensor.name}[({place})] = {start}{value}")
 
 
@@ -107,6 +109,7 @@ def _term(writer: Writer, term: Term, parts: tuple[sp.Expr, ...]) -> None:
     with writer.forgetting():
         writer.put("out = {}")
         writer.put("outputs.append(out)")
+        writer.put("moves is None or moves.begin(None)")
         _items(writer, term, term.items, parts)
 
 

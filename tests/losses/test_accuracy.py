@@ -1,14 +1,11 @@
 """Every loss, variant, output and dtype against the exact expression."""
 
-from fnmatch import fnmatchcase
-
 import numpy as np
 import pytest
 
 from lossgen.oracle.verify import verify_variant
 
 from .discovery import LOSSES, VARIANTS
-from .shortfalls import RARE, SHORTFALLS, excuse, unexcused
 
 DTYPES = [np.float32, np.float64]
 # Samples for each of four samplers in the full tier; a sample of a coupled loss costs hundreds of exact
@@ -16,7 +13,8 @@ DTYPES = [np.float32, np.float64]
 FULL = {"elementwise": 1024, "row": 64}
 FEW = 24
 SEEDS = [1, 2, 3]
-NAMES = {loss.name for loss in LOSSES}
+# At thousands of points some extreme one may fail in any output until forms are chosen by measured error.
+RARE = 0.001
 
 
 def explain(rows):
@@ -34,7 +32,7 @@ def test_against_the_exact_expression(loss, variant, dtype):
         assert f"gradient {tensor.name}" in outputs
         assert {f"hessian {tensor.name}", f"hvp {tensor.name}"} & outputs
     assert all(row.points >= 16 for row in rows)
-    failing = unexcused(rows)
+    failing = [row for row in rows if row.failed]
     assert not failing, explain(failing)
 
 
@@ -43,27 +41,9 @@ def test_against_the_exact_expression(loss, variant, dtype):
 @pytest.mark.parametrize(("loss", "variant"), VARIANTS)
 def test_against_the_exact_expression_at_many_points(loss, variant, seed):
     rows = at_many_points(loss, variant, seed)
-    failing = unexcused(rows, rare=RARE)
+    failing = [row for row in rows if row.failed > max(1, int(RARE * row.points))]
     assert not failing, explain(failing)
-    certified = [row for row in rows if excuse(row) is None]
-    assert sum(row.uncertified for row in certified) <= sum(row.points for row in certified) / 100
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("known", [k for k in SHORTFALLS if k.pattern.split("/")[0] in NAMES], ids=str)
-def test_shortfalls_are_real(known):
-    name, variant = known.pattern.split("/")[:2]
-    covered = [
-        (loss, one)
-        for loss, one in (param.values for param in VARIANTS)
-        if loss.name == name and fnmatchcase(one.suffix or "default", variant)
-    ]
-    assert any(
-        row.failed and excuse(row) == known
-        for loss, one in covered
-        for seed in SEEDS
-        for row in at_many_points(loss, one, seed)
-    ), "nothing fails any more: take this row out of the table"
+    assert sum(row.uncertified for row in rows) <= sum(row.points for row in rows) / 100
 
 
 def at_many_points(loss, variant, seed):

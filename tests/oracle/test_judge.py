@@ -9,7 +9,7 @@ from lossgen.oracle.evaluate import Case, Oracle, Request
 from lossgen.oracle.judge import judge
 from lossgen.oracle.samplers import SAMPLERS, batches
 from lossgen.paths import specs_folder
-from lossgen.spec import Max, Pred, Sum, Target, axis, exp, index, loss
+from lossgen.spec import Max, Pred, Sum, Target, axis, define, exp, index, log, loss
 from lossgen.spec.registry import load
 
 K = axis("K", dims="-1")
@@ -131,3 +131,36 @@ def test_samples_are_in_their_domains_and_repeat(loss, variant, sampler):
                 assert np.isin(array, (0, 1) if tensor.domain == "binary" else (-1, 1)).all()
         truth = oracle.truth(case, Request("value"), np.float32)
         assert truth.status == "ok"
+
+
+N = axis("N", dims="0")
+
+
+@loss(family="test")
+def products(a: Pred[N], b: Pred[N]):
+    """A softmax over products: what decides between two of them may be absorbed."""
+    i, j = index(N), index(N)
+    s = define("s", (i,), a[i] * b[i])
+    return log(Sum(exp(s[j]), j))
+
+
+def test_what_rounding_absorbs_ties():
+    # The products differ by 256, which is one ulp of them: rounded once more they tie, and the shares are 1/2.
+    inputs = {"a": [2.0**60, 2.0**-10], "b": [1.0, 2.0**70 + 2.0**18]}
+    assert verdict(products, inputs, 0.5, "gradient", ("a", (0,))).reason == "moved inputs"
+    assert not verdict(products, {"a": [1.0, 2.0], "b": [1.0, 1.0]}, 0.5, "gradient", ("a", (0,))).passed
+
+
+@loss(family="test")
+def contest(a: Pred[N], b: Pred):
+    """The derivative by `b` is a sum over an intermediate tensor."""
+    i, j = index(N), index(N)
+    s = define("s", (i,), a[i] * b)
+    return Sum(s[j] ** 3, j)
+
+
+def test_derivatives_that_are_sums_are_judged_by_their_absolute_terms():
+    inputs = {"a": [1e5, -1e5, 1e-3], "b": 1.0}
+    assert verdict(contest, inputs, 3e-9 + 1.0, "gradient", ("b", ())).passed
+    assert not verdict(contest, inputs, 3e-9 + 50, "gradient", ("b", ())).passed
+    assert not verdict(contest, {"a": [1.0, 1.0], "b": 1.0}, 6 * (1 + 1e-13), "gradient", ("b", ())).passed

@@ -165,7 +165,7 @@ def _workspace(function: ir.Function) -> list[str]:
     for array in function.workspace:
         show = Expressions({})
         extents = ", ".join(show.text(_in_block(extent)) for extent in array.extents)
-        kind = "real" if array.type == "float" else "np.int64"
+        kind = "np.int64" if array.type == "int" else "np.float64" if function.wide else "real"
         lines.append(f"    {array.name} = np.empty(({extents},), {kind})")
     return lines
 

@@ -26,8 +26,9 @@ _SIGNS = {
 class Expressions:
     """Prints expressions and remembers which helpers they need."""
 
-    def __init__(self, kinds: dict[str, str]) -> None:
+    def __init__(self, kinds: dict[str, str], narrow: frozenset[str] = frozenset()) -> None:
         self.kinds = kinds  # accumulator -> operation and type
+        self.narrow = narrow  # arrays that hold less than what is computed in
         self.helpers: set[str] = set()
         self.uses_real = False
 
@@ -39,7 +40,9 @@ class Expressions:
             case ir.Var(name=name):
                 return name
             case ir.Load(array=array, positions=positions):
-                return f"{array}[{', '.join(map(self.text, positions))}]"
+                entry = f"{array}[{', '.join(map(self.text, positions))}]"
+                self.uses_real = self.uses_real or array in self.narrow
+                return f"real({entry})" if array in self.narrow else entry
             case ir.Size(array=array, dim=dim):
                 return f"{array}.shape[{dim}]"
             case ir.Finish():

@@ -66,7 +66,7 @@ def print_pieces(kernel: Kernel, names: Callable[[str], str], remark: str) -> Pi
         says = f"As `{names('')}`, blocks in threads; the same bits." if threads else remark
         lines = ["@njit(parallel=True)" if threads else "@njit", *signature(f"def {name}(", arguments, "):")]
         lines.append(f'    """{says}"""')
-        if printer.plain.expressions.uses_real:
+        if printer.plain.expressions.uses_real or kernel.function.wide:
             lines.append(anchor_line(kernel.function, arguments)[0])
         text = "\n".join([*lines, *printer.lines[threads]]) + "\n"
         samples.append(SampleText(name, text, arguments, frozenset(printer.helpers)))

@@ -12,6 +12,9 @@ from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
 
+_WIDE = "    real = np.float64  # what is computed on the way may leave the range of float32"
+
+
 @dataclass(frozen=True)
 class SampleText:
     """A printed sample function.
@@ -33,7 +36,7 @@ def print_sample(kernel: Kernel, name: str, remark: str) -> SampleText:
     body = statements.lines()
     names = sample_arguments(function)
     lines = ["@njit", *signature(f"def {name}(", names, "):"), f'    """{remark}"""']
-    if statements.expressions.uses_real:
+    if statements.expressions.uses_real or function.wide:
         lines.append(anchor_line(function, names)[0])
     return SampleText(
         name, "\n".join([*lines, *body]) + "\n", names, frozenset(statements.expressions.helpers)
@@ -55,9 +58,14 @@ def anchor_line(
 ) -> tuple[str, tuple[str, ...]]:
     """Return the line that names the floating-point type, and the parameters, one more if none tells it.
 
+    In a wide function lines follow that convert plain numbers.
+
     `types` are those of parameters that are no arguments of the kernel.
     """
     floats = [a for a in function.arguments if a.type == "float" and a.name in takes]
+    if function.wide:
+        narrow = [f"    {a.name} = real({a.name})" for a in floats if not a.rank]
+        return "\n".join([_WIDE, *narrow]), takes
     if floats:
         first = next((a for a in floats if a.name not in function.array_outputs), floats[0])
         return _real(first), takes

@@ -17,7 +17,7 @@ class Statements:
         kinds = {
             s.name: f"{s.op} {s.type}" for s in ir.statements(function.body) if isinstance(s, ir.Accumulator)
         }
-        self.expressions = Expressions(kinds)
+        self.expressions = Expressions(kinds, _narrow(function))
 
     def lines(self) -> list[str]:
         """Return the lines of the body, one level deep, the return included."""
@@ -146,6 +146,11 @@ class Statements:
                 lines += self.expressions.broken(value, f"{name} = ", _INDENT)
             returned.append(name if isinstance(value, ir.Op) else self.expressions.text(value))
         return [*lines, f"{_INDENT}return {', '.join(returned)}"]
+
+
+def _narrow(function: ir.Function) -> frozenset[str]:
+    """Return the arrays whose entries a wide function converts before it computes."""
+    return frozenset(a.name for a in function.arguments if function.wide and a.type == "float")
 
 
 def _negated(condition: ir.Expr) -> ir.Expr:
