@@ -145,7 +145,7 @@ def products(a: Pred[N], b: Pred[N]):
 
 
 def test_what_rounding_absorbs_ties():
-    # The products differ by 256, which is one ulp of them: rounded once more they tie, and the shares are 1/2.
+    # The products differ by one ulp, 256: rounded once more they tie, and the shares are 1/2.
     inputs = {"a": [2.0**60, 2.0**-10], "b": [1.0, 2.0**70 + 2.0**18]}
     assert verdict(products, inputs, 0.5, "gradient", ("a", (0,))).reason == "moved inputs"
     assert not verdict(products, {"a": [1.0, 2.0], "b": [1.0, 1.0]}, 0.5, "gradient", ("a", (0,))).passed
