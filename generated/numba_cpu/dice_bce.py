@@ -880,16 +880,17 @@ def gradient_all_within(
 @njit
 def _hvp_partial(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
-        term = y[s] * tangent_x[s] * sigmoid_neg_x * sigmoid_x
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
+        term = real(y[s]) * real(tangent_x[s]) * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
             sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
         )
@@ -897,12 +898,12 @@ def _hvp_partial(x, y, tangent_x):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = y[s] * sigmoid_x
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(y[s]) * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
         )
-        term = tangent_x[s] * sigmoid_neg_x * sigmoid_x
+        term = real(tangent_x[s]) * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
             sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
         )
@@ -931,7 +932,9 @@ def _hvp_combine(one, two):
 @njit
 def _hvp_finish(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
         sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
@@ -969,11 +972,15 @@ def _hvp_product(
     power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    pos_weight = real(pos_weight)
+    weight = real(weight)
+    scale0 = real(scale0)
+    scale1 = real(scale1)
     for s in range(hv_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
         hv_x[s] = (
             weight
             * (
@@ -983,30 +990,30 @@ def _hvp_product(
                         power_sum_product * sigmoid_neg_x * sigmoid_x
                         + (
                             real(2)
-                            * y[s]
-                            * tangent_x[s]
+                            * real(y[s])
+                            * real(tangent_x[s])
                             * sigmoid_neg_x
                             * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
                         )
                         + (
                             power_sum_product_smooth_nr
-                            * tangent_x[s]
+                            * real(tangent_x[s])
                             * sigmoid_neg_x
                             * sigmoid_neg_x
                             * sigmoid_x
                         )
-                        + power_sum_product_2 * y[s] * sigmoid_neg_x * sigmoid_x
+                        + power_sum_product_2 * real(y[s]) * sigmoid_neg_x * sigmoid_x
                         - (
                             real(2)
-                            * y[s]
-                            * tangent_x[s]
+                            * real(y[s])
+                            * real(tangent_x[s])
                             * sigmoid_x
                             * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
                         )
                         - power_sum * sigmoid_neg_x * sigmoid_x
                         - (
                             power_sum_product_smooth_nr
-                            * tangent_x[s]
+                            * real(tangent_x[s])
                             * sigmoid_neg_x
                             * sigmoid_x
                             * sigmoid_x
@@ -1015,8 +1022,8 @@ def _hvp_product(
                 )
                 + (
                     scale1
-                    * tangent_x[s]
-                    * (real(1) - y[s] + pos_weight * y[s])
+                    * real(tangent_x[s])
+                    * (real(1) - real(y[s]) + pos_weight * real(y[s]))
                     * sigmoid_neg_x
                     * sigmoid_x
                 )
@@ -1027,6 +1034,13 @@ def _hvp_product(
 @njit
 def _hvp(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scale1, hv_x):
     """One sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    pos_weight = real(pos_weight)
+    weight = real(weight)
+    scale0 = real(scale0)
+    scale1 = real(scale1)
     S = x.shape[0]
     block = 4096
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -1111,6 +1125,13 @@ def hvp_parallel(
 @njit(parallel=True)
 def _hvp_threads(x, y, smooth_nr, smooth_dr, pos_weight, tangent_x, weight, scale0, scale1, hv_x):
     """As `_hvp`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    pos_weight = real(pos_weight)
+    weight = real(weight)
+    scale0 = real(scale0)
+    scale1 = real(scale1)
     S = x.shape[0]
     block = 4096
     blocks = -(-S // block)

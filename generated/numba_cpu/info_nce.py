@@ -66,14 +66,15 @@ def _merge_sums(total, lost, more, more_lost):
 @njit
 def _values_entries(a, b, temperature, weight, N, D, first, out, s):
     """A block of the sample: its values."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -88,12 +89,14 @@ def _values_entries(a, b, temperature, weight, N, D, first, out, s):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        out[n] = -(weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s)))
+        out[n] = -(real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s)))
 
 
 @njit
 def _values(a, b, temperature, weight, out, s):
     """One sample: its weighted loss."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -117,7 +120,7 @@ def _values_block(a, b, temperature, weight, mask, scales, out, block, k):
     b = b[first:last]
     weight = weight[first:last]
     out = out[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -146,6 +149,8 @@ def values_parallel(a, b, temperature, weight, mask, scales, out, block):
 @njit(parallel=True)
 def _values_threads(a, b, temperature, weight, out, s):
     """As `_values`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -169,7 +174,7 @@ def _values_block_within(a, b, temperature, weight, mask, scales, out, block, k)
     b = b[first:last]
     weight = weight[first:last]
     out = out[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -191,7 +196,8 @@ def values_within(a, b, temperature, weight, mask, scales, out, block):
 @njit
 def _value_partial(a, b, temperature, weight, N, D, first, s):
     """A block of the sample: its share of what is accumulated."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
     for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
@@ -199,7 +205,7 @@ def _value_partial(a, b, temperature, weight, N, D, first, s):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -214,7 +220,7 @@ def _value_partial(a, b, temperature, weight, N, D, first, s):
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        term = weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s))
+        term = real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
@@ -229,9 +235,9 @@ def _value_combine(one, two):
 
 
 @njit
-def _value_finish(state, a):
+def _value_finish(state):
     """From the state to the value."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
     numerator = -sum_weighted_log_share
@@ -241,6 +247,8 @@ def _value_finish(state, a):
 @njit
 def _value(a, b, temperature, weight, s):
     """One sample: its weighted loss."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -252,7 +260,7 @@ def _value(a, b, temperature, weight, s):
             a[first:last], b, temperature, weight[first:last], N, D, first, s[first:last]
         )
         state = _value_combine(state, part)
-    numerator = _value_finish(state, a)
+    numerator = _value_finish(state)
     return numerator
 
 
@@ -266,7 +274,7 @@ def _value_block(a, b, temperature, weight, mask, scales, partials, block, k):
     a = a[first:last]
     b = b[first:last]
     weight = weight[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -299,6 +307,8 @@ def value_parallel(a, b, temperature, weight, mask, scales, partials, block):
 @njit(parallel=True)
 def _value_threads(a, b, temperature, weight, s):
     """As `_value`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -315,7 +325,7 @@ def _value_threads(a, b, temperature, weight, s):
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _value_combine(state, part)
-    numerator = _value_finish(state, a)
+    numerator = _value_finish(state)
     return numerator
 
 
@@ -329,7 +339,7 @@ def _value_block_within(a, b, temperature, weight, mask, scales, partials, block
     a = a[first:last]
     b = b[first:last]
     weight = weight[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -355,7 +365,9 @@ def value_within(a, b, temperature, weight, mask, scales, partials, block):
 @njit
 def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s, bar_s):
     """A block of the sample: its share of what is accumulated."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
     for n in range(a.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
@@ -363,7 +375,7 @@ def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s,
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -378,20 +390,20 @@ def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s,
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        scaled_inv = scale0 / (rest_s + real(1)) * weight[n]
-        term = weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s))
+        scaled_inv = scale0 / (rest_s + real(1)) * real(weight[n])
+        term = real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
         for n2 in range(N):
             bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
         bar_s[n, first + n] = (
-            -(scale0 * weight[n] * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+            -(scale0 * real(weight[n]) * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
         )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
-                grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
+                grad_a[n, d] += bar_s_inv_temperature * real(b[n2, d])
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
@@ -403,9 +415,9 @@ def _gradient_combine(one, two):
 
 
 @njit
-def _gradient_finish(state, a):
+def _gradient_finish(state):
     """From the state to the value, and to what the gradient needs of it."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = state
     sum_weighted_log_share = real(_total(sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost))
     numerator = -sum_weighted_log_share
@@ -415,17 +427,21 @@ def _gradient_finish(state, a):
 @njit
 def _gradient_gradient(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradient."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[1]):
         for n2 in range(N):
             bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
             for d in range(D):
-                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+                grad_b[n, d] += bar_s_inv_temperature_2 * real(a[n2, d])
 
 
 @njit
 def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """One sample: its weighted loss, and the gradient."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -440,7 +456,7 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             grad_a[first:last], s[first:last], bar_s[first:last]
         )
         state = _gradient_combine(state, part)
-    numerator = _gradient_finish(state, a)
+    numerator = _gradient_finish(state)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
@@ -461,8 +477,8 @@ def _gradient_block(a, b, temperature, weight, mask, scales, grad_a, grad_b, par
     grad_a = grad_a[first:last]
     grad_b = grad_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -499,7 +515,9 @@ def gradient_parallel(a, b, temperature, weight, mask, scales, grad_a, grad_b, p
 @njit(parallel=True)
 def _gradient_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """As `_gradient`, blocks in threads; the same bits."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -519,7 +537,7 @@ def _gradient_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _gradient_combine(state, part)
-    numerator = _gradient_finish(state, a)
+    numerator = _gradient_finish(state)
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
@@ -542,8 +560,8 @@ def _gradient_block_within(
     grad_a = grad_a[first:last]
     grad_b = grad_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -575,7 +593,9 @@ def gradient_within(a, b, temperature, weight, mask, scales, grad_a, grad_b, par
 @njit
 def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s, bar_s):
     """A block of the sample: its share of what is accumulated."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = 0.0, 0.0
     grad_temperature_sum, grad_temperature_sum_lost = 0.0, 0.0
     for n in range(a.shape[0]):
@@ -584,7 +604,7 @@ def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -599,22 +619,22 @@ def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a
             term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
             others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        scaled_inv = scale0 / (rest_s + real(1)) * weight[n]
-        term = weight[n] * (s[n, first + n] - max_s - math.log1p(rest_s))
+        scaled_inv = scale0 / (rest_s + real(1)) * real(weight[n])
+        term = real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
         for n2 in range(N):
             bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
         bar_s[n, first + n] = (
-            -(scale0 * weight[n] * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+            -(scale0 * real(weight[n]) * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
         )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
-                term = a[n, d] * b[n2, d]
+                grad_a[n, d] += bar_s_inv_temperature * real(b[n2, d])
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             term = -(bar_s[n, n2] / temperature * (sum_a_b / temperature))
@@ -639,9 +659,9 @@ def _gradient_all_combine(one, two):
 
 
 @njit
-def _gradient_all_finish(state, a):
+def _gradient_all_finish(state):
     """From the state to the value, and to what the gradient needs of it."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     (
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, grad_temperature_sum,
         grad_temperature_sum_lost
@@ -655,17 +675,21 @@ def _gradient_all_finish(state, a):
 @njit
 def _gradient_all_gradient(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradients."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[1]):
         for n2 in range(N):
             bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
             for d in range(D):
-                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+                grad_b[n, d] += bar_s_inv_temperature_2 * real(a[n2, d])
 
 
 @njit
 def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """One sample: its weighted loss, and all gradients."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -680,7 +704,7 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
             grad_a[first:last], s[first:last], bar_s[first:last]
         )
         state = _gradient_all_combine(state, part)
-    numerator, grad_temperature_2 = _gradient_all_finish(state, a)
+    numerator, grad_temperature_2 = _gradient_all_finish(state)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
@@ -704,8 +728,8 @@ def _gradient_all_block(
     grad_b = grad_b[first:last]
     grad_temperature = grad_temperature[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -752,7 +776,9 @@ def gradient_all_parallel(
 @njit(parallel=True)
 def _gradient_all_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """As `_gradient_all`, blocks in threads; the same bits."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -772,7 +798,7 @@ def _gradient_all_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, 
     for k in range(blocks):
         part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
         state = _gradient_all_combine(state, part)
-    numerator, grad_temperature_2 = _gradient_all_finish(state, a)
+    numerator, grad_temperature_2 = _gradient_all_finish(state)
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
@@ -796,8 +822,8 @@ def _gradient_all_block_within(
     grad_b = grad_b[first:last]
     grad_temperature = grad_temperature[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -835,9 +861,11 @@ def _hvp_product(
     bar_s, tangent_bar_s
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     for n in range(a.shape[0]):
-        scaled_weight = scale0 * weight[n]
+        scaled_weight = scale0 * real(weight[n])
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         argmax_s_acc, argmax_s_acc_at = real(-math.inf), 0
@@ -846,9 +874,12 @@ def _hvp_product(
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
-                term = a[n, d] * tangent_b[n2, d] + b[n2, d] * tangent_a[n, d]
+                term = (
+                    real(a[n, d]) * real(tangent_b[n2, d])
+                    + real(b[n2, d]) * real(tangent_a[n, d])
+                )
                 sum_product_acc, sum_product_acc_lost = _two_sum(
                     sum_product_acc, sum_product_acc_lost, term
                 )
@@ -885,14 +916,14 @@ def _hvp_product(
             gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
             tangent_bar_s[n, n2] = scaled_weight * (gap_tangent_s_tangent_s - sum_gap_share) * share
         bar_s[n, first + n] = (
-            -(scale0 * weight[n] * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+            -(scale0 * real(weight[n]) * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
         )
         for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]
             bar_s_2 = bar_s[n, n2]
             for d in range(D):
                 hv_a[n, d] += (
-                    (b[n2, d] * tangent_bar_s_2 + bar_s_2 * tangent_b[n2, d])
+                    (real(b[n2, d]) * tangent_bar_s_2 + bar_s_2 * real(tangent_b[n2, d]))
                     / temperature
                 )
 
@@ -900,13 +931,15 @@ def _hvp_product(
 @njit
 def _hvp_product2(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
     """A block of the sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[1]):
         for n2 in range(N):
             tangent_bar_s_3 = tangent_bar_s[n2, n]
             bar_s_3 = bar_s[n2, n]
             for d in range(D):
                 hv_b[n, d] += (
-                    (a[n2, d] * tangent_bar_s_3 + bar_s_3 * tangent_a[n2, d])
+                    (real(a[n2, d]) * tangent_bar_s_3 + bar_s_3 * real(tangent_a[n2, d]))
                     / temperature
                 )
 
@@ -917,7 +950,9 @@ def _hvp(
     tangent_bar_s
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     hv_a[:] = real(0)
     hv_b[:] = real(0)
     N = a.shape[0]
@@ -955,10 +990,10 @@ def _hvp_block(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv
     hv_a = hv_a[first:last]
     hv_b = hv_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -1000,7 +1035,9 @@ def _hvp_threads(
     tangent_bar_s
 ):
     """As `_hvp`, blocks in threads; the same bits."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     hv_a[:] = real(0)
     hv_b[:] = real(0)
     N = a.shape[0]
@@ -1040,10 +1077,10 @@ def _hvp_block_within(
     hv_a = hv_a[first:last]
     hv_b = hv_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -1076,12 +1113,13 @@ def hvp_within(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv
 @njit
 def _values_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -1090,7 +1128,7 @@ def _values_entries__symmetric(a, b, temperature, N, D, s):
 @njit
 def _values_entries2__symmetric(weight, N, first, out, s):
     """A block of the sample: its values."""
-    real = weight.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     for n in range(out.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
@@ -1120,7 +1158,7 @@ def _values_entries2__symmetric(weight, N, first, out, s):
         rest_s_2 = real(_total(others_s_2, others_s_2_lost))
         out[n] = (
             real(0.5)
-            * weight[n]
+            * real(weight[n])
             * (
                 -(s[first + n, first + n] - max_s - math.log1p(rest_s))
                 - (s[first + n, first + n] - max_s_2 - math.log1p(rest_s_2))
@@ -1131,6 +1169,8 @@ def _values_entries2__symmetric(weight, N, first, out, s):
 @njit
 def _values__symmetric(a, b, temperature, weight, out, s):
     """One sample: its weighted loss."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -1156,7 +1196,7 @@ def _values_block__symmetric(a, b, temperature, weight, mask, scales, out, block
     b = b[first:last]
     weight = weight[first:last]
     out = out[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -1185,6 +1225,8 @@ def values_parallel__symmetric(a, b, temperature, weight, mask, scales, out, blo
 @njit(parallel=True)
 def _values_threads__symmetric(a, b, temperature, weight, out, s):
     """As `_values__symmetric`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -1210,7 +1252,7 @@ def _values_block_within__symmetric(a, b, temperature, weight, mask, scales, out
     b = b[first:last]
     weight = weight[first:last]
     out = out[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -1232,12 +1274,13 @@ def values_within__symmetric(a, b, temperature, weight, mask, scales, out, block
 @njit
 def _value_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -1246,7 +1289,7 @@ def _value_entries__symmetric(a, b, temperature, N, D, s):
 @njit
 def _value_partial__symmetric(weight, N, first, s):
     """A block of the sample: its share of what is accumulated."""
-    real = weight.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
     for n in range(weight.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
@@ -1276,7 +1319,7 @@ def _value_partial__symmetric(weight, N, first, s):
         rest_s = real(_total(others_s, others_s_lost))
         rest_s_2 = real(_total(others_s_2, others_s_2_lost))
         term = (
-            weight[n]
+            real(weight[n])
             * (
                 -(s[first + n, first + n] - max_s - math.log1p(rest_s))
                 - (s[first + n, first + n] - max_s_2 - math.log1p(rest_s_2))
@@ -1296,9 +1339,9 @@ def _value_combine__symmetric(one, two):
 
 
 @njit
-def _value_finish__symmetric(state, a):
+def _value_finish__symmetric(state):
     """From the state to the value."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     numerator = real(0.5) * sum_weighted_sum
@@ -1308,6 +1351,8 @@ def _value_finish__symmetric(state, a):
 @njit
 def _value__symmetric(a, b, temperature, weight, s):
     """One sample: its weighted loss."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -1322,7 +1367,7 @@ def _value__symmetric(a, b, temperature, weight, s):
         last = min(first + block, N)
         part = _value_partial__symmetric(weight[first:last], N, first, s)
         state = _value_combine__symmetric(state, part)
-    numerator = _value_finish__symmetric(state, a)
+    numerator = _value_finish__symmetric(state)
     return numerator
 
 
@@ -1336,7 +1381,7 @@ def _value_block__symmetric(a, b, temperature, weight, mask, scales, partials, b
     a = a[first:last]
     b = b[first:last]
     weight = weight[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -1369,6 +1414,8 @@ def value_parallel__symmetric(a, b, temperature, weight, mask, scales, partials,
 @njit(parallel=True)
 def _value_threads__symmetric(a, b, temperature, weight, s):
     """As `_value__symmetric`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = a.shape[0]
     D = a.shape[1]
     block = max(1, 4096 // (N * D))
@@ -1388,7 +1435,7 @@ def _value_threads__symmetric(a, b, temperature, weight, s):
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _value_combine__symmetric(state, part)
-    numerator = _value_finish__symmetric(state, a)
+    numerator = _value_finish__symmetric(state)
     return numerator
 
 
@@ -1402,7 +1449,7 @@ def _value_block_within__symmetric(a, b, temperature, weight, mask, scales, part
     a = a[first:last]
     b = b[first:last]
     weight = weight[first:last]
-    s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -1428,12 +1475,13 @@ def value_within__symmetric(a, b, temperature, weight, mask, scales, partials, b
 @njit
 def _gradient_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -1442,7 +1490,8 @@ def _gradient_entries__symmetric(a, b, temperature, N, D, s):
 @njit
 def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s):
     """A block of the sample: its share of what is accumulated."""
-    real = b.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
     for n in range(bar_s.shape[0]):
         largest_s, largest_s_at = real(-math.inf), 0
@@ -1470,10 +1519,10 @@ def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, gr
             term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        weighted_inv = weight[first + n] / (rest_s + real(1))
+        weighted_inv = real(weight[first + n]) / (rest_s + real(1))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         term = (
-            weight[first + n]
+            real(weight[first + n])
             * (
                 -(s[first + n, first + n] - max_s - math.log1p(rest_s))
                 - (s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
@@ -1501,12 +1550,12 @@ def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, gr
                 scaled
                 * (
                     weighted_inv * math.exp(s[first + n, n2] - max_s)
-                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
+                    + real(weight[n2]) / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
                 )
             )
         bar_s[n, first + n] = (
             scaled
-            * weight[first + n]
+            * real(weight[first + n])
             * (
                 --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
                 - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
@@ -1515,7 +1564,7 @@ def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, gr
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             for d in range(D):
-                grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
+                grad_a[n, d] += bar_s_inv_temperature * real(b[n2, d])
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
@@ -1527,9 +1576,9 @@ def _gradient_combine__symmetric(one, two):
 
 
 @njit
-def _gradient_finish__symmetric(state, a):
+def _gradient_finish__symmetric(state):
     """From the state to the value, and to what the gradient needs of it."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     numerator = real(0.5) * sum_weighted_sum
@@ -1539,17 +1588,21 @@ def _gradient_finish__symmetric(state, a):
 @njit
 def _gradient_gradient__symmetric(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradient."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[1]):
         for n2 in range(N):
             bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
             for d in range(D):
-                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+                grad_b[n, d] += bar_s_inv_temperature_2 * real(a[n2, d])
 
 
 @njit
 def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """One sample: its weighted loss, and the gradient."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -1569,7 +1622,7 @@ def _gradient__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, b
             b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last]
         )
         state = _gradient_combine__symmetric(state, part)
-    numerator = _gradient_finish__symmetric(state, a)
+    numerator = _gradient_finish__symmetric(state)
     block = max(1, 4096 // (N * D))
     for k in range(-(-N // block)):
         first = k * block
@@ -1595,8 +1648,8 @@ def _gradient_block__symmetric(
     grad_a = grad_a[first:last]
     grad_b = grad_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -1639,7 +1692,9 @@ def gradient_parallel__symmetric(
 @njit(parallel=True)
 def _gradient_threads__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """As `_gradient__symmetric`, blocks in threads; the same bits."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -1664,7 +1719,7 @@ def _gradient_threads__symmetric(a, b, temperature, weight, scale0, grad_a, grad
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _gradient_combine__symmetric(state, part)
-    numerator = _gradient_finish__symmetric(state, a)
+    numerator = _gradient_finish__symmetric(state)
     block = max(1, 4096 // (N * D))
     for k in prange(-(-N // block)):
         first = k * block
@@ -1690,8 +1745,8 @@ def _gradient_block_within__symmetric(
     grad_a = grad_a[first:last]
     grad_b = grad_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -1725,12 +1780,13 @@ def gradient_within__symmetric(
 @njit
 def _gradient_all_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
@@ -1741,7 +1797,8 @@ def _gradient_all_partial__symmetric(
     a, b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s
 ):
     """A block of the sample: its share of what is accumulated."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
     grad_temperature_sum, grad_temperature_sum_lost = 0.0, 0.0
     for n in range(a.shape[0]):
@@ -1770,10 +1827,10 @@ def _gradient_all_partial__symmetric(
             term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_3 else real(0)
             others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
         rest_s = real(_total(others_s, others_s_lost))
-        weighted_inv = weight[first + n] / (rest_s + real(1))
+        weighted_inv = real(weight[first + n]) / (rest_s + real(1))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         term = (
-            weight[first + n]
+            real(weight[first + n])
             * (
                 -(s[first + n, first + n] - max_s - math.log1p(rest_s))
                 - (s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
@@ -1801,12 +1858,12 @@ def _gradient_all_partial__symmetric(
                 scaled
                 * (
                     weighted_inv * math.exp(s[first + n, n2] - max_s)
-                    + weight[n2] / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
+                    + real(weight[n2]) / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
                 )
             )
         bar_s[n, first + n] = (
             scaled
-            * weight[first + n]
+            * real(weight[first + n])
             * (
                 --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
                 - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
@@ -1816,8 +1873,8 @@ def _gradient_all_partial__symmetric(
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             for d in range(D):
-                grad_a[n, d] += bar_s_inv_temperature * b[n2, d]
-                term = a[n, d] * b[n2, d]
+                grad_a[n, d] += bar_s_inv_temperature * real(b[n2, d])
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             term = -(bar_s[n, n2] / temperature * (sum_a_b / temperature))
@@ -1842,9 +1899,9 @@ def _gradient_all_combine__symmetric(one, two):
 
 
 @njit
-def _gradient_all_finish__symmetric(state, a):
+def _gradient_all_finish__symmetric(state):
     """From the state to the value, and to what the gradient needs of it."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     (
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost, grad_temperature_sum,
         grad_temperature_sum_lost
@@ -1858,17 +1915,21 @@ def _gradient_all_finish__symmetric(state, a):
 @njit
 def _gradient_all_gradient__symmetric(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradients."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[1]):
         for n2 in range(N):
             bar_s_inv_temperature_2 = bar_s[n2, n] / temperature
             for d in range(D):
-                grad_b[n, d] += bar_s_inv_temperature_2 * a[n2, d]
+                grad_b[n, d] += bar_s_inv_temperature_2 * real(a[n2, d])
 
 
 @njit
 def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """One sample: its weighted loss, and all gradients."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -1889,7 +1950,7 @@ def _gradient_all__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, 
             bar_s[first:last]
         )
         state = _gradient_all_combine__symmetric(state, part)
-    numerator, grad_temperature_2 = _gradient_all_finish__symmetric(state, a)
+    numerator, grad_temperature_2 = _gradient_all_finish__symmetric(state)
     block = max(1, 4096 // (N * D))
     for k in range(-(-N // block)):
         first = k * block
@@ -1916,8 +1977,8 @@ def _gradient_all_block__symmetric(
     grad_b = grad_b[first:last]
     grad_temperature = grad_temperature[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -1964,7 +2025,9 @@ def gradient_all_parallel__symmetric(
 @njit(parallel=True)
 def _gradient_all_threads__symmetric(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
     """As `_gradient_all__symmetric`, blocks in threads; the same bits."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     grad_a[:] = real(0)
     grad_b[:] = real(0)
     N = a.shape[0]
@@ -1990,7 +2053,7 @@ def _gradient_all_threads__symmetric(a, b, temperature, weight, scale0, grad_a, 
     for k in range(blocks):
         part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
         state = _gradient_all_combine__symmetric(state, part)
-    numerator, grad_temperature_2 = _gradient_all_finish__symmetric(state, a)
+    numerator, grad_temperature_2 = _gradient_all_finish__symmetric(state)
     block = max(1, 4096 // (N * D))
     for k in prange(-(-N // block)):
         first = k * block
@@ -2017,8 +2080,8 @@ def _gradient_all_block_within__symmetric(
     grad_b = grad_b[first:last]
     grad_temperature = grad_temperature[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
@@ -2053,15 +2116,19 @@ def gradient_all_within__symmetric(
 @njit
 def _hvp_entries__symmetric(a, b, temperature, tangent_a, tangent_b, N, D, s, tangent_s):
     """A block of the sample: what later blocks read."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
             for d in range(D):
-                term = a[n, d] * b[n2, d]
+                term = real(a[n, d]) * real(b[n2, d])
                 sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
-                term = a[n, d] * tangent_b[n2, d] + b[n2, d] * tangent_a[n, d]
+                term = (
+                    real(a[n, d]) * real(tangent_b[n2, d])
+                    + real(b[n2, d]) * real(tangent_a[n, d])
+                )
                 sum_product_acc, sum_product_acc_lost = _two_sum(
                     sum_product_acc, sum_product_acc_lost, term
                 )
@@ -2077,9 +2144,10 @@ def _hvp_product__symmetric(
     tangent_bar_s
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = b.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[0]):
-        weight_2 = weight[first + n]
+        weight_2 = real(weight[first + n])
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
         argmax_s_acc, argmax_s_acc_at = real(-math.inf), 0
@@ -2164,7 +2232,7 @@ def _hvp_product__symmetric(
                 others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
             rest_s_2 = real(_total(others_s_2, others_s_2_lost))
             share_2 = math.exp(s[first + n, n2] - max_s_2) / (rest_s_2 + real(1))
-            bar_s[n, n2] = scaled * (weight_2 * share + weight[n2] * share_2)
+            bar_s[n, n2] = scaled * (weight_2 * share + real(weight[n2]) * share_2)
             total_lse_s_2 = rest_s_2 + real(1)
             for n3 in range(N):
                 term = (
@@ -2180,7 +2248,7 @@ def _hvp_product__symmetric(
                 scaled
                 * (
                     weight_2 * (gap_tangent_s_tangent_s - sum_gap_share) * share
-                    + weight[n2] * (gap_tangent_s_tangent_s_2 - sum_gap_share_2) * share_2
+                    + real(weight[n2]) * (gap_tangent_s_tangent_s_2 - sum_gap_share_2) * share_2
                 )
             )
         bar_s[n, first + n] = (
@@ -2215,7 +2283,7 @@ def _hvp_product__symmetric(
             bar_s_2 = bar_s[n, n2]
             for d in range(D):
                 hv_a[n, d] += (
-                    (b[n2, d] * tangent_bar_s_2 + bar_s_2 * tangent_b[n2, d])
+                    (real(b[n2, d]) * tangent_bar_s_2 + bar_s_2 * real(tangent_b[n2, d]))
                     / temperature
                 )
 
@@ -2223,13 +2291,15 @@ def _hvp_product__symmetric(
 @njit
 def _hvp_product2__symmetric(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
     """A block of the sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(bar_s.shape[1]):
         for n2 in range(N):
             tangent_bar_s_3 = tangent_bar_s[n2, n]
             bar_s_3 = bar_s[n2, n]
             for d in range(D):
                 hv_b[n, d] += (
-                    (a[n2, d] * tangent_bar_s_3 + bar_s_3 * tangent_a[n2, d])
+                    (real(a[n2, d]) * tangent_bar_s_3 + bar_s_3 * real(tangent_a[n2, d]))
                     / temperature
                 )
 
@@ -2240,7 +2310,9 @@ def _hvp__symmetric(
     tangent_bar_s
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     hv_a[:] = real(0)
     hv_b[:] = real(0)
     N = a.shape[0]
@@ -2289,10 +2361,10 @@ def _hvp_block__symmetric(
     hv_a = hv_a[first:last]
     hv_b = hv_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
@@ -2338,7 +2410,9 @@ def _hvp_threads__symmetric(
     tangent_bar_s
 ):
     """As `_hvp__symmetric`, blocks in threads; the same bits."""
-    real = a.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     hv_a[:] = real(0)
     hv_b[:] = real(0)
     N = a.shape[0]
@@ -2387,10 +2461,10 @@ def _hvp_block_within__symmetric(
     hv_a = hv_a[first:last]
     hv_b = hv_b[first:last]
     scale0 = real(scales[0])
-    s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_s = np.empty((a.shape[1], a.shape[1],), real)
-    bar_s = np.empty((a.shape[1], a.shape[1],), real)
-    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), real)
+    s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    tangent_bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]

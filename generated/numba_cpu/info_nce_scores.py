@@ -793,14 +793,15 @@ def gradient_all_within(
 @njit
 def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = s.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(grad_s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
-        weighted_inv = weight[n] / temperature
-        weighted_power = weight[n] / temperature / temperature
+        weighted_inv = real(weight[n]) / temperature
+        weighted_power = real(weight[n]) / temperature / temperature
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = real(s[n, m]) / temperature
             term = inv_temperature_s
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
@@ -812,7 +813,7 @@ def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = real(s[n, m]) / temperature
             term = (
                 math.exp(inv_temperature_s - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -824,17 +825,17 @@ def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         neg_weighted_inv_omexp = (
             -(
-                weight[n]
+                real(weight[n])
                 / temperature
                 * (
-                    -math.expm1(s[n, first + n] / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                    -math.expm1(real(s[n, first + n]) / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
                 )
             )
         )
         total_lse_product = rest_inv_temperature_s + real(1)
         log_total_lse_product = math.log1p(rest_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = real(s[n, m]) / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
             grad_s[n, m] = neg_weighted_inv_omexp if m == first + n else weighted_inv * share
             log_share = inv_temperature_s - max_inv_temperature_s - log_total_lse_product
@@ -844,6 +845,8 @@ def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
 @njit
 def _hessian(s, temperature, weight, grad_s, hess_s):
     """One sample: gradient and diagonal of the Hessian."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = s.shape[0]
     M = N
     block = max(1, 4096 // M)
@@ -895,6 +898,8 @@ def hessian_parallel(s, temperature, weight, mask, scales, grad_s, hess_s, block
 @njit(parallel=True)
 def _hessian_threads(s, temperature, weight, grad_s, hess_s):
     """As `_hessian`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = s.shape[0]
     M = N
     block = max(1, 4096 // M)
@@ -939,15 +944,16 @@ def hessian_within(s, temperature, weight, mask, scales, grad_s, hess_s, block):
 @njit
 def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = s.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(hv_s.shape[0]):
-        scaled_inv_2 = scaled_inv * weight[n]
+        scaled_inv_2 = scaled_inv * real(weight[n])
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = real(s[n, m]) / temperature
             term = inv_temperature_s
             argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
                 argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
@@ -957,7 +963,7 @@ def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
         argmax_inv_s = argmax_inv_s_acc_at
-        inv_tangent_s = tangent_s[n, argmax_inv_s] / temperature
+        inv_tangent_s = real(tangent_s[n, argmax_inv_s]) / temperature
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -965,7 +971,7 @@ def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = real(s[n, m]) / temperature
             term = (
                 math.exp(inv_temperature_s - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -977,17 +983,17 @@ def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         total_lse_product = rest_inv_temperature_s + real(1)
         for m in range(M):
-            inv_temperature_s = s[n, m] / temperature
+            inv_temperature_s = real(s[n, m]) / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            gap_product = tangent_s[n, m] / temperature - inv_tangent_s
+            gap_product = real(tangent_s[n, m]) / temperature - inv_tangent_s
             term = share * gap_product
             sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
                 sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for m in range(M):
-            gap_product = tangent_s[n, m] / temperature - inv_tangent_s
-            inv_temperature_s = s[n, m] / temperature
+            gap_product = real(tangent_s[n, m]) / temperature - inv_tangent_s
+            inv_temperature_s = real(s[n, m]) / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
             hv_s[n, m] = scaled_inv_2 * (gap_product - sum_gap_share) * share
 
@@ -995,6 +1001,9 @@ def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
 @njit
 def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
     """One sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     N = s.shape[0]
     M = N
     scaled_inv = scale0 / temperature
@@ -1048,6 +1057,9 @@ def hvp_parallel(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
 @njit(parallel=True)
 def _hvp_threads(s, temperature, tangent_s, weight, scale0, hv_s):
     """As `_hvp`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     N = s.shape[0]
     M = N
     scaled_inv = scale0 / temperature
@@ -2038,16 +2050,17 @@ def gradient_all_within__symmetric(
 @njit
 def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, hess_s):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = s.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(grad_s.shape[0]):
-        inv_temperature_s = s[first + n, first + n] / temperature
+        inv_temperature_s = real(s[first + n, first + n]) / temperature
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        weight_2 = weight[first + n]
+        weight_2 = real(weight[first + n])
         for m in range(M):
-            inv_temperature_s_2 = s[first + n, m] / temperature
+            inv_temperature_s_2 = real(s[first + n, m]) / temperature
             term = inv_temperature_s_2
             largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
@@ -2059,7 +2072,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s_2 = s[first + n, m] / temperature
+            inv_temperature_s_2 = real(s[first + n, m]) / temperature
             term = (
                 math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -2074,7 +2087,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
         total_lse_product = rest_inv_temperature_s + real(1)
         log_total_lse_product = math.log1p(rest_inv_temperature_s)
         for n2 in range(N):
-            term = s[n2, first + n] / temperature
+            term = real(s[n2, first + n]) / temperature
             largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
@@ -2086,7 +2099,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
             term = (
-                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
+                math.exp(real(s[n2, first + n]) / temperature - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
                 else real(0)
             )
@@ -2102,7 +2115,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
         omexp_log_share_2 = -math.expm1(log_share_2)
         weighted_inv_sum = (
             real(0.5)
-            * (weight[first + n] / temperature)
+            * (real(weight[first + n]) / temperature)
             * (-omexp_log_share - omexp_log_share_2)
         )
         weighted_power_sum = (
@@ -2125,13 +2138,13 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
             )
         )
         for m in range(M):
-            inv_temperature_s_2 = s[first + n, m] / temperature
+            inv_temperature_s_2 = real(s[first + n, m]) / temperature
             share = math.exp(inv_temperature_s_2 - max_inv_temperature_s) / total_lse_product
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
             others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
             log_share_3 = inv_temperature_s_2 - max_inv_temperature_s - log_total_lse_product
             for n2 in range(N):
-                term = s[n2, m] / temperature
+                term = real(s[n2, m]) / temperature
                 largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
                     largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
                 )
@@ -2143,7 +2156,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
             for n2 in range(N):
                 term = (
-                    math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
+                    math.exp(real(s[n2, m]) / temperature - shift_inv_temperature_s_3)
                     if n2 != argmax_inv_temperature_s_3
                     else real(0)
                 )
@@ -2158,7 +2171,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
             grad_s[n, m] = (
                 weighted_inv_sum
                 if m == first + n
-                else real(0.5) * ((weight_2 * share + weight[m] * share_2) / temperature)
+                else real(0.5) * ((weight_2 * share + real(weight[m]) * share_2) / temperature)
             )
             log_share_4 = (
                 inv_temperature_s_2
@@ -2173,7 +2186,7 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
                     * (
                         (
                             weight_2 * share * -math.expm1(log_share_3)
-                            + weight[m] * share_2 * -math.expm1(log_share_4)
+                            + real(weight[m]) * share_2 * -math.expm1(log_share_4)
                         )
                         / temperature
                     )
@@ -2185,6 +2198,8 @@ def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, h
 @njit
 def _hessian__symmetric(s, temperature, weight, grad_s, hess_s):
     """One sample: gradient and diagonal of the Hessian."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = s.shape[0]
     M = N
     block = max(1, 4096 // (M * N))
@@ -2235,6 +2250,8 @@ def hessian_parallel__symmetric(s, temperature, weight, mask, scales, grad_s, he
 @njit(parallel=True)
 def _hessian_threads__symmetric(s, temperature, weight, grad_s, hess_s):
     """As `_hessian__symmetric`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     N = s.shape[0]
     M = N
     block = max(1, 4096 // (M * N))
@@ -2282,21 +2299,22 @@ def hessian_within__symmetric(s, temperature, weight, mask, scales, grad_s, hess
 @njit
 def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = s.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
     for n in range(hv_s.shape[0]):
-        inv_temperature_tangent_s = tangent_s[first + n, first + n] / temperature
+        inv_temperature_tangent_s = real(tangent_s[first + n, first + n]) / temperature
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
-        inv_temperature_s_2 = s[first + n, first + n] / temperature
+        inv_temperature_s_2 = real(s[first + n, first + n]) / temperature
         argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
         sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        weight_2 = weight[first + n]
+        weight_2 = real(weight[first + n])
         for m in range(M):
-            inv_temperature_s = s[first + n, m] / temperature
+            inv_temperature_s = real(s[first + n, m]) / temperature
             term = inv_temperature_s
             argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
                 argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
@@ -2306,7 +2324,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
                 largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
             )
         argmax_inv_s = argmax_inv_s_acc_at
-        inv_tangent_s = tangent_s[first + n, argmax_inv_s] / temperature
+        inv_tangent_s = real(tangent_s[first + n, argmax_inv_s]) / temperature
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -2314,7 +2332,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         for m in range(M):
-            inv_temperature_s = s[first + n, m] / temperature
+            inv_temperature_s = real(s[first + n, m]) / temperature
             term = (
                 math.exp(inv_temperature_s - shift_inv_temperature_s)
                 if m != argmax_inv_temperature_s
@@ -2326,9 +2344,9 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         total_lse_product = rest_inv_temperature_s + real(1)
         for m in range(M):
-            inv_temperature_s = s[first + n, m] / temperature
+            inv_temperature_s = real(s[first + n, m]) / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            inv_temperature_tangent_s_2 = tangent_s[first + n, m] / temperature
+            inv_temperature_tangent_s_2 = real(tangent_s[first + n, m]) / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
             term = share * gap_product
             sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
@@ -2336,7 +2354,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, first + n] / temperature
+            inv_temperature_s_3 = real(s[n2, first + n]) / temperature
             term = inv_temperature_s_3
             argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
                 argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
@@ -2346,7 +2364,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
                 largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
             )
         argmax_inv_s_2 = argmax_inv_s_acc_2_at
-        inv_tangent_s_2 = tangent_s[argmax_inv_s_2, first + n] / temperature
+        inv_tangent_s_2 = real(tangent_s[argmax_inv_s_2, first + n]) / temperature
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -2354,7 +2372,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, first + n] / temperature
+            inv_temperature_s_3 = real(s[n2, first + n]) / temperature
             term = (
                 math.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
                 if n2 != argmax_inv_temperature_s_2
@@ -2366,11 +2384,11 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
         for n2 in range(N):
-            inv_temperature_s_3 = s[n2, first + n] / temperature
+            inv_temperature_s_3 = real(s[n2, first + n]) / temperature
             term = (
                 math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
                 / total_lse_product_2
-                * (tangent_s[n2, first + n] / temperature - inv_tangent_s_2)
+                * (real(tangent_s[n2, first + n]) / temperature - inv_tangent_s_2)
             )
             sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
                 sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
@@ -2378,7 +2396,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
         sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
         scaled_inv_sum = (
             scaled_inv
-            * weight[first + n]
+            * real(weight[first + n])
             * (
                 (
                     (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
@@ -2393,34 +2411,36 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
             )
         )
         for m in range(M):
-            inv_temperature_tangent_s_2 = tangent_s[first + n, m] / temperature
+            inv_temperature_tangent_s_2 = real(tangent_s[first + n, m]) / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
-            inv_temperature_s = s[first + n, m] / temperature
+            inv_temperature_s = real(s[first + n, m]) / temperature
             share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
             argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
             largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
             others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
             for n2 in range(N):
-                term = s[n2, m] / temperature
+                term = real(s[n2, m]) / temperature
                 argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = _larger(
                     argmax_inv_s_acc_3, argmax_inv_s_acc_3_at, term, n2
                 )
-                term = s[n2, m] / temperature
+                term = real(s[n2, m]) / temperature
                 largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
                     largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
                 )
             argmax_inv_s_3 = argmax_inv_s_acc_3_at
-            gap_product_2 = inv_temperature_tangent_s_2 - tangent_s[argmax_inv_s_3, m] / temperature
+            gap_product_2 = (
+                inv_temperature_tangent_s_2 - real(tangent_s[argmax_inv_s_3, m]) / temperature
+            )
             max_inv_temperature_s_3 = largest_inv_temperature_s_3
             argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-            inv_tangent_s_3 = tangent_s[argmax_inv_s_3, m] / temperature
+            inv_tangent_s_3 = real(tangent_s[argmax_inv_s_3, m]) / temperature
             for n2 in range(N):
                 term = (
-                    math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
+                    math.exp(real(s[n2, m]) / temperature - shift_inv_temperature_s_3)
                     if n2 != argmax_inv_temperature_s_3
                     else real(0)
                 )
@@ -2436,9 +2456,9 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
                 sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
                 for n2 in range(N):
                     term = (
-                        math.exp(s[n2, m] / temperature - max_inv_temperature_s_3)
+                        math.exp(real(s[n2, m]) / temperature - max_inv_temperature_s_3)
                         / total_lse_product_3
-                        * (tangent_s[n2, m] / temperature - inv_tangent_s_3)
+                        * (real(tangent_s[n2, m]) / temperature - inv_tangent_s_3)
                     )
                     sum_gap_share_acc_3, sum_gap_share_acc_3_lost = _two_sum(
                         sum_gap_share_acc_3, sum_gap_share_acc_3_lost, term
@@ -2448,7 +2468,7 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
                     scaled_inv
                     * (
                         weight_2 * (gap_product - sum_gap_share) * share
-                        + weight[m] * (gap_product_2 - sum_gap_share_3) * share_2
+                        + real(weight[m]) * (gap_product_2 - sum_gap_share_3) * share_2
                     )
                 )
             hv_s[n, m] = chosen_scaled_inv_sum
@@ -2457,7 +2477,9 @@ def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scal
 @njit
 def _hvp__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
     """One sample: product of the Hessian with the tangent."""
-    real = s.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
@@ -2510,7 +2532,9 @@ def hvp_parallel__symmetric(s, temperature, tangent_s, weight, mask, scales, hv_
 @njit(parallel=True)
 def _hvp_threads__symmetric(s, temperature, tangent_s, weight, scale0, hv_s):
     """As `_hvp__symmetric`, blocks in threads; the same bits."""
-    real = s.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    scale0 = real(scale0)
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)

@@ -369,16 +369,18 @@ def gradient_all_parallel(
 @njit
 def _hessian(x, y, margin, class_weight, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    weight = real(weight)
     C = x.shape[0]
-    class_weight_at_y = class_weight[y]
+    class_weight_at_y = real(class_weight[y])
     weighted_class_weight_inv = weight / real(C) * class_weight_at_y
-    x_at_y = x[y]
+    x_at_y = real(x[y])
     sum_chosen_neg_chosen_acc = 0.0
     for c in range(C):
         chosen = (
-            (real(1) if x[c] - x_at_y + margin > real(0) else real(0))
-            + _nan_or_zero(x[c] - x_at_y + margin)
+            (real(1) if real(x[c]) - x_at_y + margin > real(0) else real(0))
+            + _nan_or_zero(real(x[c]) - x_at_y + margin)
         )
         grad_x[c] = weighted_class_weight_inv * chosen
         hess_x[c] = real(0)
@@ -825,16 +827,18 @@ def gradient_all_parallel__p_2(
 @njit
 def _hessian__p_2(x, y, margin, class_weight, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    weight = real(weight)
     C = x.shape[0]
-    class_weight_at_y = class_weight[y]
+    class_weight_at_y = real(class_weight[y])
     weighted_class_weight_inv = real(2) * (weight / real(C)) * class_weight_at_y
-    x_at_y = x[y]
+    x_at_y = real(x[y])
     weighted_class_weight = real(2) * weight * class_weight_at_y
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = 0.0, 0.0
     for c in range(C):
-        difference_margin_x = x[c] - x_at_y + margin
+        difference_margin_x = real(x[c]) - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
         chosen = (
             (real(1) if difference_margin_x > real(0) else real(0))
@@ -906,18 +910,21 @@ def hessian_parallel__p_2(x, y, margin, class_weight, weight, mask, scales, grad
 @njit
 def _hvp__p_2(x, y, margin, class_weight, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    weight = real(weight)
+    scale0 = real(scale0)
     C = x.shape[0]
-    class_weight_at_y = class_weight[y]
+    class_weight_at_y = real(class_weight[y])
     scaled_class_weight = real(2) * scale0 * weight * class_weight_at_y
-    tangent_x_at_y = tangent_x[y]
-    x_at_y = x[y]
+    tangent_x_at_y = real(tangent_x[y])
+    x_at_y = real(x[y])
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     for c in range(C):
-        part_2 = tangent_x[c] - tangent_x_at_y
+        part_2 = real(tangent_x[c]) - tangent_x_at_y
         chosen = (
-            (real(1) if x[c] - x_at_y + margin > real(0) else real(0))
-            + _nan_or_zero(x[c] - x_at_y + margin)
+            (real(1) if real(x[c]) - x_at_y + margin > real(0) else real(0))
+            + _nan_or_zero(real(x[c]) - x_at_y + margin)
         )
         hv_x[c] = scaled_class_weight * part_2 * _sqdiv(chosen, real(C))
         term = -(real(2) * part_2 * chosen * chosen) if c != y else real(0)

@@ -937,13 +937,15 @@ def gradient_all_within(
 @njit
 def _hessian_partial(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
@@ -959,7 +961,9 @@ def _hessian_combine(one, two):
 @njit
 def _hessian_finish(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
@@ -982,13 +986,17 @@ def _hessian_curvature(
     power_sum_product_smooth_nr_2, grad_x, hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = y.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     for s in range(grad_x.shape[0]):
-        grad_x[s] = weight * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
+        grad_x[s] = (
+            weight
+            * (power_sum_product_smooth_nr - real(2) * (real(y[s]) / sum_smooth_dr_sum))
+        )
         hess_x[s] = (
             weighted
             * (
-                real(2) * (y[s] / sum_smooth_dr_sum) / sum_smooth_dr_sum
+                real(2) * (real(y[s]) / sum_smooth_dr_sum) / sum_smooth_dr_sum
                 - power_sum_product_smooth_nr_2
             )
         )
@@ -997,7 +1005,10 @@ def _hessian_curvature(
 @njit
 def _hessian(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     weighted = real(2) * weight
     block = 4096
@@ -1073,7 +1084,10 @@ def hessian_parallel(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, h
 @njit(parallel=True)
 def _hessian_threads(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian`, blocks in threads; the same bits."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     weighted = real(2) * weight
     block = 4096
@@ -1155,23 +1169,25 @@ def hessian_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hes
 @njit
 def _hvp_partial(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        term = y[s] * tangent_x[s]
+        term = real(y[s]) * real(tangent_x[s])
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = tangent_x[s]
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(tangent_x[s])
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
     return (
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
         sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
@@ -1195,7 +1211,9 @@ def _hvp_combine(one, two):
 @njit
 def _hvp_finish(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
         sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
@@ -1220,14 +1238,19 @@ def _hvp_finish(state, smooth_nr, smooth_dr):
 @njit
 def _hvp_product(y, scaled_weight, power_sum_product, power_sum_tangent_x, power_sum, hv_x):
     """A block of the sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
-        hv_x[s] = scaled_weight * (power_sum_product + power_sum_tangent_x * y[s] - power_sum)
+        hv_x[s] = scaled_weight * (power_sum_product + power_sum_tangent_x * real(y[s]) - power_sum)
 
 
 @njit
 def _hvp(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
     block = 4096
@@ -1307,7 +1330,11 @@ def hvp_parallel(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv
 @njit(parallel=True)
 def _hvp_threads(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp`, blocks in threads; the same bits."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
     block = 4096
@@ -2316,13 +2343,14 @@ def gradient_all_within__from_logits(
 @njit
 def _hessian_partial__from_logits(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
-        term = y[s] * sigmoid_x
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
+        term = real(y[s]) * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
         )
@@ -2330,7 +2358,7 @@ def _hessian_partial__from_logits(x, y):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
     return (
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
         sum_y_acc, sum_y_acc_lost
@@ -2352,7 +2380,9 @@ def _hessian_combine__from_logits(one, two):
 @njit
 def _hessian_finish__from_logits(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
         sum_y_acc, sum_y_acc_lost
@@ -2378,14 +2408,15 @@ def _hessian_curvature__from_logits(
     grad_x, hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     for s in range(grad_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
         grad_x[s] = (
             weight
-            * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
+            * (power_sum_product_smooth_nr - real(2) * (real(y[s]) / sum_smooth_dr_sum))
             * sigmoid_neg_x
             * sigmoid_x
         )
@@ -2394,15 +2425,15 @@ def _hessian_curvature__from_logits(
         hess_x[s] = (
             weight
             * (
-                real(2) * y[s] * sigmoid_neg_x * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
+                real(2) * real(y[s]) * sigmoid_neg_x * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
                 + power_sum_product_smooth_nr * sq_sigmoid_neg_x * sigmoid_x
                 + (
                     real(4)
-                    * (y[s] / sum_smooth_dr_sum)
+                    * (real(y[s]) / sum_smooth_dr_sum)
                     * (sq_sigmoid_neg_x / sum_smooth_dr_sum)
                     * sq_sigmoid_x
                 )
-                - real(2) * y[s] * sigmoid_x * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
+                - real(2) * real(y[s]) * sigmoid_x * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
                 - power_sum_product_smooth_nr_2 * sq_sigmoid_neg_x * sq_sigmoid_x
                 - power_sum_product_smooth_nr * sigmoid_neg_x * sq_sigmoid_x
             )
@@ -2412,6 +2443,10 @@ def _hessian_curvature__from_logits(
 @njit
 def _hessian__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -2498,6 +2533,10 @@ def hessian_parallel__from_logits(
 @njit(parallel=True)
 def _hessian_threads__from_logits(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian__from_logits`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     blocks = -(-S // block)
@@ -2580,16 +2619,17 @@ def hessian_within__from_logits(
 @njit
 def _hvp_partial__from_logits(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
-        term = y[s] * tangent_x[s] * sigmoid_neg_x * sigmoid_x
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
+        term = real(y[s]) * real(tangent_x[s]) * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
             sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
         )
@@ -2597,12 +2637,12 @@ def _hvp_partial__from_logits(x, y, tangent_x):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = y[s] * sigmoid_x
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(y[s]) * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
         )
-        term = tangent_x[s] * sigmoid_neg_x * sigmoid_x
+        term = real(tangent_x[s]) * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
             sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
         )
@@ -2631,7 +2671,9 @@ def _hvp_combine__from_logits(one, two):
 @njit
 def _hvp_finish__from_logits(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
         sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
@@ -2669,39 +2711,45 @@ def _hvp_product__from_logits(
     power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
         hv_x[s] = (
             scaled_weight
             * (
                 power_sum_product * sigmoid_neg_x * sigmoid_x
                 + (
                     real(2)
-                    * y[s]
-                    * tangent_x[s]
+                    * real(y[s])
+                    * real(tangent_x[s])
                     * sigmoid_neg_x
                     * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
                 )
                 + (
                     power_sum_product_smooth_nr
-                    * tangent_x[s]
+                    * real(tangent_x[s])
                     * sigmoid_neg_x
                     * sigmoid_neg_x
                     * sigmoid_x
                 )
-                + power_sum_product_2 * y[s] * sigmoid_neg_x * sigmoid_x
+                + power_sum_product_2 * real(y[s]) * sigmoid_neg_x * sigmoid_x
                 - (
                     real(2)
-                    * y[s]
-                    * tangent_x[s]
+                    * real(y[s])
+                    * real(tangent_x[s])
                     * sigmoid_x
                     * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
                 )
                 - power_sum * sigmoid_neg_x * sigmoid_x
-                - power_sum_product_smooth_nr * tangent_x[s] * sigmoid_neg_x * sigmoid_x * sigmoid_x
+                - (
+                    power_sum_product_smooth_nr
+                    * real(tangent_x[s])
+                    * sigmoid_neg_x
+                    * sigmoid_x
+                    * sigmoid_x
+                )
             )
         )
 
@@ -2709,6 +2757,11 @@ def _hvp_product__from_logits(
 @njit
 def _hvp__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -2800,6 +2853,11 @@ def hvp_parallel__from_logits(
 @njit(parallel=True)
 def _hvp_threads__from_logits(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp__from_logits`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -3718,13 +3776,15 @@ def gradient_all_within__batch(
 @njit
 def _hessian_partial__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
@@ -3740,7 +3800,9 @@ def _hessian_combine__batch(one, two):
 @njit
 def _hessian_finish__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
@@ -3763,13 +3825,17 @@ def _hessian_curvature__batch(
     power_sum_product_smooth_nr_2, grad_x, hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = y.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     for s in range(grad_x.shape[0]):
-        grad_x[s] = weight * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
+        grad_x[s] = (
+            weight
+            * (power_sum_product_smooth_nr - real(2) * (real(y[s]) / sum_smooth_dr_sum))
+        )
         hess_x[s] = (
             weighted
             * (
-                real(2) * (y[s] / sum_smooth_dr_sum) / sum_smooth_dr_sum
+                real(2) * (real(y[s]) / sum_smooth_dr_sum) / sum_smooth_dr_sum
                 - power_sum_product_smooth_nr_2
             )
         )
@@ -3778,7 +3844,10 @@ def _hessian_curvature__batch(
 @njit
 def _hessian__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     weighted = real(2) * weight
     block = 4096
@@ -3866,7 +3935,10 @@ def hessian_parallel__batch(
 @njit(parallel=True)
 def _hessian_threads__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian__batch`, blocks in threads; the same bits."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     weighted = real(2) * weight
     block = 4096
@@ -3948,23 +4020,25 @@ def hessian_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad
 @njit
 def _hvp_partial__batch(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        term = y[s] * tangent_x[s]
+        term = real(y[s]) * real(tangent_x[s])
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = tangent_x[s]
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(tangent_x[s])
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
     return (
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
         sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
@@ -3988,7 +4062,9 @@ def _hvp_combine__batch(one, two):
 @njit
 def _hvp_finish__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
         sum_y_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
@@ -4013,14 +4089,19 @@ def _hvp_finish__batch(state, smooth_nr, smooth_dr):
 @njit
 def _hvp_product__batch(y, scaled_weight, power_sum_product, power_sum_tangent_x, power_sum, hv_x):
     """A block of the sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
-        hv_x[s] = scaled_weight * (power_sum_product + power_sum_tangent_x * y[s] - power_sum)
+        hv_x[s] = scaled_weight * (power_sum_product + power_sum_tangent_x * real(y[s]) - power_sum)
 
 
 @njit
 def _hvp__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
     block = 4096
@@ -4106,7 +4187,11 @@ def hvp_parallel__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, sca
 @njit(parallel=True)
 def _hvp_threads__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp__batch`, blocks in threads; the same bits."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
     block = 4096
@@ -5088,14 +5173,17 @@ def gradient_all_within__exponent_2(
 @njit
 def _hessian_partial__exponent_2(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sq_x = x[s] * x[s]
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+        sq_x = real(x[s]) * real(x[s])
         sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, sq_x)
-        sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
+        term = real(y[s]) * real(y[s])
+        sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, term)
     return (
         sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
         sum_sq_y_acc_lost
@@ -5117,7 +5205,9 @@ def _hessian_combine__exponent_2(one, two):
 @njit
 def _hessian_finish__exponent_2(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_x_y_acc, sum_x_y_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
         sum_sq_y_acc_lost
@@ -5137,21 +5227,21 @@ def _hessian_curvature__exponent_2(
     hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(grad_x.shape[0]):
         grad_x[s] = (
             weighted
             * (
-                _gated(x[s], sum_product_smooth_nr) / sum_smooth_dr_sum / sum_smooth_dr_sum
-                - y[s] / sum_smooth_dr_sum
+                _gated(real(x[s]), sum_product_smooth_nr) / sum_smooth_dr_sum / sum_smooth_dr_sum
+                - real(y[s]) / sum_smooth_dr_sum
             )
         )
-        sq_x = x[s] * x[s]
+        sq_x = real(x[s]) * real(x[s])
         hess_x[s] = (
             weighted
             * (
                 power_sum_product_smooth_nr
-                + real(4) * (x[s] / sum_smooth_dr_sum) * (y[s] / sum_smooth_dr_sum)
+                + real(4) * (real(x[s]) / sum_smooth_dr_sum) * (real(y[s]) / sum_smooth_dr_sum)
                 - (
                     real(4)
                     * (_gated(sq_x, sum_product_smooth_nr) / sum_smooth_dr_sum)
@@ -5165,7 +5255,10 @@ def _hessian_curvature__exponent_2(
 @njit
 def _hessian__exponent_2(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     weighted = real(2) * weight
     block = 4096
@@ -5253,7 +5346,10 @@ def hessian_parallel__exponent_2(
 @njit(parallel=True)
 def _hessian_threads__exponent_2(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian__exponent_2`, blocks in threads; the same bits."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     weighted = real(2) * weight
     block = 4096
@@ -5337,20 +5433,24 @@ def hessian_within__exponent_2(
 @njit
 def _hvp_partial__exponent_2(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_sq_x_acc, sum_sq_x_acc_lost = 0.0, 0.0
     sum_sq_y_acc, sum_sq_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        term = x[s] * tangent_x[s]
+        term = real(x[s]) * real(tangent_x[s])
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
-        sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, x[s] * x[s])
-        sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, y[s] * y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        term = y[s] * tangent_x[s]
+        term = real(x[s]) * real(x[s])
+        sum_sq_x_acc, sum_sq_x_acc_lost = _two_sum(sum_sq_x_acc, sum_sq_x_acc_lost, term)
+        term = real(y[s]) * real(y[s])
+        sum_sq_y_acc, sum_sq_y_acc_lost = _two_sum(sum_sq_y_acc, sum_sq_y_acc_lost, term)
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+        term = real(y[s]) * real(tangent_x[s])
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
@@ -5379,7 +5479,9 @@ def _hvp_combine__exponent_2(one, two):
 @njit
 def _hvp_finish__exponent_2(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_sq_x_acc, sum_sq_x_acc_lost, sum_sq_y_acc,
         sum_sq_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_tangent_x_y_acc,
@@ -5406,18 +5508,22 @@ def _hvp_product__exponent_2(
     power_sum_product, sum_product_smooth_nr, hv_x
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
         hv_x[s] = (
             scaled_weight
             * (
-                real(2) * (_gated(y[s], sum_tangent_x) / sum_smooth_dr_sum) / sum_smooth_dr_sum
-                + power_sum_product_smooth_nr * tangent_x[s]
-                + power_sum_product * x[s]
+                (
+                    real(2)
+                    * (_gated(real(y[s]), sum_tangent_x) / sum_smooth_dr_sum)
+                    / sum_smooth_dr_sum
+                )
+                + power_sum_product_smooth_nr * real(tangent_x[s])
+                + power_sum_product * real(x[s])
                 - (
                     real(4)
                     * (
-                        _gated(_gated(x[s], sum_product_smooth_nr), sum_tangent_x)
+                        _gated(_gated(real(x[s]), sum_product_smooth_nr), sum_tangent_x)
                         / sum_smooth_dr_sum
                     )
                     / sum_smooth_dr_sum
@@ -5430,7 +5536,11 @@ def _hvp_product__exponent_2(
 @njit
 def _hvp__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
     block = 4096
@@ -5522,7 +5632,11 @@ def hvp_parallel__exponent_2(
 @njit(parallel=True)
 def _hvp_threads__exponent_2(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp__exponent_2`, blocks in threads; the same bits."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = real(2) * scale0 * weight
     block = 4096
@@ -6447,13 +6561,15 @@ def gradient_all_within__log_score(
 @njit
 def _hessian_partial__log_score(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
@@ -6469,7 +6585,9 @@ def _hessian_combine__log_score(one, two):
 @njit
 def _hessian_finish__log_score(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost = state
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
     sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
@@ -6487,15 +6605,22 @@ def _hessian_curvature__log_score(
     hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = y.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     for s in range(grad_x.shape[0]):
-        grad_x[s] = -(weight * (real(2) * (y[s] / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
+        grad_x[s] = (
+            -(weight * (real(2) * (real(y[s]) / sum_product_smooth_nr) - inv_sum_smooth_dr_sum))
+        )
         hess_x[s] = (
             -(
                 weight
                 * (
                     power_sum_smooth_dr_sum
-                    - real(4) * (y[s] / sum_product_smooth_nr) * (y[s] / sum_product_smooth_nr)
+                    - (
+                        real(4)
+                        * (real(y[s]) / sum_product_smooth_nr)
+                        * (real(y[s]) / sum_product_smooth_nr)
+                    )
                 )
             )
         )
@@ -6504,6 +6629,10 @@ def _hessian_curvature__log_score(
 @njit
 def _hessian__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -6590,6 +6719,10 @@ def hessian_parallel__log_score(
 @njit(parallel=True)
 def _hessian_threads__log_score(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian__log_score`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     blocks = -(-S // block)
@@ -6672,23 +6805,25 @@ def hessian_within__log_score(
 @njit
 def _hvp_partial__log_score(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        term = tangent_x[s]
+        term = real(tangent_x[s])
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = y[s] * tangent_x[s]
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(y[s]) * real(tangent_x[s])
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
     return (
         sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
         sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_y_acc,
@@ -6714,7 +6849,9 @@ def _hvp_combine__log_score(one, two):
 @njit
 def _hvp_finish__log_score(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc,
         sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_y_acc,
@@ -6737,13 +6874,19 @@ def _hvp_finish__log_score(state, smooth_nr, smooth_dr):
 @njit
 def _hvp_product__log_score(y, scaled_weight, power_sum_tangent_x, power_sum_product, hv_x):
     """A block of the sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
-        hv_x[s] = -(scaled_weight * (power_sum_tangent_x - power_sum_product * y[s]))
+        hv_x[s] = -(scaled_weight * (power_sum_tangent_x - power_sum_product * real(y[s])))
 
 
 @njit
 def _hvp__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -6830,6 +6973,11 @@ def hvp_parallel__log_score(
 @njit(parallel=True)
 def _hvp_threads__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp__log_score`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -7898,13 +8046,15 @@ def gradient_all_within__empty_zero(
 @njit
 def _hessian_partial__empty_zero(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
@@ -7920,7 +8070,9 @@ def _hessian_combine__empty_zero(one, two):
 @njit
 def _hessian_finish__empty_zero(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost = state
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
@@ -7943,14 +8095,15 @@ def _hessian_curvature__empty_zero(
     power_sum_product_smooth_nr_2, grad_x, hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = y.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     for s in range(grad_x.shape[0]):
         grad_x[s] = (
             weight
             * (
                 real(0)
                 if sum_y == real(0)
-                else power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum)
+                else power_sum_product_smooth_nr - real(2) * (real(y[s]) / sum_smooth_dr_sum)
             )
         )
         hess_x[s] = (
@@ -7959,7 +8112,7 @@ def _hessian_curvature__empty_zero(
                 real(0)
                 if sum_y == real(0)
                 else (
-                    real(4) * (y[s] / sum_smooth_dr_sum) / sum_smooth_dr_sum
+                    real(4) * (real(y[s]) / sum_smooth_dr_sum) / sum_smooth_dr_sum
                     - power_sum_product_smooth_nr_2
                 )
             )
@@ -7969,6 +8122,10 @@ def _hessian_curvature__empty_zero(
 @njit
 def _hessian__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -8055,6 +8212,10 @@ def hessian_parallel__empty_zero(
 @njit(parallel=True)
 def _hessian_threads__empty_zero(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian__empty_zero`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     blocks = -(-S // block)
@@ -8137,23 +8298,25 @@ def hessian_within__empty_zero(
 @njit
 def _hvp_partial__empty_zero(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = 0.0, 0.0
     sum_x_acc, sum_x_acc_lost = 0.0, 0.0
     sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = y[s] * tangent_x[s]
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(y[s]) * real(tangent_x[s])
         sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
             sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
         )
-        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[s])
-        term = tangent_x[s]
+        sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[s]))
+        term = real(tangent_x[s])
         sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
             sum_tangent_x_acc, sum_tangent_x_acc_lost, term
         )
-        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, x[s] * y[s])
+        term = real(x[s]) * real(y[s])
+        sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
     return (
         sum_y_acc, sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc,
         sum_x_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
@@ -8177,7 +8340,9 @@ def _hvp_combine__empty_zero(one, two):
 @njit
 def _hvp_finish__empty_zero(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_y_acc, sum_y_acc_lost, sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_x_acc,
         sum_x_acc_lost, sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_x_y_acc, sum_x_y_acc_lost
@@ -8204,14 +8369,14 @@ def _hvp_product__empty_zero(
     y, scaled_weight, sum_y, power_sum_product, power_sum_tangent_x, power_sum, hv_x
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = y.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
         hv_x[s] = (
             scaled_weight
             * (
                 real(0)
                 if sum_y == real(0)
-                else power_sum_product + power_sum_tangent_x * y[s] - power_sum
+                else power_sum_product + power_sum_tangent_x * real(y[s]) - power_sum
             )
         )
 
@@ -8219,6 +8384,11 @@ def _hvp_product__empty_zero(
 @njit
 def _hvp__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -8308,6 +8478,11 @@ def hvp_parallel__empty_zero(
 @njit(parallel=True)
 def _hvp_threads__empty_zero(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp__empty_zero`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -9346,13 +9521,14 @@ def gradient_all_within__from_logits__batch(
 @njit
 def _hessian_partial__from_logits__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for s in range(x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
-        term = y[s] * sigmoid_x
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
+        term = real(y[s]) * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
         )
@@ -9360,7 +9536,7 @@ def _hessian_partial__from_logits__batch(x, y):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
     return (
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
         sum_y_acc, sum_y_acc_lost
@@ -9382,7 +9558,9 @@ def _hessian_combine__from_logits__batch(one, two):
 @njit
 def _hessian_finish__from_logits__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost,
         sum_y_acc, sum_y_acc_lost
@@ -9408,14 +9586,15 @@ def _hessian_curvature__from_logits__batch(
     grad_x, hess_x
 ):
     """A block of the sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     for s in range(grad_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
         grad_x[s] = (
             weight
-            * (power_sum_product_smooth_nr - real(2) * (y[s] / sum_smooth_dr_sum))
+            * (power_sum_product_smooth_nr - real(2) * (real(y[s]) / sum_smooth_dr_sum))
             * sigmoid_neg_x
             * sigmoid_x
         )
@@ -9424,15 +9603,15 @@ def _hessian_curvature__from_logits__batch(
         hess_x[s] = (
             weight
             * (
-                real(2) * y[s] * sigmoid_neg_x * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
+                real(2) * real(y[s]) * sigmoid_neg_x * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
                 + power_sum_product_smooth_nr * sq_sigmoid_neg_x * sigmoid_x
                 + (
                     real(4)
-                    * (y[s] / sum_smooth_dr_sum)
+                    * (real(y[s]) / sum_smooth_dr_sum)
                     * (sq_sigmoid_neg_x / sum_smooth_dr_sum)
                     * sq_sigmoid_x
                 )
-                - real(2) * y[s] * sigmoid_x * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
+                - real(2) * real(y[s]) * sigmoid_x * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
                 - power_sum_product_smooth_nr_2 * sq_sigmoid_neg_x * sq_sigmoid_x
                 - power_sum_product_smooth_nr * sigmoid_neg_x * sq_sigmoid_x
             )
@@ -9442,6 +9621,10 @@ def _hessian_curvature__from_logits__batch(
 @njit
 def _hessian__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """One sample: gradient and diagonal of the Hessian."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -9530,6 +9713,10 @@ def hessian_parallel__from_logits__batch(
 @njit(parallel=True)
 def _hessian_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, grad_x, hess_x):
     """As `_hessian__from_logits__batch`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
     S = x.shape[0]
     block = 4096
     blocks = -(-S // block)
@@ -9612,16 +9799,17 @@ def hessian_within__from_logits__batch(
 @njit
 def _hvp_partial__from_logits__batch(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
+    real = np.float64  # what is computed on the way may leave the range of float32
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = 0.0, 0.0
     sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
     sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
     for s in range(tangent_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
-        term = y[s] * tangent_x[s] * sigmoid_neg_x * sigmoid_x
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
+        term = real(y[s]) * real(tangent_x[s]) * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
             sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
         )
@@ -9629,12 +9817,12 @@ def _hvp_partial__from_logits__batch(x, y, tangent_x):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
         )
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[s])
-        term = y[s] * sigmoid_x
+        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[s]))
+        term = real(y[s]) * sigmoid_x
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
         )
-        term = tangent_x[s] * sigmoid_neg_x * sigmoid_x
+        term = real(tangent_x[s]) * sigmoid_neg_x * sigmoid_x
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
             sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
         )
@@ -9663,7 +9851,9 @@ def _hvp_combine__from_logits__batch(one, two):
 @njit
 def _hvp_finish__from_logits__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
-    real = type(smooth_nr)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
     (
         sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_x_acc,
         sum_sigmoid_x_acc_lost, sum_y_acc, sum_y_acc_lost, sum_sigmoid_y_acc,
@@ -9701,39 +9891,45 @@ def _hvp_product__from_logits__batch(
     power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
 ):
     """A block of the sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
     for s in range(hv_x.shape[0]):
-        exp_neg_abs_x = math.exp(-abs(x[s]))
-        sigmoid_neg_x = _sigmoid_tail(-x[s], exp_neg_abs_x)
-        sigmoid_x = _sigmoid_tail(x[s], exp_neg_abs_x)
+        exp_neg_abs_x = math.exp(-abs(real(x[s])))
+        sigmoid_neg_x = _sigmoid_tail(-real(x[s]), exp_neg_abs_x)
+        sigmoid_x = _sigmoid_tail(real(x[s]), exp_neg_abs_x)
         hv_x[s] = (
             scaled_weight
             * (
                 power_sum_product * sigmoid_neg_x * sigmoid_x
                 + (
                     real(2)
-                    * y[s]
-                    * tangent_x[s]
+                    * real(y[s])
+                    * real(tangent_x[s])
                     * sigmoid_neg_x
                     * _sqdiv(sigmoid_x, sum_smooth_dr_sum)
                 )
                 + (
                     power_sum_product_smooth_nr
-                    * tangent_x[s]
+                    * real(tangent_x[s])
                     * sigmoid_neg_x
                     * sigmoid_neg_x
                     * sigmoid_x
                 )
-                + power_sum_product_2 * y[s] * sigmoid_neg_x * sigmoid_x
+                + power_sum_product_2 * real(y[s]) * sigmoid_neg_x * sigmoid_x
                 - (
                     real(2)
-                    * y[s]
-                    * tangent_x[s]
+                    * real(y[s])
+                    * real(tangent_x[s])
                     * sigmoid_x
                     * _sqdiv(sigmoid_neg_x, sum_smooth_dr_sum)
                 )
                 - power_sum * sigmoid_neg_x * sigmoid_x
-                - power_sum_product_smooth_nr * tangent_x[s] * sigmoid_neg_x * sigmoid_x * sigmoid_x
+                - (
+                    power_sum_product_smooth_nr
+                    * real(tangent_x[s])
+                    * sigmoid_neg_x
+                    * sigmoid_x
+                    * sigmoid_x
+                )
             )
         )
 
@@ -9741,6 +9937,11 @@ def _hvp_product__from_logits__batch(
 @njit
 def _hvp__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """One sample: product of the Hessian with the tangent."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096
@@ -9834,6 +10035,11 @@ def hvp_parallel__from_logits__batch(
 @njit(parallel=True)
 def _hvp_threads__from_logits__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x):
     """As `_hvp__from_logits__batch`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    smooth_nr = real(smooth_nr)
+    smooth_dr = real(smooth_dr)
+    weight = real(weight)
+    scale0 = real(scale0)
     S = x.shape[0]
     scaled_weight = scale0 * weight
     block = 4096

@@ -669,7 +669,11 @@ def _hvp(
     weight, scale0, hv_anchor, hv_positive, hv_negative
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = anchor.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    eps = real(eps)
+    weight = real(weight)
+    scale0 = real(scale0)
     D = anchor.shape[0]
     scaled_weight = scale0 * weight
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
@@ -679,12 +683,12 @@ def _hvp(
     argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
     sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = 0.0, 0.0
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         term = difference_anchor_eps
         norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
             norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         term = difference_anchor_eps_2
         norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
             norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
@@ -702,37 +706,37 @@ def _hvp(
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
     part_2 = (
-        (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
-        - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
+        (real(tangent_anchor[argmax_abs_sum]) if D > 0 else real(0))
+        - (real(tangent_positive[argmax_abs_sum]) if D > 0 else real(0))
     )
     difference_anchor_eps_3 = (
-        (anchor[argmax_abs_sum] if D > 0 else real(0))
-        - (positive[argmax_abs_sum] if D > 0 else real(0))
+        (real(anchor[argmax_abs_sum]) if D > 0 else real(0))
+        - (real(positive[argmax_abs_sum]) if D > 0 else real(0))
         + eps
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     part_3 = (
-        (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
-        - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
+        (real(tangent_anchor[argmax_abs_sum_2]) if D > 0 else real(0))
+        - (real(tangent_negative[argmax_abs_sum_2]) if D > 0 else real(0))
     )
     difference_anchor_eps_4 = (
-        (anchor[argmax_abs_sum_2] if D > 0 else real(0))
-        - (negative[argmax_abs_sum_2] if D > 0 else real(0))
+        (real(anchor[argmax_abs_sum_2]) if D > 0 else real(0))
+        - (real(negative[argmax_abs_sum_2]) if D > 0 else real(0))
         + eps
     )
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
+            (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         term = gap * quotient_sum_norm
         sum_gap_quotient_acc, sum_gap_quotient_acc_lost = _two_sum(
             sum_gap_quotient_acc, sum_gap_quotient_acc_lost, term
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         term = gap_2 * quotient_sum_norm_2
@@ -742,9 +746,9 @@ def _hvp(
     sum_gap_quotient = real(_total(sum_gap_quotient_acc, sum_gap_quotient_acc_lost))
     sum_gap_quotient_2 = real(_total(sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost))
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
+            (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         chosen = (
@@ -752,9 +756,9 @@ def _hvp(
             if norm_difference_anchor_eps == real(0)
             else (gap - quotient_sum_norm * sum_gap_quotient) / norm_difference_anchor_eps
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         chosen_2 = (
@@ -1345,17 +1349,20 @@ def _hessian__p_1(
     hess_anchor, hess_positive, hess_negative
 ):
     """One sample: gradient and diagonal of the Hessian."""
-    real = anchor.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    eps = real(eps)
+    weight = real(weight)
     D = anchor.shape[0]
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         term = abs(difference_anchor_eps)
         sum_abs_sum_acc, sum_abs_sum_acc_lost = _two_sum(
             sum_abs_sum_acc, sum_abs_sum_acc_lost, term
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         term = abs(difference_anchor_eps_2)
         sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
             sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
@@ -1364,9 +1371,9 @@ def _hessian__p_1(
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         sign_difference_anchor_eps = _sign(difference_anchor_eps)
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         sign_difference_anchor_eps_2 = _sign(difference_anchor_eps_2)
         grad_anchor[d] = (
             weight
@@ -2095,20 +2102,23 @@ def _hessian__p_inf(
     hess_anchor, hess_positive, hess_negative
 ):
     """One sample: gradient and diagonal of the Hessian."""
-    real = anchor.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    eps = real(eps)
+    weight = real(weight)
     D = anchor.shape[0]
     argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
     max_abs_sum_acc = real(-math.inf)
     max_abs_sum_acc_2 = real(-math.inf)
     argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
     for d in range(D):
-        abs_difference_anchor_eps = abs(anchor[d] - positive[d] + eps)
+        abs_difference_anchor_eps = abs(real(anchor[d]) - real(positive[d]) + eps)
         term = abs_difference_anchor_eps
         argmax_abs_sum_acc, argmax_abs_sum_acc_at = _larger(
             argmax_abs_sum_acc, argmax_abs_sum_acc_at, term, d
         )
         max_abs_sum_acc = _maximum(max_abs_sum_acc, abs_difference_anchor_eps)
-        abs_difference_anchor_eps_2 = abs(anchor[d] - negative[d] + eps)
+        abs_difference_anchor_eps_2 = abs(real(anchor[d]) - real(negative[d]) + eps)
         max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs_difference_anchor_eps_2)
         term = abs_difference_anchor_eps_2
         argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = _larger(
@@ -2123,8 +2133,8 @@ def _hessian__p_inf(
     max_abs_sum_2 = max_abs_sum_acc_2
     sign_difference_anchor_eps = _sign(
         (
-            (anchor[argmax_abs_sum] if D > 0 else real(0))
-            - (positive[argmax_abs_sum] if D > 0 else real(0))
+            (real(anchor[argmax_abs_sum]) if D > 0 else real(0))
+            - (real(positive[argmax_abs_sum]) if D > 0 else real(0))
             + eps
         ),
     )
@@ -2140,9 +2150,9 @@ def _hessian__p_inf(
         )
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    anchor_at_there = anchor[argmax_abs_sum_2] if D > 0 else real(0)
+    anchor_at_there = real(anchor[argmax_abs_sum_2]) if D > 0 else real(0)
     sign_difference_anchor_eps_2 = _sign(
-        anchor_at_there - (negative[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
+        anchor_at_there - (real(negative[argmax_abs_sum_2]) if D > 0 else real(0)) + eps,
     )
     neg_sign_sum = -sign_difference_anchor_eps_2
     grad_positive[argmax_abs_sum] = (
@@ -2178,7 +2188,11 @@ def _hessian__p_inf(
                 if max_abs_sum - max_abs_sum_2 + margin < real(0)
                 else (
                     _sign(
-                        anchor_at_there - (positive[argmax_abs_sum_2] if D > 0 else real(0)) + eps,
+                        (
+                            anchor_at_there
+                            - (real(positive[argmax_abs_sum_2]) if D > 0 else real(0))
+                            + eps
+                        ),
                     )
                     - sign_difference_anchor_eps_2
                 )
@@ -2942,7 +2956,11 @@ def _hvp__swap(
     weight, scale0, hv_anchor, hv_positive, hv_negative
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = anchor.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    eps = real(eps)
+    weight = real(weight)
+    scale0 = real(scale0)
     D = anchor.shape[0]
     scaled_weight = scale0 * weight
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
@@ -2955,17 +2973,17 @@ def _hvp__swap(
     argmax_abs_sum_acc_3, argmax_abs_sum_acc_3_at = real(-math.inf), 0
     sum_gap_quotient_acc_3, sum_gap_quotient_acc_3_lost = 0.0, 0.0
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         term = difference_anchor_eps
         norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
             norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         term = difference_anchor_eps_2
         norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
             norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
         )
-        difference_eps_negative = positive[d] - negative[d] + eps
+        difference_eps_negative = real(positive[d]) - real(negative[d]) + eps
         term = difference_eps_negative
         norm_difference_eps_negative_acc_big, norm_difference_eps_negative_acc, norm_difference_eps_negative_acc_lost, norm_difference_eps_negative_acc_small = _norm_add(
             norm_difference_eps_negative_acc_big, norm_difference_eps_negative_acc, norm_difference_eps_negative_acc_lost, norm_difference_eps_negative_acc_small, term
@@ -2992,22 +3010,22 @@ def _hvp__swap(
     )
     argmax_abs_sum = argmax_abs_sum_acc_at
     part_2 = (
-        (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
-        - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
+        (real(tangent_anchor[argmax_abs_sum]) if D > 0 else real(0))
+        - (real(tangent_positive[argmax_abs_sum]) if D > 0 else real(0))
     )
     difference_anchor_eps_3 = (
-        (anchor[argmax_abs_sum] if D > 0 else real(0))
-        - (positive[argmax_abs_sum] if D > 0 else real(0))
+        (real(anchor[argmax_abs_sum]) if D > 0 else real(0))
+        - (real(positive[argmax_abs_sum]) if D > 0 else real(0))
         + eps
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     part_3 = (
-        (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
-        - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
+        (real(tangent_anchor[argmax_abs_sum_2]) if D > 0 else real(0))
+        - (real(tangent_negative[argmax_abs_sum_2]) if D > 0 else real(0))
     )
     difference_anchor_eps_4 = (
-        (anchor[argmax_abs_sum_2] if D > 0 else real(0))
-        - (negative[argmax_abs_sum_2] if D > 0 else real(0))
+        (real(anchor[argmax_abs_sum_2]) if D > 0 else real(0))
+        - (real(negative[argmax_abs_sum_2]) if D > 0 else real(0))
         + eps
     )
     chosen_half = (
@@ -3022,12 +3040,12 @@ def _hvp__swap(
     )
     argmax_abs_sum_3 = argmax_abs_sum_acc_3_at
     part_4 = (
-        (tangent_positive[argmax_abs_sum_3] if D > 0 else real(0))
-        - (tangent_negative[argmax_abs_sum_3] if D > 0 else real(0))
+        (real(tangent_positive[argmax_abs_sum_3]) if D > 0 else real(0))
+        - (real(tangent_negative[argmax_abs_sum_3]) if D > 0 else real(0))
     )
     difference_eps_negative_2 = (
-        (positive[argmax_abs_sum_3] if D > 0 else real(0))
-        - (negative[argmax_abs_sum_3] if D > 0 else real(0))
+        (real(positive[argmax_abs_sum_3]) if D > 0 else real(0))
+        - (real(negative[argmax_abs_sum_3]) if D > 0 else real(0))
         + eps
     )
     chosen_5 = (
@@ -3036,27 +3054,27 @@ def _hvp__swap(
         else chosen_half
     )
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
+            (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         term = gap * quotient_sum_norm
         sum_gap_quotient_acc, sum_gap_quotient_acc_lost = _two_sum(
             sum_gap_quotient_acc, sum_gap_quotient_acc_lost, term
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         term = gap_2 * quotient_sum_norm_2
         sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = _two_sum(
             sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost, term
         )
-        difference_eps_negative = positive[d] - negative[d] + eps
+        difference_eps_negative = real(positive[d]) - real(negative[d]) + eps
         gap_3 = (
-            (tangent_positive[d] - tangent_negative[d]) - part_4 * (difference_eps_negative / difference_eps_negative_2)
+            (real(tangent_positive[d]) - real(tangent_negative[d])) - part_4 * (difference_eps_negative / difference_eps_negative_2)
         )
         quotient_sum_norm_3 = difference_eps_negative / norm_difference_eps_negative
         term = gap_3 * quotient_sum_norm_3
@@ -3067,9 +3085,9 @@ def _hvp__swap(
     sum_gap_quotient_2 = real(_total(sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost))
     sum_gap_quotient_3 = real(_total(sum_gap_quotient_acc_3, sum_gap_quotient_acc_3_lost))
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
+            (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
         chosen = (
@@ -3077,9 +3095,9 @@ def _hvp__swap(
             if norm_difference_anchor_eps == real(0)
             else (gap - quotient_sum_norm * sum_gap_quotient) / norm_difference_anchor_eps
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
         chosen_2 = (
@@ -3091,9 +3109,9 @@ def _hvp__swap(
             scaled_weight
             * (real(0) if difference_margin_min < real(0) else chosen - chosen_2 * chosen_3)
         )
-        difference_eps_negative = positive[d] - negative[d] + eps
+        difference_eps_negative = real(positive[d]) - real(negative[d]) + eps
         gap_3 = (
-            (tangent_positive[d] - tangent_negative[d]) - part_4 * (difference_eps_negative / difference_eps_negative_2)
+            (real(tangent_positive[d]) - real(tangent_negative[d])) - part_4 * (difference_eps_negative / difference_eps_negative_2)
         )
         quotient_sum_norm_3 = difference_eps_negative / norm_difference_eps_negative
         chosen_4 = (

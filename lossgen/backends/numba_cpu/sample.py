@@ -11,7 +11,6 @@ from lossgen.backends.numba_cpu.statements import Statements
 from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
-
 _WIDE = "    real = np.float64  # what is computed on the way may leave the range of float32"
 
 
