@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
+from mpmath.libmp import prec_to_dps
 
 Build = Callable[..., sp.Expr]
 
@@ -28,6 +29,10 @@ class StableFunction(sp.Function):
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """Return the partial derivative by an argument, counted from 1."""
         return self.row.derivative[argindex - 1](*self.args)
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        # Of a constant: without it SymPy cannot compare bounds in which one occurs.
+        return self.row.exact(*self.args).evalf(prec_to_dps(prec))
 
     def _eval_is_real(self) -> bool:
         return True

@@ -143,6 +143,13 @@ def test_notation_takes_its_arguments(row: vo.Operator) -> None:
     assert row.name == "alive" or all(letter in text for letter in letters)
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_constant_has_a_value(row: vo.Operator) -> None:
+    constant = getattr(vo, row.name)(*(-sp.pi if d == "negative" else sp.pi / 4 for d in row.domain))
+    assert constant.is_comparable
+    assert abs(constant.evalf(40) - vo.exact(constant).evalf(60)) < sp.Float("1e-35", 60)
+
+
 def test_pickling() -> None:
     expr = vo.softplus(ARGUMENTS[0]) * vo.gated(*ARGUMENTS[:2])
     assert pickle.loads(pickle.dumps(expr)) == expr

@@ -23,7 +23,7 @@ from lossgen.pipeline import compile as pipeline
 from lossgen.pipeline import waiting
 from lossgen.pipeline.deadline import limited
 from lossgen.runtime.bind import Request
-from lossgen.spec import Flag, Positive, Pred, Target, log, loss, where
+from lossgen.spec import Flag, Positive, Pred, Target, log, loss
 
 X = np.array([0.5, -2.0, 3.0])
 Y = np.array([0.0, 1.0, 2.5])
@@ -263,6 +263,10 @@ def test_a_line_shows_after_a_while_and_only_to_people(watched, monkeypatch):
     assert ("compiling one" in out.getvalue()) is watched
 
 
-def test_where_is_the_function_of_formulas():
-    assert where is not None
+def test_constants_inside_stable_functions_have_bounds():
+    made = lossgen.compile("x*max(c, acosh(x*pi))", domains={"x": "unit"})
+    assert made([1.0], c=0.5) == pytest.approx(np.arccosh(np.pi))
+
+
+def test_where_is_a_function_of_formulas():
     assert lossgen.compile("where(x > y, x - y, 0)")([2.0, 0.0], [1.0, 1.0], reduction="sum") == 1
