@@ -63,8 +63,8 @@ class Console:
         else:
             self.line(text)
 
-    def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Print a table; nothing if there are no rows."""
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[object]], clip: bool = False) -> None:
+        """Print a table; nothing if there are no rows. With `clip` a terminal gets one line for each row."""
         cells = [[str(cell) for cell in row] for row in rows]
         if not cells:
             return
@@ -73,7 +73,7 @@ class Console:
             table = tables.Table(box=None, pad_edge=False, header_style="bold")
             for name, right in zip(header, numeric, strict=True):
                 table.add_column(name, justify="right" if right else "left", overflow="fold")
-            for row in cells:
+            for row in _clipped(header, cells, self.width) if clip else cells:
                 table.add_row(*row, style="red" if _BAD & set(row) else None)
             console.Console(file=self.out, markup=False, highlight=False).print(table)
             return
@@ -128,6 +128,15 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _clipped(header: Sequence[str], rows: list[list[str]], width: int) -> list[list[str]]:
+    """Shorten the last cell of each row so that the table fits a width."""
+    taken = sum(2 + max(len(row[k]) for row in [list(header), *rows]) for k in range(len(header) - 1))
+    room = max(width - taken, 12)
+    return [
+        [*row[:-1], row[-1] if len(row[-1]) <= room else row[-1][: room - 1].rstrip() + "…"] for row in rows
+    ]
 
 
 def _is_number(text: str) -> bool:

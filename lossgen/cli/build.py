@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not arguments.check and not arguments.force:
         place = deferred.user_side("lossgen.emit.place")
         report = place.nothing_to_do(arguments.specs, arguments.out, arguments.target)
+    idle = "no file changed" if report is None else "nothing to do"
     if report is None:
         report = _build(arguments, console)
     current = not report.stale and not report.orphans
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.check:
         console.line(f"{where} is current" if current else f"{where} is not current: run `lossgen build`")
         return code
-    done = f"{len(report.written)} files written" if report.written else "nothing to do"
+    done = f"{len(report.written)} files written" if report.written else idle
     console.line(f"{len(report.rows)} losses in {where}: {done} ({report.seconds:.1f} s)")
     return code
 

@@ -39,15 +39,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _table(found: Mapping[str, Any], console: Console) -> None:
     measured = any(_worst(loss) is not None for loss in found.values())
-    header = ["loss", "family", "structure", "variants", *(["worst ulp"] if measured else []), "summary"]
+    header = ["loss", "family", "structure", *(["worst ulp"] if measured else []), "summary"]
     rows = []
     for name, loss in found.items():
         worst = _worst(loss)
         accuracy = ["-" if worst is None else f"{worst:.2f}"] if measured else []
-        rows.append(
-            [name, loss["family"], loss["structure"], len(loss["variants"]), *accuracy, loss["summary"]]
-        )
-    console.table(header, rows)
+        rows.append([name, loss["family"], loss["structure"], *accuracy, loss["summary"]])
+    console.table(header, rows, clip=True)
 
 
 def _searched(name: str, loss: Mapping[str, Any]) -> str:

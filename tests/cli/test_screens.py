@@ -177,6 +177,13 @@ def test_a_terminal_is_not_overrun() -> None:
         assert max(map(len, (line for line in plain.splitlines() if "sha256" not in line))) <= 80
 
 
+def test_a_list_has_one_line_for_each_loss() -> None:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal("list", NO_COLOR="", FORCE_COLOR=""))
+    lines = plain.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == sorted(LOSSES)
+    assert max(map(len, lines)) <= 80
+
+
 def test_no_color_is_honoured() -> None:
     text = on_terminal("show", FIRST_OF_STRUCTURE["elementwise"], NO_COLOR="1", FORCE_COLOR="")
     assert "\x1b" not in text
