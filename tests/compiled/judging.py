@@ -73,11 +73,24 @@ SHORTFALLS = tuple(
 )
 
 
-def judged(loss, points, dtypes=DTYPES, seed=0):
-    """Measure a compiled loss against the exact expression of its declaration."""
+class Chosen:
+    """A loss whose variant is the one that its calls compile on first use."""
+
+    def __init__(self, loss, variant):
+        self.loss, self.entry = loss, SimpleNamespace(variants=[variant])
+        self.grad, self.grad_and_hess, self.hvp = loss.grad, loss.grad_and_hess, loss.hvp
+
+    def __call__(self, *args, **kwargs):
+        return self.loss(*args, **kwargs)
+
+
+def judged(loss, points, dtypes=DTYPES, seed=0, variant=None):
+    """Measure a compiled loss, or a variant compiled on first use, against the exact expression."""
     spec = loss.spec
-    package = SimpleNamespace(all=lambda: {spec.name: loss})
-    return verify_variant(spec, spec.variants[0], package=package, dtypes=dtypes, points=points, seed=seed)
+    declared = spec.variant(**(variant.static if variant is not None else {}))
+    function = loss if variant is None else Chosen(loss, variant)
+    package = SimpleNamespace(all=lambda: {spec.name: function})
+    return verify_variant(spec, declared, package=package, dtypes=dtypes, points=points, seed=seed)
 
 
 def excuse(name, row):

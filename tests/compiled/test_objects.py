@@ -25,6 +25,8 @@ from lossgen.pipeline.deadline import limited
 from lossgen.runtime.bind import Request
 from lossgen.spec import Flag, Positive, Pred, Target, log, loss
 
+from .judging import judged
+
 X = np.array([0.5, -2.0, 3.0])
 Y = np.array([0.0, 1.0, 2.5])
 
@@ -170,6 +172,27 @@ def test_other_choices_of_a_shipped_loss_are_compiled_on_first_use(name, combina
     request.static[next(iter(combination))] = "other"
     with pytest.raises(LossError, match="is not a choice"):
         shipped.prepared(request)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "combination"), unshipped())
+def test_other_choices_agree_with_the_exact_expression(name, combination):
+    shipped, request = L.all()[name], Request({})
+    request.static.update(combination)
+    variant, _ = shipped.prepared(request)
+    rows = judged(shipped, points=6, variant=variant)
+    assert not [f"{row.output} {row.dtype}: {row.worst_point}" for row in rows if row.failed > 1]
+
+
+def test_a_call_with_other_choices_runs_them():
+    chosen = {"exponent": 2, "log_score": True}
+    shipped = L.soft_dice
+    assert all(dict(v.static) | chosen != dict(v.static) for v in shipped.entry.variants)
+    fixed = lossgen.compile(shipped.spec.with_(**chosen))
+    x, y = np.random.default_rng(0).random((2, 3, 1, 8))
+    for mine, theirs in zip(shipped.value_and_grad(x, y, **chosen), fixed.value_and_grad(x, y), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert not np.array_equal(shipped.grad(x, y), fixed.grad(x, y))
 
 
 def test_what_cannot_be_compiled():
