@@ -40,11 +40,28 @@ class Inputs:
     """
 
     def __init__(self, specs: Path, targets: tuple[str, ...]) -> None:
-        self._texts = {file.stem: file.read_bytes() for file in _python_files(specs)}
+        files = sorted(specs.glob("*.py")) if specs.is_dir() else [specs]
+        self._texts: dict[str, bytes] = {}
+        self._gather([file for file in files if file.is_file() and not file.name.startswith("_")])
         # The folder's name stands in the headers of the files.
         self._common = _hash([_generator(), specs.name, str(specs.is_dir()), *targets])
         texts = (part for name, text in sorted(self._texts.items()) for part in (name, text))
         self.all = _hash([self._common, *texts])
+
+    def _gather(self, files: list[Path]) -> None:
+        """Read files and whatever they import from their folder."""
+        todo = [(file.stem, file) for file in files]
+        while todo:
+            name, place = todo.pop()
+            if name in self._texts:
+                continue
+            inside = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+            self._texts[name] = b"\0".join(file.read_bytes() for file in inside)
+            for text in (file.read_bytes() for file in inside):
+                for other in _imports(text):
+                    beside = files[0].parent
+                    found = (one for one in (beside / f"{other}.py", beside / other) if one.exists())
+                    todo += [(other, one) for one in found]
 
     def of(self, file: str) -> str:
         """Return the hash of what a loss declared in `file` depends on: that file and what it imports."""
@@ -53,7 +70,7 @@ class Inputs:
             name = todo.pop()
             if name not in needed and name in self._texts:
                 needed[name] = self._texts[name]
-                todo += _imports(self._texts[name])
+                todo += [other for text in needed[name].split(b"\0") for other in _imports(text)]
         return _hash([self._common, *(part for name in sorted(needed) for part in (name, needed[name]))])
 
 
@@ -68,13 +85,6 @@ def read_inputs(specs: Path, targets: tuple[str, ...]) -> Inputs | None:
 def digest(data: bytes) -> str:
     """Return the hash of a file's bytes."""
     return hashlib.sha256(data).hexdigest()
-
-
-def _python_files(specs: Path) -> list[Path]:
-    # A single file may import its neighbours, a folder's files those that start with an underscore.
-    folder = specs if specs.is_dir() else specs.parent
-    files = {*folder.glob("*.py"), *(() if specs.is_dir() else (specs,))}
-    return sorted(file for file in files if file.is_file())
 
 
 @lru_cache(maxsize=1)

@@ -26,14 +26,16 @@ def {name}(x: Pred, y: Target):
 
 
 def declare(folder: Path, factor: int = 1) -> Path:
-    """Two files, the first with two losses; the second imports from a third, which declares none."""
+    """Two files, the first with two losses; the second imports from others, which declare none."""
     folder.mkdir(parents=True, exist_ok=True)
     both = (LOSS.format(name=name, factor=factor, power=power) for name, power in (("one", 2), ("two", 4)))
     (folder / "first.py").write_text(HEAD + "".join(both))
     (folder / "second.py").write_text(
         f"from _powers import POWER\n{HEAD}{LOSS.format(name='three', factor=factor, power='POWER')}"
     )
-    (folder / "_powers.py").write_text("POWER = 6\n")
+    (folder / "_powers.py").write_text("from deeper import POWER\n")
+    (folder / "deeper").mkdir(exist_ok=True)
+    (folder / "deeper" / "__init__.py").write_text("POWER = 6\n")
     return folder
 
 
@@ -74,7 +76,8 @@ def test_nothing_is_made_twice(tmp_path: Path) -> None:
     [
         ("first.py", "(x - y)**4", "(x - y)**8", ["one", "two"]),
         ("second.py", "1 *", "3 *", ["three"]),
-        ("_powers.py", "6", "8", ["three"]),
+        ("_powers.py", "\n", "\nPOWER += 2\n", ["three"]),
+        ("deeper/__init__.py", "6", "8", ["three"]),
     ],
 )
 def test_only_what_changed_is_made(tmp_path: Path, file: str, old: str, new: str, again: list[str]) -> None:
