@@ -73,7 +73,7 @@ def _merge_sums(total, lost, more, more_lost):
 # Formula
 
 
-@njit
+@njit(inline="always")
 def _value_partial(x, y, pos_weight):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
@@ -105,7 +105,7 @@ def _value_partial(x, y, pos_weight):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -118,7 +118,7 @@ def _value_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_finish(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -282,7 +282,7 @@ def value_within(x, y, smooth_nr, smooth_dr, pos_weight, weight, mask, scales, p
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial(x, y, pos_weight):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
@@ -315,7 +315,7 @@ def _gradient_partial(x, y, pos_weight):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -328,7 +328,7 @@ def _gradient_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -348,7 +348,7 @@ def _gradient_finish(state, smooth_nr, smooth_dr, weight):
     return numerator0, numerator1, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient(
     x, y, pos_weight, weight, scale0, scale1, power_sum_product_smooth_nr, sum_smooth_dr_sum,
     grad_x
@@ -555,7 +555,7 @@ def gradient_within(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial(x, y, pos_weight):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
@@ -593,7 +593,7 @@ def _gradient_all_partial(x, y, pos_weight):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -608,7 +608,7 @@ def _gradient_all_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0, scale1):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -641,7 +641,7 @@ def _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0, scale1):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient(
     x, y, pos_weight, weight, scale0, scale1, power_sum_product_smooth_nr, sum_smooth_dr_sum,
     grad_x, grad_y
@@ -877,7 +877,7 @@ def gradient_all_within(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -914,7 +914,7 @@ def _hvp_partial(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -929,7 +929,7 @@ def _hvp_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -966,7 +966,7 @@ def _hvp_finish(state, smooth_nr, smooth_dr):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product(
     x, y, pos_weight, tangent_x, weight, scale0, scale1, power_sum_product, sum_smooth_dr_sum,
     power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x

@@ -63,7 +63,7 @@ def _merge_sums(total, lost, more, more_lost):
 # symmetric = False
 
 
-@njit
+@njit(inline="always")
 def _values_entries(a, b, temperature, weight, N, D, first, out, s):
     """A block of the sample: its values."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -193,7 +193,7 @@ def values_within(a, b, temperature, weight, mask, scales, out, block):
         _values_block_within(a, b, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
+@njit(inline="always")
 def _value_partial(a, b, temperature, weight, N, D, first, s):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -227,14 +227,14 @@ def _value_partial(a, b, temperature, weight, N, D, first, s):
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish(state):
     """From the state to the value."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -362,7 +362,7 @@ def value_within(a, b, temperature, weight, mask, scales, partials, block):
         _value_block_within(a, b, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s, bar_s):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -407,14 +407,14 @@ def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s,
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish(state):
     """From the state to the value, and to what the gradient needs of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -424,7 +424,7 @@ def _gradient_finish(state):
     return numerator
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradient."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -590,7 +590,7 @@ def gradient_within(a, b, temperature, weight, mask, scales, grad_a, grad_b, par
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s, bar_s):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -647,7 +647,7 @@ def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -658,7 +658,7 @@ def _gradient_all_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish(state):
     """From the state to the value, and to what the gradient needs of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -672,7 +672,7 @@ def _gradient_all_finish(state):
     return numerator, grad_temperature_2
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradients."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -855,7 +855,7 @@ def gradient_all_within(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product(
     a, b, temperature, tangent_a, tangent_b, weight, scale0, N, D, first, hv_a, s, tangent_s,
     bar_s, tangent_bar_s
@@ -928,7 +928,7 @@ def _hvp_product(
                 )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product2(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1110,7 +1110,7 @@ def hvp_within(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv
 # symmetric = True
 
 
-@njit
+@njit(inline="always")
 def _values_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1125,7 +1125,7 @@ def _values_entries__symmetric(a, b, temperature, N, D, s):
             s[n, n2] = sum_a_b / temperature
 
 
-@njit
+@njit(inline="always")
 def _values_entries2__symmetric(weight, N, first, out, s):
     """A block of the sample: its values."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1271,7 +1271,7 @@ def values_within__symmetric(a, b, temperature, weight, mask, scales, out, block
         _values_block_within__symmetric(a, b, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
+@njit(inline="always")
 def _value_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1286,7 +1286,7 @@ def _value_entries__symmetric(a, b, temperature, N, D, s):
             s[n, n2] = sum_a_b / temperature
 
 
-@njit
+@njit(inline="always")
 def _value_partial__symmetric(weight, N, first, s):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1331,14 +1331,14 @@ def _value_partial__symmetric(weight, N, first, s):
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine__symmetric(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish__symmetric(state):
     """From the state to the value."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1472,7 +1472,7 @@ def value_within__symmetric(a, b, temperature, weight, mask, scales, partials, b
         _value_block_within__symmetric(a, b, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
+@njit(inline="always")
 def _gradient_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1487,7 +1487,7 @@ def _gradient_entries__symmetric(a, b, temperature, N, D, s):
             s[n, n2] = sum_a_b / temperature
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1568,14 +1568,14 @@ def _gradient_partial__symmetric(b, temperature, weight, N, first, scaled, D, gr
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__symmetric(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__symmetric(state):
     """From the state to the value, and to what the gradient needs of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1585,7 +1585,7 @@ def _gradient_finish__symmetric(state):
     return numerator
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__symmetric(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradient."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1777,7 +1777,7 @@ def gradient_within__symmetric(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_entries__symmetric(a, b, temperature, N, D, s):
     """A block of the sample: what later blocks read."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1792,7 +1792,7 @@ def _gradient_all_entries__symmetric(a, b, temperature, N, D, s):
             s[n, n2] = sum_a_b / temperature
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__symmetric(
     a, b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s
 ):
@@ -1887,7 +1887,7 @@ def _gradient_all_partial__symmetric(
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__symmetric(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -1898,7 +1898,7 @@ def _gradient_all_combine__symmetric(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__symmetric(state):
     """From the state to the value, and to what the gradient needs of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1912,7 +1912,7 @@ def _gradient_all_finish__symmetric(state):
     return numerator, grad_temperature_2
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__symmetric(a, temperature, N, D, grad_b, bar_s):
     """A block of the sample: its gradients."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2113,7 +2113,7 @@ def gradient_all_within__symmetric(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_entries__symmetric(a, b, temperature, tangent_a, tangent_b, N, D, s, tangent_s):
     """A block of the sample: what later blocks read."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2138,7 +2138,7 @@ def _hvp_entries__symmetric(a, b, temperature, tangent_a, tangent_b, N, D, s, ta
             tangent_s[n, n2] = sum_product / temperature
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__symmetric(
     b, temperature, tangent_b, weight, first, N, scaled, D, hv_a, s, tangent_s, bar_s,
     tangent_bar_s
@@ -2288,7 +2288,7 @@ def _hvp_product__symmetric(
                 )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product2__symmetric(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32

@@ -68,7 +68,7 @@ def _merge_sums(total, lost, more, more_lost):
 # symmetric = False
 
 
-@njit
+@njit(inline="always")
 def _values_entries(s, temperature, weight, M, first, out):
     """A block of the sample: its values."""
     real = s.dtype.type
@@ -195,7 +195,7 @@ def values_within(s, temperature, weight, mask, scales, out, block):
         _values_block_within(s, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
+@njit(inline="always")
 def _value_partial(s, temperature, weight, M, first):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
@@ -238,14 +238,14 @@ def _value_partial(s, temperature, weight, M, first):
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish(state, s):
     """From the state to the value."""
     real = s.dtype.type
@@ -361,7 +361,7 @@ def value_within(s, temperature, weight, mask, scales, partials, block):
         _value_block_within(s, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial(s, temperature, weight, M, first, scaled_inv, grad_s):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
@@ -413,14 +413,14 @@ def _gradient_partial(s, temperature, weight, M, first, scaled_inv, grad_s):
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish(state, s):
     """From the state to the value, and to what the gradient needs of it."""
     real = s.dtype.type
@@ -548,7 +548,7 @@ def gradient_within(s, temperature, weight, mask, scales, grad_s, partials, bloc
         _gradient_block_within(s, temperature, weight, mask, scales, grad_s, partials, block, k)
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial(s, temperature, weight, scaled_inv, M, first, grad_s):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
@@ -622,7 +622,7 @@ def _gradient_all_partial(s, temperature, weight, scaled_inv, M, first, grad_s):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -633,7 +633,7 @@ def _gradient_all_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish(state, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(scale0)
@@ -790,7 +790,7 @@ def gradient_all_within(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
     """A block of the sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -941,7 +941,7 @@ def hessian_within(s, temperature, weight, mask, scales, grad_s, hess_s, block):
         _hessian_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
 
 
-@njit
+@njit(inline="always")
 def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1106,7 +1106,7 @@ def hvp_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
 # symmetric = True
 
 
-@njit
+@njit(inline="always")
 def _values_entries__symmetric(s, temperature, weight, first, M, N, out):
     """A block of the sample: its values."""
     real = s.dtype.type
@@ -1259,7 +1259,7 @@ def values_within__symmetric(s, temperature, weight, mask, scales, out, block):
         _values_block_within__symmetric(s, temperature, weight, mask, scales, out, block, k)
 
 
-@njit
+@njit(inline="always")
 def _value_partial__symmetric(s, temperature, weight, first, M, N):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
@@ -1329,14 +1329,14 @@ def _value_partial__symmetric(s, temperature, weight, first, M, N):
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine__symmetric(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish__symmetric(state, s):
     """From the state to the value."""
     real = s.dtype.type
@@ -1452,7 +1452,7 @@ def value_within__symmetric(s, temperature, weight, mask, scales, partials, bloc
         _value_block_within__symmetric(s, temperature, weight, mask, scales, partials, block, k)
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__symmetric(s, temperature, weight, first, M, N, scaled_inv, grad_s):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
@@ -1566,14 +1566,14 @@ def _gradient_partial__symmetric(s, temperature, weight, first, M, N, scaled_inv
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__symmetric(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_weighted_sum_acc, sum_weighted_sum_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__symmetric(state, s):
     """From the state to the value, and to what the gradient needs of it."""
     real = s.dtype.type
@@ -1709,7 +1709,7 @@ def gradient_within__symmetric(s, temperature, weight, mask, scales, grad_s, par
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__symmetric(s, temperature, weight, first, M, N, scaled_inv, grad_s):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
@@ -1877,7 +1877,7 @@ def _gradient_all_partial__symmetric(s, temperature, weight, first, M, N, scaled
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__symmetric(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -1888,7 +1888,7 @@ def _gradient_all_combine__symmetric(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__symmetric(state, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(scale0)
@@ -2047,7 +2047,7 @@ def gradient_all_within__symmetric(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__symmetric(s, temperature, weight, first, M, N, grad_s, hess_s):
     """A block of the sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2296,7 +2296,7 @@ def hessian_within__symmetric(s, temperature, weight, mask, scales, grad_s, hess
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__symmetric(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32

@@ -124,7 +124,7 @@ def _merge_sums(total, lost, more, more_lost):
 # from_logits = False, batch = False, exponent = 1, log_score = False, empty = keep
 
 
-@njit
+@njit(inline="always")
 def _values_partial(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -137,7 +137,7 @@ def _values_partial(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -146,7 +146,7 @@ def _values_combine(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_finish(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -284,7 +284,7 @@ def values_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block):
         _values_block_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
+@njit(inline="always")
 def _value_partial(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -297,7 +297,7 @@ def _value_partial(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -306,7 +306,7 @@ def _value_combine(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -446,7 +446,7 @@ def value_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, blo
         _value_block_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, partials, block, k)
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -459,7 +459,7 @@ def _gradient_partial(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -468,7 +468,7 @@ def _gradient_combine(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -483,7 +483,7 @@ def _gradient_finish(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient(y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x):
     """A block of the sample: its gradient."""
     real = y.dtype.type
@@ -666,7 +666,7 @@ def gradient_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, pa
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -679,7 +679,7 @@ def _gradient_all_partial(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -688,7 +688,7 @@ def _gradient_all_combine(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -713,7 +713,7 @@ def _gradient_all_finish(state, smooth_nr, smooth_dr, weight, scale0):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient(
     x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -934,7 +934,7 @@ def gradient_all_within(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -949,7 +949,7 @@ def _hessian_partial(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -958,7 +958,7 @@ def _hessian_combine(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -980,7 +980,7 @@ def _hessian_finish(state, smooth_nr, smooth_dr):
     return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature(
     y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
     power_sum_product_smooth_nr_2, grad_x, hess_x
@@ -1166,7 +1166,7 @@ def hessian_within(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad_x, hes
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1194,7 +1194,7 @@ def _hvp_partial(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -1208,7 +1208,7 @@ def _hvp_combine(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1235,7 +1235,7 @@ def _hvp_finish(state, smooth_nr, smooth_dr):
     return power_sum_product, power_sum_tangent_x, power_sum
 
 
-@njit
+@njit(inline="always")
 def _hvp_product(y, scaled_weight, power_sum_product, power_sum_tangent_x, power_sum, hv_x):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1420,7 +1420,7 @@ def hvp_within(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scales, hv_x
 # from_logits = True, batch = False, exponent = 1, log_score = False, empty = keep
 
 
-@njit
+@njit(inline="always")
 def _values_partial__from_logits(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -1443,7 +1443,7 @@ def _values_partial__from_logits(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _values_combine__from_logits(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -1455,7 +1455,7 @@ def _values_combine__from_logits(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _values_finish__from_logits(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -1607,7 +1607,7 @@ def values_within__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales,
         )
 
 
-@njit
+@njit(inline="always")
 def _value_partial__from_logits(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -1630,7 +1630,7 @@ def _value_partial__from_logits(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_combine__from_logits(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -1642,7 +1642,7 @@ def _value_combine__from_logits(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_finish__from_logits(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -1800,7 +1800,7 @@ def value_within__from_logits(x, y, smooth_nr, smooth_dr, weight, mask, scales, 
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__from_logits(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -1824,7 +1824,7 @@ def _gradient_partial__from_logits(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__from_logits(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -1836,7 +1836,7 @@ def _gradient_combine__from_logits(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__from_logits(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -1854,7 +1854,7 @@ def _gradient_finish__from_logits(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__from_logits(
     x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
 ):
@@ -2051,7 +2051,7 @@ def gradient_within__from_logits(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__from_logits(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -2075,7 +2075,7 @@ def _gradient_all_partial__from_logits(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__from_logits(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -2087,7 +2087,7 @@ def _gradient_all_combine__from_logits(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__from_logits(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -2115,7 +2115,7 @@ def _gradient_all_finish__from_logits(state, smooth_nr, smooth_dr, weight, scale
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__from_logits(
     x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -2340,7 +2340,7 @@ def gradient_all_within__from_logits(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial__from_logits(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2365,7 +2365,7 @@ def _hessian_partial__from_logits(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine__from_logits(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -2377,7 +2377,7 @@ def _hessian_combine__from_logits(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish__from_logits(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2402,7 +2402,7 @@ def _hessian_finish__from_logits(state, smooth_nr, smooth_dr):
     return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__from_logits(
     x, y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr_2,
     grad_x, hess_x
@@ -2616,7 +2616,7 @@ def hessian_within__from_logits(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial__from_logits(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2653,7 +2653,7 @@ def _hvp_partial__from_logits(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine__from_logits(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -2668,7 +2668,7 @@ def _hvp_combine__from_logits(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish__from_logits(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -2705,7 +2705,7 @@ def _hvp_finish__from_logits(state, smooth_nr, smooth_dr):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__from_logits(
     x, y, tangent_x, scaled_weight, power_sum_product, sum_smooth_dr_sum,
     power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x
@@ -2951,7 +2951,7 @@ def hvp_within__from_logits(
 # from_logits = False, batch = True, exponent = 1, log_score = False, empty = keep
 
 
-@njit
+@njit(inline="always")
 def _values_partial__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -2964,7 +2964,7 @@ def _values_partial__batch(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_combine__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -2973,7 +2973,7 @@ def _values_combine__batch(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_finish__batch(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -3111,7 +3111,7 @@ def values_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, 
         _values_block_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, out, block, k)
 
 
-@njit
+@njit(inline="always")
 def _value_partial__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -3124,7 +3124,7 @@ def _value_partial__batch(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -3133,7 +3133,7 @@ def _value_combine__batch(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish__batch(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -3277,7 +3277,7 @@ def value_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, partia
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -3290,7 +3290,7 @@ def _gradient_partial__batch(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -3299,7 +3299,7 @@ def _gradient_combine__batch(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__batch(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -3314,7 +3314,7 @@ def _gradient_finish__batch(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__batch(
     y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
 ):
@@ -3505,7 +3505,7 @@ def gradient_within__batch(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -3518,7 +3518,7 @@ def _gradient_all_partial__batch(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -3527,7 +3527,7 @@ def _gradient_all_combine__batch(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__batch(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -3552,7 +3552,7 @@ def _gradient_all_finish__batch(state, smooth_nr, smooth_dr, weight, scale0):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__batch(
     x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -3773,7 +3773,7 @@ def gradient_all_within__batch(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -3788,7 +3788,7 @@ def _hessian_partial__batch(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -3797,7 +3797,7 @@ def _hessian_combine__batch(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -3819,7 +3819,7 @@ def _hessian_finish__batch(state, smooth_nr, smooth_dr):
     return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__batch(
     y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, weighted,
     power_sum_product_smooth_nr_2, grad_x, hess_x
@@ -4017,7 +4017,7 @@ def hessian_within__batch(x, y, smooth_nr, smooth_dr, weight, mask, scales, grad
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial__batch(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -4045,7 +4045,7 @@ def _hvp_partial__batch(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -4059,7 +4059,7 @@ def _hvp_combine__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -4086,7 +4086,7 @@ def _hvp_finish__batch(state, smooth_nr, smooth_dr):
     return power_sum_product, power_sum_tangent_x, power_sum
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__batch(y, scaled_weight, power_sum_product, power_sum_tangent_x, power_sum, hv_x):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -4281,7 +4281,7 @@ def hvp_within__batch(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, scale
 # from_logits = False, batch = False, exponent = 2, log_score = False, empty = keep
 
 
-@njit
+@njit(inline="always")
 def _values_partial__exponent_2(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -4297,7 +4297,7 @@ def _values_partial__exponent_2(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _values_combine__exponent_2(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -4309,7 +4309,7 @@ def _values_combine__exponent_2(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _values_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -4461,7 +4461,7 @@ def values_within__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, 
         )
 
 
-@njit
+@njit(inline="always")
 def _value_partial__exponent_2(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -4477,7 +4477,7 @@ def _value_partial__exponent_2(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_combine__exponent_2(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -4489,7 +4489,7 @@ def _value_combine__exponent_2(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -4647,7 +4647,7 @@ def value_within__exponent_2(x, y, smooth_nr, smooth_dr, weight, mask, scales, p
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__exponent_2(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -4663,7 +4663,7 @@ def _gradient_partial__exponent_2(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__exponent_2(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -4675,7 +4675,7 @@ def _gradient_combine__exponent_2(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -4692,7 +4692,7 @@ def _gradient_finish__exponent_2(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_product_smooth_nr, sum_smooth_dr_sum
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__exponent_2(
     x, y, scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
 ):
@@ -4887,7 +4887,7 @@ def gradient_within__exponent_2(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__exponent_2(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -4903,7 +4903,7 @@ def _gradient_all_partial__exponent_2(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__exponent_2(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -4915,7 +4915,7 @@ def _gradient_all_combine__exponent_2(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__exponent_2(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -4942,7 +4942,7 @@ def _gradient_all_finish__exponent_2(state, smooth_nr, smooth_dr, weight, scale0
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__exponent_2(
     x, y, scaled_weight, sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -5170,7 +5170,7 @@ def gradient_all_within__exponent_2(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial__exponent_2(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -5190,7 +5190,7 @@ def _hessian_partial__exponent_2(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine__exponent_2(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -5202,7 +5202,7 @@ def _hessian_combine__exponent_2(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish__exponent_2(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -5221,7 +5221,7 @@ def _hessian_finish__exponent_2(state, smooth_nr, smooth_dr):
     return sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__exponent_2(
     x, y, weighted, sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr, grad_x,
     hess_x
@@ -5430,7 +5430,7 @@ def hessian_within__exponent_2(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial__exponent_2(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -5461,7 +5461,7 @@ def _hvp_partial__exponent_2(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine__exponent_2(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -5476,7 +5476,7 @@ def _hvp_combine__exponent_2(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish__exponent_2(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -5502,7 +5502,7 @@ def _hvp_finish__exponent_2(state, smooth_nr, smooth_dr):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__exponent_2(
     x, y, tangent_x, scaled_weight, sum_tangent_x, sum_smooth_dr_sum, power_sum_product_smooth_nr,
     power_sum_product, sum_product_smooth_nr, hv_x
@@ -5730,7 +5730,7 @@ def hvp_within__exponent_2(
 # from_logits = False, batch = False, exponent = 1, log_score = True, empty = keep
 
 
-@njit
+@njit(inline="always")
 def _values_partial__log_score(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -5743,7 +5743,7 @@ def _values_partial__log_score(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_combine__log_score(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -5752,7 +5752,7 @@ def _values_combine__log_score(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_finish__log_score(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -5898,7 +5898,7 @@ def values_within__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, o
         )
 
 
-@njit
+@njit(inline="always")
 def _value_partial__log_score(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -5911,7 +5911,7 @@ def _value_partial__log_score(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine__log_score(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -5920,7 +5920,7 @@ def _value_combine__log_score(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish__log_score(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -6072,7 +6072,7 @@ def value_within__log_score(x, y, smooth_nr, smooth_dr, weight, mask, scales, pa
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__log_score(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -6085,7 +6085,7 @@ def _gradient_partial__log_score(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__log_score(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -6094,7 +6094,7 @@ def _gradient_combine__log_score(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__log_score(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -6108,7 +6108,7 @@ def _gradient_finish__log_score(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_product_smooth_nr, inv_sum_smooth_dr_sum
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__log_score(
     y, scaled_weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum, grad_x
 ):
@@ -6298,7 +6298,7 @@ def gradient_within__log_score(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__log_score(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -6311,7 +6311,7 @@ def _gradient_all_partial__log_score(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__log_score(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -6320,7 +6320,7 @@ def _gradient_all_combine__log_score(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__log_score(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -6339,7 +6339,7 @@ def _gradient_all_finish__log_score(state, smooth_nr, smooth_dr, weight, scale0)
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__log_score(
     x, y, scaled_weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -6558,7 +6558,7 @@ def gradient_all_within__log_score(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial__log_score(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -6573,7 +6573,7 @@ def _hessian_partial__log_score(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine__log_score(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -6582,7 +6582,7 @@ def _hessian_combine__log_score(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost, sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish__log_score(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -6599,7 +6599,7 @@ def _hessian_finish__log_score(state, smooth_nr, smooth_dr):
     return sum_product_smooth_nr, inv_sum_smooth_dr_sum, power_sum_smooth_dr_sum
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__log_score(
     y, weight, sum_product_smooth_nr, inv_sum_smooth_dr_sum, power_sum_smooth_dr_sum, grad_x,
     hess_x
@@ -6802,7 +6802,7 @@ def hessian_within__log_score(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial__log_score(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -6831,7 +6831,7 @@ def _hvp_partial__log_score(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine__log_score(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_tangent_x_acc, sum_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -6846,7 +6846,7 @@ def _hvp_combine__log_score(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish__log_score(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -6871,7 +6871,7 @@ def _hvp_finish__log_score(state, smooth_nr, smooth_dr):
     return power_sum_tangent_x, power_sum_product
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__log_score(y, scaled_weight, power_sum_tangent_x, power_sum_product, hv_x):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -7064,7 +7064,7 @@ def hvp_within__log_score(x, y, smooth_nr, smooth_dr, tangent_x, weight, mask, s
 # from_logits = False, batch = False, exponent = 1, log_score = False, empty = zero
 
 
-@njit
+@njit(inline="always")
 def _values_partial__empty_zero(y):
     """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
@@ -7073,14 +7073,14 @@ def _values_partial__empty_zero(y):
     return sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_combine__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_finish__empty_zero(state, x):
     """From the state to the value."""
     real = x.dtype.type
@@ -7089,7 +7089,7 @@ def _values_finish__empty_zero(state, x):
     return sum_y
 
 
-@njit
+@njit(inline="always")
 def _values_partial2__empty_zero(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -7100,7 +7100,7 @@ def _values_partial2__empty_zero(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_combine2__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -7108,7 +7108,7 @@ def _values_combine2__empty_zero(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _values_finish2__empty_zero(state2, x):
     """From the state to the value."""
     real = x.dtype.type
@@ -7118,7 +7118,7 @@ def _values_finish2__empty_zero(state2, x):
     return sum_x_y, sum_x
 
 
-@njit
+@njit(inline="always")
 def _values_finish3__empty_zero(weight, chosen):
     """From the state to the value."""
     out_value = weight * chosen
@@ -7292,7 +7292,7 @@ def values_within__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, 
         )
 
 
-@njit
+@njit(inline="always")
 def _value_partial__empty_zero(y):
     """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
@@ -7301,14 +7301,14 @@ def _value_partial__empty_zero(y):
     return sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     return sum_y_acc, sum_y_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish__empty_zero(state, x):
     """From the state to the value."""
     real = x.dtype.type
@@ -7317,7 +7317,7 @@ def _value_finish__empty_zero(state, x):
     return sum_y
 
 
-@njit
+@njit(inline="always")
 def _value_partial2__empty_zero(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
@@ -7328,7 +7328,7 @@ def _value_partial2__empty_zero(x, y):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_combine2__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_x_y_acc, sum_x_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -7336,7 +7336,7 @@ def _value_combine2__empty_zero(one, two):
     return sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _value_finish2__empty_zero(state2, x):
     """From the state to the value."""
     real = x.dtype.type
@@ -7346,7 +7346,7 @@ def _value_finish2__empty_zero(state2, x):
     return sum_x_y, sum_x
 
 
-@njit
+@njit(inline="always")
 def _value_finish3__empty_zero(weight, chosen):
     """From the state to the value."""
     numerator = weight * chosen
@@ -7526,7 +7526,7 @@ def value_within__empty_zero(x, y, smooth_nr, smooth_dr, weight, mask, scales, p
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__empty_zero(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
@@ -7539,7 +7539,7 @@ def _gradient_partial__empty_zero(x, y):
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -7548,7 +7548,7 @@ def _gradient_combine__empty_zero(one, two):
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__empty_zero(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -7566,7 +7566,7 @@ def _gradient_finish__empty_zero(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__empty_zero(
     y, scaled_weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
 ):
@@ -7761,7 +7761,7 @@ def gradient_within__empty_zero(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__empty_zero(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
@@ -7774,7 +7774,7 @@ def _gradient_all_partial__empty_zero(x, y):
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -7783,7 +7783,7 @@ def _gradient_all_combine__empty_zero(one, two):
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__empty_zero(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -7814,7 +7814,7 @@ def _gradient_all_finish__empty_zero(state, smooth_nr, smooth_dr, weight, scale0
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__empty_zero(
     x, y, scaled_weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -8043,7 +8043,7 @@ def gradient_all_within__empty_zero(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial__empty_zero(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -8058,7 +8058,7 @@ def _hessian_partial__empty_zero(x, y):
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -8067,7 +8067,7 @@ def _hessian_combine__empty_zero(one, two):
     return sum_y_acc, sum_y_acc_lost, sum_x_y_acc, sum_x_y_acc_lost, sum_x_acc, sum_x_acc_lost
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish__empty_zero(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -8089,7 +8089,7 @@ def _hessian_finish__empty_zero(state, smooth_nr, smooth_dr):
     return sum_y, sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__empty_zero(
     y, weight, sum_y, power_sum_product_smooth_nr, sum_smooth_dr_sum,
     power_sum_product_smooth_nr_2, grad_x, hess_x
@@ -8295,7 +8295,7 @@ def hessian_within__empty_zero(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial__empty_zero(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -8323,7 +8323,7 @@ def _hvp_partial__empty_zero(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine__empty_zero(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_y_acc, sum_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -8337,7 +8337,7 @@ def _hvp_combine__empty_zero(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish__empty_zero(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -8364,7 +8364,7 @@ def _hvp_finish__empty_zero(state, smooth_nr, smooth_dr):
     return sum_y, power_sum_product, power_sum_tangent_x, power_sum
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__empty_zero(
     y, scaled_weight, sum_y, power_sum_product, power_sum_tangent_x, power_sum, hv_x
 ):
@@ -8574,7 +8574,7 @@ def hvp_within__empty_zero(
 # from_logits = True, batch = True, exponent = 1, log_score = False, empty = keep
 
 
-@njit
+@njit(inline="always")
 def _values_partial__from_logits__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -8597,7 +8597,7 @@ def _values_partial__from_logits__batch(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _values_combine__from_logits__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -8609,7 +8609,7 @@ def _values_combine__from_logits__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _values_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -8773,7 +8773,7 @@ def values_within__from_logits__batch(x, y, smooth_nr, smooth_dr, weight, mask, 
         )
 
 
-@njit
+@njit(inline="always")
 def _value_partial__from_logits__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -8796,7 +8796,7 @@ def _value_partial__from_logits__batch(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_combine__from_logits__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -8808,7 +8808,7 @@ def _value_combine__from_logits__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _value_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
     """From the state to the value."""
     real = type(smooth_nr)
@@ -8976,7 +8976,7 @@ def value_within__from_logits__batch(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_partial__from_logits__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -9000,7 +9000,7 @@ def _gradient_partial__from_logits__batch(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_combine__from_logits__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -9012,7 +9012,7 @@ def _gradient_combine__from_logits__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -9030,7 +9030,7 @@ def _gradient_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight):
     return numerator, sum_smooth_dr_sum, power_sum_product_smooth_nr
 
 
-@njit
+@njit(inline="always")
 def _gradient_gradient__from_logits__batch(
     x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x
 ):
@@ -9227,7 +9227,7 @@ def gradient_within__from_logits__batch(
         )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_partial__from_logits__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
@@ -9251,7 +9251,7 @@ def _gradient_all_partial__from_logits__batch(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_combine__from_logits__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -9263,7 +9263,7 @@ def _gradient_all_combine__from_logits__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight, scale0):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(smooth_nr)
@@ -9291,7 +9291,7 @@ def _gradient_all_finish__from_logits__batch(state, smooth_nr, smooth_dr, weight
     )
 
 
-@njit
+@njit(inline="always")
 def _gradient_all_gradient__from_logits__batch(
     x, y, scaled_weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, grad_x, grad_y
 ):
@@ -9518,7 +9518,7 @@ def gradient_all_within__from_logits__batch(
         )
 
 
-@njit
+@njit(inline="always")
 def _hessian_partial__from_logits__batch(x, y):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -9543,7 +9543,7 @@ def _hessian_partial__from_logits__batch(x, y):
     )
 
 
-@njit
+@njit(inline="always")
 def _hessian_combine__from_logits__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -9555,7 +9555,7 @@ def _hessian_combine__from_logits__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hessian_finish__from_logits__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -9580,7 +9580,7 @@ def _hessian_finish__from_logits__batch(state, smooth_nr, smooth_dr):
     return sum_smooth_dr_sum, power_sum_product_smooth_nr, power_sum_product_smooth_nr_2
 
 
-@njit
+@njit(inline="always")
 def _hessian_curvature__from_logits__batch(
     x, y, weight, power_sum_product_smooth_nr, sum_smooth_dr_sum, power_sum_product_smooth_nr_2,
     grad_x, hess_x
@@ -9796,7 +9796,7 @@ def hessian_within__from_logits__batch(
         )
 
 
-@njit
+@njit(inline="always")
 def _hvp_partial__from_logits__batch(x, y, tangent_x):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -9833,7 +9833,7 @@ def _hvp_partial__from_logits__batch(x, y, tangent_x):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_combine__from_logits__batch(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
@@ -9848,7 +9848,7 @@ def _hvp_combine__from_logits__batch(one, two):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_finish__from_logits__batch(state, smooth_nr, smooth_dr):
     """From the state to what blocks need of it."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -9885,7 +9885,7 @@ def _hvp_finish__from_logits__batch(state, smooth_nr, smooth_dr):
     )
 
 
-@njit
+@njit(inline="always")
 def _hvp_product__from_logits__batch(
     x, y, tangent_x, scaled_weight, power_sum_product, sum_smooth_dr_sum,
     power_sum_product_smooth_nr, power_sum_product_2, power_sum, hv_x

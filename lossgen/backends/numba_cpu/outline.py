@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lossgen.backends.numba_cpu.accumulators import State
 from lossgen.backends.numba_cpu.sample import anchor_line, grouped, signature
 from lossgen.backends.numba_cpu.statements import Statements
-from lossgen.backends.numba_cpu.states import alone
+from lossgen.backends.numba_cpu.states import PASTED, alone
 from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
@@ -106,7 +106,7 @@ def outline(
     if printer.expressions.uses_real:
         line, takes = anchor_line(function, takes, taken.types)
         lines.insert(0, line)
-    head = ["@njit", *signature(f"def {name}(", takes, "):"), f'    """{remark}"""']
+    head = [PASTED, *signature(f"def {name}(", takes, "):"), f'    """{remark}"""']
     return Outline(name, "\n".join([*head, *lines]) + "\n", takes, frozenset(printer.expressions.helpers))
 
 
