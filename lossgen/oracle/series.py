@@ -18,10 +18,9 @@ from flint import arb, arb_series, ctx
 Series = Any
 Ball = Any
 
-# Balls that come out identical at this precision belong to equal numbers: they are the same computation on
-# the same inputs.
-_TIE_BITS = 512
-
+# Numbers that agree in so many bits are equal: differences of inputs of any exponent need fewer.
+_TIE_BITS = 2048
+_AGREED_BITS = 1536
 
 # A value this many bits finer than asked for is as good as exact to rounding.
 _SPARE_BITS = 32
@@ -63,8 +62,10 @@ def compare(a: Series, b: Series) -> int:
     difference = left - right
     if difference.is_zero():
         return 0
-    if ctx.prec >= _TIE_BITS and left.is_finite() and left.mid() == right.mid() and left.rad() == right.rad():
-        return 0
+    if ctx.prec >= _TIE_BITS and left.is_finite():
+        identical = left.mid() == right.mid() and left.rad() == right.rad()
+        if identical or abs(difference) < abs(left) * arb(2) ** -_AGREED_BITS:
+            return 0
     raise UndecidedError("comparison")
 
 

@@ -52,6 +52,18 @@ def larger(x: Pred, y: Pred):
 
 
 @loss(family="test")
+def shifted(x: Pred, y: Pred):
+    """The larger of two numbers, after both have been added to 1."""
+    return Max(1 + x, 1 + y)
+
+
+@loss(family="test")
+def distances(x: Pred, y: Pred, z: Pred):
+    """The smaller of two distances that have the same formula."""
+    return Min(sqrt((x - z) ** 2 + 1), sqrt((y - z) ** 2 + 1))
+
+
+@loss(family="test")
 def length(x: Pred[K]):
     """Euclidean norm."""
     k = index(K)
@@ -129,6 +141,18 @@ def test_the_tie_of_two_that_vary_is_split():
     assert number(larger, "gradient", case(x=1.0, y=1.0), "x") == 0.375
     assert number(larger, "gradient", case(x=1.0, y=0.0), "x") == 1
     assert number(larger, "gradient", case(x=0.0, y=1.0), "x") == -0.25
+
+
+def test_what_differs_in_the_thousandth_bit_is_no_tie():
+    assert number(shifted, "gradient", case(x=1e-300, y=0.0), "x") == 1
+    assert number(shifted, "gradient", case(x=0.0, y=1e-300), "x") == 0
+
+
+def test_ties_of_roots_are_ties_in_second_derivatives():
+    given = case(x=1.5, y=1.5, z=-0.3)
+    assert number(
+        distances, "hvp", given, "z", tangent=[(("x", ()), 1.0), (("y", ()), 0.5)]
+    ) == pytest.approx(-0.75 / (1.8**2 + 1) ** 1.5, rel=1e-12)
 
 
 def test_the_norm_is_flat_at_zero():
