@@ -330,7 +330,11 @@ def gradient_all_parallel(
 @njit
 def _hessian(x, y, pos_weight, weight):
     """One sample: gradient and diagonal of the Hessian."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    pos_weight = real(pos_weight)
+    weight = real(weight)
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
@@ -385,7 +389,13 @@ def hessian_parallel(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, blo
 @njit
 def _hvp(x, y, pos_weight, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    pos_weight = real(pos_weight)
+    tangent_x = real(tangent_x)
+    weight = real(weight)
+    scale0 = real(scale0)
     exp_neg_abs_x = math.exp(-abs(x))
     hv_x_value = (
         scale0
@@ -857,7 +867,12 @@ def gradient_all_parallel__label_smoothing(
 @njit
 def _hessian__label_smoothing(x, y, pos_weight, label_smoothing, weight):
     """One sample: gradient and diagonal of the Hessian."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    pos_weight = real(pos_weight)
+    label_smoothing = real(label_smoothing)
+    weight = real(weight)
     one_minus_label_smoothing = real(1) - label_smoothing
     sum_2 = real(2) * one_minus_label_smoothing * (real(1) - y)
     exp_neg_abs_x = math.exp(-abs(x))
@@ -950,7 +965,14 @@ def hessian_parallel__label_smoothing(
 @njit
 def _hvp__label_smoothing(x, y, pos_weight, label_smoothing, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    pos_weight = real(pos_weight)
+    label_smoothing = real(label_smoothing)
+    tangent_x = real(tangent_x)
+    weight = real(weight)
+    scale0 = real(scale0)
     one_minus_label_smoothing = real(1) - label_smoothing
     exp_neg_abs_x = math.exp(-abs(x))
     hv_x_value = (

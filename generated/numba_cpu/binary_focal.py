@@ -413,7 +413,11 @@ def gradient_all_parallel(
 @njit
 def _hessian(x, y, gamma, weight):
     """One sample: gradient and diagonal of the Hessian."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    weight = real(weight)
     one_minus_twice_y = real(1) - real(2) * y
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
@@ -534,7 +538,13 @@ def hessian_parallel(x, y, gamma, weight, mask, scales, grad_x, hess_x, block):
 @njit
 def _hvp(x, y, gamma, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    tangent_x = real(tangent_x)
+    weight = real(weight)
+    scale0 = real(scale0)
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
@@ -1042,7 +1052,12 @@ def gradient_all_parallel__alpha(
 @njit
 def _hessian__alpha(x, y, gamma, alpha, weight):
     """One sample: gradient and diagonal of the Hessian."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    alpha = real(alpha)
+    weight = real(weight)
     one_minus_twice_y = real(1) - real(2) * y
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
@@ -1176,7 +1191,14 @@ def hessian_parallel__alpha(x, y, gamma, alpha, weight, mask, scales, grad_x, he
 @njit
 def _hvp__alpha(x, y, gamma, alpha, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    alpha = real(alpha)
+    tangent_x = real(tangent_x)
+    weight = real(weight)
+    scale0 = real(scale0)
     one_minus_y = real(1) - y
     sum_product = (real(1) - alpha) * one_minus_y + alpha * y
     exp_neg_abs_x = math.exp(-abs(x))

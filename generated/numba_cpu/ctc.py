@@ -2777,7 +2777,9 @@ def _hvp__convention_torch(
     tangent_log_alpha, bar_log_alpha, tangent_bar_log_alpha
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
+    scale0 = real(scale0)
     hv_x[:] = real(0)
     bar_log_alpha[:] = real(0)
     tangent_bar_log_alpha[:] = real(0)
@@ -2816,7 +2818,7 @@ def _hvp__convention_torch(
                     else real(-math.inf)
                 )
                 chosen_2 = _logaddexp(logaddexp_chosen, chosen)
-            log_alpha[t, s] = x[t, chosen_y_at_there] + chosen_2
+            log_alpha[t, s] = real(x[t, chosen_y_at_there]) + chosen_2
             if t == 0:
                 chosen_4 = real(0)
             else:
@@ -2866,9 +2868,9 @@ def _hvp__convention_torch(
                     (chosen_firstshare + chosen_firstshare_2) * firstshare_logaddexp_chosen
                     + firstshare_chosen_logaddexp * chosen_3
                 )
-            tangent_log_alpha[t, s] = chosen_4 + tangent_x[t, chosen_y_at_there]
+            tangent_log_alpha[t, s] = chosen_4 + real(tangent_x[t, chosen_y_at_there])
         for c in range(C):
-            hv_x[t, c] += scaled_weight * tangent_x[t, c] * math.exp(x[t, c])
+            hv_x[t, c] += scaled_weight * real(tangent_x[t, c]) * math.exp(real(x[t, c]))
     if condition_4:
         chosen_log_alpha = log_alpha[T - 1, S - 2] if U > 0 else real(-math.inf)
         firstshare_chosen_log_alpha = _firstshare(chosen_log_alpha, log_alpha[T - 1, S - 1])
@@ -3120,10 +3122,10 @@ def _hvp_block__convention_torch(
     tangent_x = tangent_x[first:last]
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
-    log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), real)
-    tangent_log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), real)
-    bar_log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), real)
-    tangent_bar_log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), real)
+    log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), np.float64)
+    tangent_log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), np.float64)
+    bar_log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), np.float64)
+    tangent_bar_log_alpha = np.empty((x.shape[1], 1 + 2 * y.shape[1],), np.float64)
     if blank.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_blank = blank[0]

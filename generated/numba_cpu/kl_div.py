@@ -556,7 +556,9 @@ def gradient_all_parallel__log_target(x, y, weight, mask, scales, grad_x, grad_y
 @njit
 def _hessian__log_target(y, weight):
     """One sample: gradient and diagonal of the Hessian."""
-    real = type(y)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    y = real(y)
+    weight = real(weight)
     grad_x_value = -(weight * math.exp(y))
     hess_x_value = real(0)
     return grad_x_value, hess_x_value

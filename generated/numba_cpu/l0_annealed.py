@@ -342,7 +342,12 @@ def gradient_all_parallel(
 @njit
 def _hessian(x, y, gamma, eps, weight):
     """One sample: gradient and diagonal of the Hessian."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    eps = real(eps)
+    weight = real(weight)
     residual = x - y
     sign_residual = _sign(residual)
     sum_abs_eps = abs(residual) + eps
@@ -410,7 +415,14 @@ def hessian_parallel(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, blo
 @njit
 def _hvp(x, y, gamma, eps, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
-    real = type(x)
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    eps = real(eps)
+    tangent_x = real(tangent_x)
+    weight = real(weight)
+    scale0 = real(scale0)
     residual = x - y
     hv_x_value = _powered(
         scale0 * weight * gamma * tangent_x * (gamma - real(1)) * _sign(residual) * _sign(residual),
