@@ -302,13 +302,17 @@ class _dice_bce(Loss):
     Parameters
     ----------
     x : array_like
-        Prediction. In [0, 1]. Axis S is dimensions 2 and later.
+        Probabilities, or logits. In [0, 1]. Axis C is dimension 1, S is dimensions 2 and later.
     y : array_like
-        Target. In [0, 1]. Axis S is dimensions 2 and later.
+        What share of a site belongs to a class, 0 or 1 as a rule. In [0, 1]. Axis C is dimension 1, S
+        is dimensions 2 and later.
+    class_weight : float or array_like, default 1
+        Factor of each class: of its value, or in a micro average of its sums. Not negative. One for
+        each entry of axis C.
     smooth_nr : float or array_like, default 1e-05
-        Not negative.
+        Added to the numerator. Not negative.
     smooth_dr : float or array_like, default 1e-05
-        Not negative.
+        Added to the denominator. Not negative.
     pos_weight : float or array_like, default 1.0
         Factor on the loss of the positive class. Not negative.
     weight : array_like, optional
@@ -335,39 +339,39 @@ class _dice_bce(Loss):
     """
 
     def __call__(
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        reduction: Reduction = "mean", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, smooth_nr: ArrayLike = 1e-05,
+        smooth_dr: ArrayLike = 1e-05, pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", out: Any = None,
     ) -> Any: ...
     def value_and_grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, smooth_nr: ArrayLike = 1e-05,
+        smooth_dr: ArrayLike = 1e-05, pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
         wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> tuple[Any, Any]: ...
     def grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, smooth_nr: ArrayLike = 1e-05,
+        smooth_dr: ArrayLike = 1e-05, pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
         wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, smooth_nr: ArrayLike = 1e-05,
+        smooth_dr: ArrayLike = 1e-05, pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, v: Any, *, smooth_nr: ArrayLike = 1e-05,
-        smooth_dr: ArrayLike = 1e-05, pos_weight: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
-        out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, v: Any, *, class_weight: ArrayLike = 1,
+        smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05, pos_weight: ArrayLike = 1.0,
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        upstream: ArrayLike | None = None, out: Any = None,
     ) -> Any: ...
 
 class _huber(Loss):
     """Quadratic near zero, linear beyond `delta`.
 
-    The linear branch owns |x - y| = `delta`, so the curvature there is 0. The weighted mean divides by the
-    count, as in torch.
+    The linear branch owns |x - y| = `delta`, so the curvature there is 0, as in torch. The weighted mean
+    divides by the count, as in torch.
 
     Parameters
     ----------
@@ -376,7 +380,9 @@ class _huber(Loss):
     y : array_like
         Target. Shape of `x`.
     delta : float or array_like, default 1.0
-        Positive.
+        Residual at which the loss turns linear, in the units of `x`. Positive.
+    hess_owner : {False, True}, default False
+        Let the quadratic branch own |x - y| = `delta`: the curvature there is 1, as in scikit-learn.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -401,25 +407,28 @@ class _huber(Loss):
     """
 
     def __call__(
-        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, hess_owner: Literal[False, True] = False,
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        out: Any = None,
     ) -> Any: ...
     def value_and_grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
-        wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, hess_owner: Literal[False, True] = False,
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> tuple[Any, Any]: ...
     def grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
-        wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, hess_owner: Literal[False, True] = False,
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, hess_owner: Literal[False, True] = False,
+        weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        curvature: Literal["exact"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, v: Any, *, delta: ArrayLike = 1.0, weight: ArrayLike | None = None,
+        self, x: ArrayLike, y: ArrayLike, v: Any, *, delta: ArrayLike = 1.0,
+        hess_owner: Literal[False, True] = False, weight: ArrayLike | None = None,
         where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
         out: Any = None,
     ) -> Any: ...
@@ -745,16 +754,17 @@ class _lovasz_hinge(Loss):
     """Convex surrogate of the Jaccard index, for logits and labels 0 or 1.
 
     Errors are sorted, ties keep their order; the weights of the sorted errors are constant to the derivative.
-    Over the whole batch, or (`per_image`) a mean over images.
 
     Parameters
     ----------
     x : array_like
-        Prediction. Axis P is all dimensions.
+        Logits. Axis P is all dimensions.
     y : array_like
-        Target. 0 or 1. Axis P is all dimensions.
+        Labels. 0 or 1. Axis P is all dimensions.
+    ignore : int, default None
+        Sites with this label take no part.
     per_image : {False, True}, default False
-        Static choice.
+        A mean over images instead of one value for the whole batch.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -779,29 +789,32 @@ class _lovasz_hinge(Loss):
     """
 
     def __call__(
-        self, x: ArrayLike, y: ArrayLike, *, per_image: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, ignore: int | None = None,
+        per_image: Literal[False, True] = False, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", out: Any = None,
     ) -> Any: ...
     def value_and_grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, per_image: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, ignore: int | None = None,
+        per_image: Literal[False, True] = False, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> tuple[Any, Any]: ...
     def grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, per_image: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, ignore: int | None = None,
+        per_image: Literal[False, True] = False, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, per_image: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, ignore: int | None = None,
+        per_image: Literal[False, True] = False, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, v: Any, *, per_image: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        upstream: ArrayLike | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, v: Any, *, ignore: int | None = None,
+        per_image: Literal[False, True] = False, weight: ArrayLike | None = None,
+        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        out: Any = None,
     ) -> Any: ...
 
 class _mse(Loss):
@@ -1061,32 +1074,44 @@ class _smooth_l1(Loss):
     ) -> Any: ...
 
 class _soft_dice(Loss):
-    """One minus the Dice overlap of a class, over the sites of a sample (`batch`: of the whole batch).
+    """One minus the Dice overlap of each class, over the sites of a sample.
 
-    Arrays are (N, C, ...); there is one value for each sample and class. From logits the probability is the
-    sigmoid. With `log_score` the loss is minus the logarithm of the overlap; `empty="zero"` gives 0 where the
-    true region is empty. Class weights are `weight`, excluded classes are `where`, both broadcast.
+    Arrays are (N, C, ...); there is one value for each sample and class. The mean divides by the number of
+    values, also with class weights.
 
     Parameters
     ----------
     x : array_like
-        Prediction. In [0, 1]. Axis S is dimensions 2 and later.
+        Probabilities, or logits. In [0, 1]. Axis C is dimension 1, S is dimensions 2 and later.
     y : array_like
-        Target. In [0, 1]. Axis S is dimensions 2 and later.
+        What share of a site belongs to a class, 0 or 1 as a rule. In [0, 1]. Axis C is dimension 1, S
+        is dimensions 2 and later.
+    class_weight : float or array_like, default 1
+        Factor of each class: of its value, or in a micro average of its sums. Not negative. One for
+        each entry of axis C.
+    ignore_index : int, default None
+        Entries of `y` with this value take no part.
     smooth_nr : float or array_like, default 1e-05
-        Not negative.
+        Added to the numerator. Not negative.
     smooth_dr : float or array_like, default 1e-05
-        Not negative.
-    from_logits : {False, True}, default False
-        Static choice.
+        Added to the denominator. Not negative.
+    from_logits : {False, True, 'softmax'}, default False
+        The prediction holds logits: True takes the sigmoid of each, "softmax" that over the classes.
+    include_background : {False, True}, default True
+        Count class 0 too.
     batch : {False, True}, default False
-        Static choice.
+        Take the sites of the whole batch together: one value for each class.
+    average : {'macro', 'micro'}, default 'macro'
+        Of classes: "macro" gives one value for each, "micro" one overlap of all classes together.
+    intersection : {'product', 'min'}, default 'product'
+        What p and y have in common at a site: p y, or min(p, y), which is 1 minus the loss where soft
+        labels are met exactly.
     exponent : {1, 2}, default 1
-        Static choice.
-    log_score : {False, True}, default False
-        Static choice.
+        Power of p and y in the sum of the denominator.
+    log : {False, True}, default False
+        Minus the logarithm of the overlap.
     empty : {'keep', 'zero'}, default 'keep'
-        Static choice.
+        Where the true region is empty: "keep" the value, or "zero".
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -1111,40 +1136,52 @@ class _soft_dice(Loss):
     """
 
     def __call__(
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        from_logits: Literal[False, True] = False, batch: Literal[False, True] = False,
-        exponent: Literal[1, 2] = 1, log_score: Literal[False, True] = False,
-        empty: Literal["keep", "zero"] = "keep", weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, ignore_index: int | None = None,
+        smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
+        from_logits: Literal[False, True, "softmax"] = False, include_background: Literal[False, True] = True,
+        batch: Literal[False, True] = False, average: Literal["macro", "micro"] = "macro",
+        intersection: Literal["product", "min"] = "product", exponent: Literal[1, 2] = 1,
+        log: Literal[False, True] = False, empty: Literal["keep", "zero"] = "keep",
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        out: Any = None,
     ) -> Any: ...
     def value_and_grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        from_logits: Literal[False, True] = False, batch: Literal[False, True] = False,
-        exponent: Literal[1, 2] = 1, log_score: Literal[False, True] = False,
-        empty: Literal["keep", "zero"] = "keep", weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
-        wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, ignore_index: int | None = None,
+        smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
+        from_logits: Literal[False, True, "softmax"] = False, include_background: Literal[False, True] = True,
+        batch: Literal[False, True] = False, average: Literal["macro", "micro"] = "macro",
+        intersection: Literal["product", "min"] = "product", exponent: Literal[1, 2] = 1,
+        log: Literal[False, True] = False, empty: Literal["keep", "zero"] = "keep",
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> tuple[Any, Any]: ...
     def grad(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        from_logits: Literal[False, True] = False, batch: Literal[False, True] = False,
-        exponent: Literal[1, 2] = 1, log_score: Literal[False, True] = False,
-        empty: Literal["keep", "zero"] = "keep", weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, reduction: Reduction = "mean", upstream: ArrayLike | None = None,
-        wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, ignore_index: int | None = None,
+        smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
+        from_logits: Literal[False, True, "softmax"] = False, include_background: Literal[False, True] = True,
+        batch: Literal[False, True] = False, average: Literal["macro", "micro"] = "macro",
+        intersection: Literal["product", "min"] = "product", exponent: Literal[1, 2] = 1,
+        log: Literal[False, True] = False, empty: Literal["keep", "zero"] = "keep",
+        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
+        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, *, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
-        from_logits: Literal[False, True] = False, batch: Literal[False, True] = False,
-        exponent: Literal[1, 2] = 1, log_score: Literal[False, True] = False,
-        empty: Literal["keep", "zero"] = "keep", weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
+        self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, ignore_index: int | None = None,
+        smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
+        from_logits: Literal[False, True, "softmax"] = False, include_background: Literal[False, True] = True,
+        batch: Literal[False, True] = False, average: Literal["macro", "micro"] = "macro",
+        intersection: Literal["product", "min"] = "product", exponent: Literal[1, 2] = 1,
+        log: Literal[False, True] = False, empty: Literal["keep", "zero"] = "keep",
+        weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        curvature: Literal["exact"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
-        self, x: ArrayLike, y: ArrayLike, v: Any, *, smooth_nr: ArrayLike = 1e-05,
-        smooth_dr: ArrayLike = 1e-05, from_logits: Literal[False, True] = False,
-        batch: Literal[False, True] = False, exponent: Literal[1, 2] = 1,
-        log_score: Literal[False, True] = False, empty: Literal["keep", "zero"] = "keep",
+        self, x: ArrayLike, y: ArrayLike, v: Any, *, class_weight: ArrayLike = 1,
+        ignore_index: int | None = None, smooth_nr: ArrayLike = 1e-05, smooth_dr: ArrayLike = 1e-05,
+        from_logits: Literal[False, True, "softmax"] = False, include_background: Literal[False, True] = True,
+        batch: Literal[False, True] = False, average: Literal["macro", "micro"] = "macro",
+        intersection: Literal["product", "min"] = "product", exponent: Literal[1, 2] = 1,
+        log: Literal[False, True] = False, empty: Literal["keep", "zero"] = "keep",
         weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
         upstream: ArrayLike | None = None, out: Any = None,
     ) -> Any: ...
@@ -1158,19 +1195,20 @@ class _triplet_margin(Loss):
     Parameters
     ----------
     anchor : array_like
-        Prediction. Axis D is the last dimension.
+        Vectors to which the others are compared. Axis D is the last dimension.
     positive : array_like
-        Prediction. Axis D is the last dimension.
+        Vectors that should be near. Axis D is the last dimension.
     negative : array_like
-        Prediction. Axis D is the last dimension.
+        Vectors that should be far. Axis D is the last dimension.
     margin : float or array_like, default 1.0
-        Positive.
+        How much farther the negative should be than the positive. Positive.
     eps : float or array_like, default 1e-06
-        Not negative.
-    p : {2, 1, 'inf'}, default 2
-        Static choice.
+        Added to every signed difference; it keeps the slope alive where two vectors meet. Not negative.
+    p : {2, 1, 'inf'} or float or array_like, default 2
+        Power of the distance, (sum of |u|^p)^(1/p): 2 is Euclidean. Powers of 0 and below are refused:
+        they measure no distance. Positive.
     swap : {False, True}, default False
-        Static choice.
+        Use the smaller of the distances from the anchor and from the positive to the negative.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -1195,34 +1233,36 @@ class _triplet_margin(Loss):
     """
 
     def __call__(
-        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: ArrayLike = 1.0,
-        eps: ArrayLike = 1e-06, p: Literal[2, 1, "inf"] = 2, swap: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        out: Any = None,
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *,
+        p: Literal[2, 1, "inf"] | ArrayLike = 2, margin: ArrayLike = 1.0, eps: ArrayLike = 1e-06,
+        swap: Literal[False, True] = False, weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        reduction: Reduction = "mean", out: Any = None,
     ) -> Any: ...
     def value_and_grad(  # type: ignore[override]
-        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: ArrayLike = 1.0,
-        eps: ArrayLike = 1e-06, p: Literal[2, 1, "inf"] = 2, swap: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *,
+        p: Literal[2, 1, "inf"] | ArrayLike = 2, margin: ArrayLike = 1.0, eps: ArrayLike = 1e-06,
+        swap: Literal[False, True] = False, weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> tuple[Any, Any]: ...
     def grad(  # type: ignore[override]
-        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: ArrayLike = 1.0,
-        eps: ArrayLike = 1e-06, p: Literal[2, 1, "inf"] = 2, swap: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        upstream: ArrayLike | None = None, wrt: str | tuple[str, ...] | None = None, out: Any = None,
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *,
+        p: Literal[2, 1, "inf"] | ArrayLike = 2, margin: ArrayLike = 1.0, eps: ArrayLike = 1e-06,
+        swap: Literal[False, True] = False, weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        reduction: Reduction = "mean", upstream: ArrayLike | None = None,
+        wrt: str | tuple[str, ...] | None = None, out: Any = None,
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
-        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *, margin: ArrayLike = 1.0,
-        eps: ArrayLike = 1e-06, p: Literal[2, 1, "inf"] = 2, swap: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, *,
+        p: Literal[2, 1, "inf"] | ArrayLike = 2, margin: ArrayLike = 1.0, eps: ArrayLike = 1e-06,
+        swap: Literal[False, True] = False, weight: ArrayLike | None = None, where: ArrayLike | None = None,
         curvature: Literal["exact"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
-        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, v: Any, *, margin: ArrayLike = 1.0,
-        eps: ArrayLike = 1e-06, p: Literal[2, 1, "inf"] = 2, swap: Literal[False, True] = False,
-        weight: ArrayLike | None = None, where: ArrayLike | None = None, reduction: Reduction = "mean",
-        upstream: ArrayLike | None = None, out: Any = None,
+        self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, v: Any, *,
+        p: Literal[2, 1, "inf"] | ArrayLike = 2, margin: ArrayLike = 1.0, eps: ArrayLike = 1e-06,
+        swap: Literal[False, True] = False, weight: ArrayLike | None = None, where: ArrayLike | None = None,
+        reduction: Reduction = "mean", upstream: ArrayLike | None = None, out: Any = None,
     ) -> Any: ...
 
 bce_with_logits: _bce_with_logits

@@ -18,7 +18,6 @@ from lossgen.spec import (
     loss,
     sample,
     size,
-    sqrt,
     where,
 )
 
@@ -36,7 +35,7 @@ def triplet_margin(
     anchor: Pred[D],
     positive: Pred[D],
     negative: Pred[D],
-    p: Choice(2, 1, "inf") = 2,
+    p: Choice(2, 1, "inf") | Positive = 2,
     swap: Flag = False,
     margin: Positive = 1.0,
     eps: NonNegative = 1e-6,
@@ -45,14 +44,30 @@ def triplet_margin(
 
     `eps` is added to every signed difference, as in torch. With `swap` the smaller of anchor-negative and
     positive-negative distance counts. At the hinge the active side owns the derivative.
+
+    Parameters
+    ----------
+    anchor
+        Vectors to which the others are compared.
+    positive
+        Vectors that should be near.
+    negative
+        Vectors that should be far.
+    p
+        Power of the distance, (sum of |u|^p)^(1/p): 2 is Euclidean. Powers of 0 and below are refused: they
+        measure no distance.
+    swap
+        Use the smaller of the distances from the anchor and from the positive to the negative.
+    margin
+        How much farther the negative should be than the positive.
+    eps
+        Added to every signed difference; it keeps the slope alive where two vectors meet.
     """
 
     def distance(u, v):
         d = index(D)
-        difference = u[d] - v[d] + eps
-        if p == 1:
-            return Sum(Abs(difference), d)
-        return Max(Abs(difference), d) if p == "inf" else sqrt(Sum(difference**2, d))
+        difference = Abs(u[d] - v[d] + eps)
+        return Max(difference, d) if p == "inf" else Sum(difference**p, d) ** (1 / p)
 
     far = distance(anchor, negative)
     if swap:

@@ -1,6 +1,6 @@
 """Regression: elementwise losses of a prediction and a real target."""
 
-from lossgen.spec import Abs, NonNegative, Positive, Pred, Target, helper, loss, sample, where
+from lossgen.spec import Abs, Flag, NonNegative, Positive, Pred, Target, helper, loss, sample, where
 
 
 @loss(family="regression", source="Legendre 1805", peers={"torch": "mse_loss", "optax": "squared_error"})
@@ -26,14 +26,23 @@ def l1(x: Pred, y: Target):
     source="Huber 1964, doi:10.1214/aoms/1177703732",
     peers={"torch": "huber_loss", "optax": "huber_loss", "sklearn": "HuberLoss"},
 )
-def huber(x: Pred, y: Target, delta: Positive = 1.0):
+def huber(x: Pred, y: Target, delta: Positive = 1.0, hess_owner: Flag = False):
     """Quadratic near zero, linear beyond `delta`.
 
-    The linear branch owns |x - y| = `delta`, so the curvature there is 0. The weighted mean divides by the
-    count, as in torch.
+    The linear branch owns |x - y| = `delta`, so the curvature there is 0, as in torch. The weighted mean
+    divides by the count, as in torch.
+
+    Parameters
+    ----------
+    delta
+        Residual at which the loss turns linear, in the units of `x`.
+    hess_owner
+        Let the quadratic branch own |x - y| = `delta`: the curvature there is 1, as in
+        scikit-learn.
     """
     r = x - y
-    return where(Abs(r) < delta, r**2 / 2, delta * (Abs(r) - delta / 2))
+    inside = Abs(r) <= delta if hess_owner else Abs(r) < delta
+    return where(inside, r**2 / 2, delta * (Abs(r) - delta / 2))
 
 
 @loss(family="regression", source="Girshick 2015, arXiv:1504.08083", peers={"torch": "smooth_l1_loss"})

@@ -67,6 +67,26 @@ p = inf, swap = False:
             anchor[argmax[d_1](Abs(eps + anchor[d_1] - negative[d_1]))] - negative[argmax[d_1](Abs(eps +
             anchor[d_1] - negative[d_1]))])), 0)
 
+p = any, swap = False:
+
+    loss = Where(margin - sum[d_1](Abs(eps + anchor[d_1] - negative[d_1])**p)**(1/p) + sum[d_1](Abs(eps
+            + anchor[d_1] - positive[d_1])**p)**(1/p) < 0, 0, margin - sum[d_1](Abs(eps + anchor[d_1] -
+            negative[d_1])**p)**(1/p) + sum[d_1](Abs(eps + anchor[d_1] - positive[d_1])**p)**(1/p))
+    grad_anchor[d] = scale0*weight*Where(margin - norm[d_1](eps + anchor[d_1] - negative[d_1]; p) +
+            norm[d_1](eps + anchor[d_1] - positive[d_1]; p) < 0, 0, -Where(Eq(norm[d_1](eps +
+            anchor[d_1] - negative[d_1]; p), 0), 0, signpow(quotient(eps + anchor[d] - negative[d],
+            norm[d_1](eps + anchor[d_1] - negative[d_1]; p)), p - 1)) + Where(Eq(norm[d_1](eps +
+            anchor[d_1] - positive[d_1]; p), 0), 0, signpow(quotient(eps + anchor[d] - positive[d],
+            norm[d_1](eps + anchor[d_1] - positive[d_1]; p)), p - 1)))
+    grad_positive[d] = scale0*weight*Where(margin - norm[d_1](eps + anchor[d_1] - negative[d_1]; p) +
+            norm[d_1](eps + anchor[d_1] - positive[d_1]; p) < 0, 0, -Where(Eq(norm[d_1](eps +
+            anchor[d_1] - positive[d_1]; p), 0), 0, signpow(quotient(eps + anchor[d] - positive[d],
+            norm[d_1](eps + anchor[d_1] - positive[d_1]; p)), p - 1)))
+    grad_negative[d] = scale0*weight*Where(margin - norm[d_1](eps + anchor[d_1] - negative[d_1]; p) +
+            norm[d_1](eps + anchor[d_1] - positive[d_1]; p) < 0, 0, Where(Eq(norm[d_1](eps + anchor[d_1]
+            - negative[d_1]; p), 0), 0, signpow(quotient(eps + anchor[d] - negative[d], norm[d_1](eps +
+            anchor[d_1] - negative[d_1]; p)), p - 1)))
+
 p = 2, swap = True:
 
     loss = Where(margin - Min(sqrt(sum[d_1]((eps + anchor[d_1] - negative[d_1])**2)), sqrt(sum[d_1]((eps
@@ -140,6 +160,34 @@ def _sign(a):
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
+
+
+@njit
+def _gated(a, b):
+    """a * b, but 0 where one factor is 0 and the other infinite."""
+    product = a * b
+    return type(a)(0) if product != product and a == a and b == b else product
+
+
+@njit
+def _abspow(a, b):
+    """|a| ** b, and 0 at a = 0 for every b."""
+    return type(a)(0) if a == 0 and b == b else abs(a) ** b
+
+
+@njit
+def _signpow(a, b):
+    """|a| ** b with the sign of a, and 0 at a = 0 for every b."""
+    real = type(a)
+    if a == 0 and b == b:
+        return real(0)
+    return -(abs(a) ** b) if a < 0 else abs(a) ** b
+
+
+@njit
+def _xlogy(a, b):
+    """a * log(b), and 0 where a is 0 (0 * log(0) would be NaN)."""
+    return type(a)(0) if a == 0 and b == b else a * math.log(b)
 
 
 @njit
@@ -2360,6 +2408,900 @@ def hvp_parallel__p_inf(
     for k in prange(-(-anchor.shape[0] // block)):
         _hvp_block__p_inf(
             anchor, positive, negative, margin, eps, tangent_anchor, tangent_positive,
+            tangent_negative, weight, mask, scales, hv_anchor, hv_positive, hv_negative, block, k
+        )
+
+
+# p = any, swap = False
+
+
+@njit
+def _values__p_any(anchor, positive, negative, p, margin, eps, weight):
+    """One sample: its weighted loss."""
+    real = anchor.dtype.type
+    max_abs_sum_acc = real(-math.inf)
+    D = anchor.shape[0]
+    inv_p = real(1) / p
+    max_abs_sum_acc_2 = real(-math.inf)
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        max_abs_sum_acc = _maximum(max_abs_sum_acc, abs(difference_anchor_eps))
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs(difference_anchor_eps_2))
+    max_abs_sum = max_abs_sum_acc
+    if max_abs_sum == real(0):
+        chosen = real(0)
+    else:
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            term = _abspow(difference_anchor_eps / max_abs_sum, p)
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
+                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
+            )
+        sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
+        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+    max_abs_sum_2 = max_abs_sum_acc_2
+    if max_abs_sum_2 == real(0):
+        chosen_2 = real(0)
+    else:
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
+                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            )
+        sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
+        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+    difference_chosen = chosen - chosen_2 + margin
+    out_value = weight * (real(0) if difference_chosen < real(0) else difference_chosen)
+    return out_value
+
+
+@njit
+def _values_block__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block, k
+):
+    """Run block number k."""
+    real = anchor.dtype.type
+    first = k * block
+    last = min(first + block, anchor.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    anchor = anchor[first:last]
+    positive = positive[first:last]
+    negative = negative[first:last]
+    out = out[first:last]
+    if (
+        p.shape[0] == 1
+        and margin.shape[0] == 1
+        and eps.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_p = p[0]
+        one_margin = margin[0]
+        one_eps = eps[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            out[i] = _values__p_any(
+                anchor[i], positive[i], negative[i], one_p, one_margin, one_eps, one_weight
+            )
+    else:
+        p = p[first:last]
+        margin = margin[first:last]
+        eps = eps[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                out[i] = _values__p_any(
+                    anchor[i], positive[i], negative[i], p[i], margin[i], eps[i], weight[i]
+                )
+            else:
+                out[i] = real(0)
+
+
+@njit
+def values__p_any(anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block):
+    """Weighted loss of every item."""
+    for k in range(-(-anchor.shape[0] // block)):
+        _values_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block, k
+        )
+
+
+@njit(parallel=True)
+def values_parallel__p_any(anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block):
+    """As `values__p_any`, in threads; the same bits."""
+    for k in prange(-(-anchor.shape[0] // block)):
+        _values_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block, k
+        )
+
+
+@njit
+def _value__p_any(anchor, positive, negative, p, margin, eps, weight):
+    """One sample: its weighted loss."""
+    real = anchor.dtype.type
+    max_abs_sum_acc = real(-math.inf)
+    D = anchor.shape[0]
+    inv_p = real(1) / p
+    max_abs_sum_acc_2 = real(-math.inf)
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        max_abs_sum_acc = _maximum(max_abs_sum_acc, abs(difference_anchor_eps))
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs(difference_anchor_eps_2))
+    max_abs_sum = max_abs_sum_acc
+    if max_abs_sum == real(0):
+        chosen = real(0)
+    else:
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            term = _abspow(difference_anchor_eps / max_abs_sum, p)
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
+                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
+            )
+        sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
+        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+    max_abs_sum_2 = max_abs_sum_acc_2
+    if max_abs_sum_2 == real(0):
+        chosen_2 = real(0)
+    else:
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
+                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            )
+        sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
+        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+    difference_chosen = chosen - chosen_2 + margin
+    return weight * (real(0) if difference_chosen < real(0) else difference_chosen)
+
+
+@njit
+def _value_block__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, partials, block, k
+):
+    """Run block number k."""
+    real = anchor.dtype.type
+    first = k * block
+    last = min(first + block, anchor.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    anchor = anchor[first:last]
+    positive = positive[first:last]
+    negative = negative[first:last]
+    total, lost = 0.0, 0.0
+    if (
+        p.shape[0] == 1
+        and margin.shape[0] == 1
+        and eps.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_p = p[0]
+        one_margin = margin[0]
+        one_eps = eps[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _value__p_any(
+                anchor[i], positive[i], negative[i], one_p, one_margin, one_eps, one_weight
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        p = p[first:last]
+        margin = margin[first:last]
+        eps = eps[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _value__p_any(
+                    anchor[i], positive[i], negative[i], p[i], margin[i], eps[i], weight[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value__p_any(anchor, positive, negative, p, margin, eps, weight, mask, scales, partials, block):
+    """Sums of weighted losses, one row of `partials` for each block."""
+    for k in range(partials.shape[0]):
+        _value_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def value_parallel__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, partials, block
+):
+    """As `value__p_any`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _value_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
+@njit
+def _gradient__p_any(
+    anchor, positive, negative, p, margin, eps, weight, scale0, grad_anchor, grad_positive,
+    grad_negative
+):
+    """One sample: its weighted loss, and the gradient."""
+    real = anchor.dtype.type
+    D = anchor.shape[0]
+    scaled_weight = scale0 * weight
+    max_abs_sum_acc = real(-math.inf)
+    inv_p = real(1) / p
+    max_abs_sum_acc_2 = real(-math.inf)
+    difference_p = p - real(1)
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        max_abs_sum_acc = _maximum(max_abs_sum_acc, abs(difference_anchor_eps))
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs(difference_anchor_eps_2))
+    max_abs_sum = max_abs_sum_acc
+    if max_abs_sum == real(0):
+        chosen = real(0)
+    else:
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            term = _abspow(difference_anchor_eps / max_abs_sum, p)
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
+                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
+            )
+        sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
+        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+    max_abs_sum_2 = max_abs_sum_acc_2
+    if max_abs_sum_2 == real(0):
+        chosen_2 = real(0)
+    else:
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
+                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            )
+        sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
+        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+    difference_chosen = chosen - chosen_2 + margin
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        chosen_3 = (
+            real(0)
+            if chosen == real(0)
+            else _signpow(difference_anchor_eps / chosen, difference_p)
+        )
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        chosen_4 = (
+            real(0)
+            if chosen_2 == real(0)
+            else _signpow(difference_anchor_eps_2 / chosen_2, difference_p)
+        )
+        grad_anchor[d] = (
+            scaled_weight
+            * (real(0) if difference_chosen < real(0) else chosen_3 - chosen_4)
+        )
+        grad_positive[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_chosen < real(0) else -chosen_3)
+                + _nan_or_zero(difference_chosen)
+            )
+        )
+        grad_negative[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_chosen < real(0) else chosen_4)
+                + _nan_or_zero(difference_chosen)
+            )
+        )
+    return weight * (real(0) if difference_chosen < real(0) else difference_chosen)
+
+
+@njit
+def _gradient_block__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block, k
+):
+    """Run block number k."""
+    real = anchor.dtype.type
+    first = k * block
+    last = min(first + block, anchor.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    anchor = anchor[first:last]
+    positive = positive[first:last]
+    negative = negative[first:last]
+    grad_anchor = grad_anchor[first:last]
+    grad_positive = grad_positive[first:last]
+    grad_negative = grad_negative[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        p.shape[0] == 1
+        and margin.shape[0] == 1
+        and eps.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_p = p[0]
+        one_margin = margin[0]
+        one_eps = eps[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator = _gradient__p_any(
+                anchor[i], positive[i], negative[i], one_p, one_margin, one_eps, one_weight,
+                scale0, grad_anchor[i], grad_positive[i], grad_negative[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        p = p[first:last]
+        margin = margin[first:last]
+        eps = eps[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator = _gradient__p_any(
+                    anchor[i], positive[i], negative[i], p[i], margin[i], eps[i], weight[i],
+                    scale0, grad_anchor[i], grad_positive[i], grad_negative[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_anchor[i][:] = real(0)
+                grad_positive[i][:] = real(0)
+                grad_negative[i][:] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block
+):
+    """Sums of weighted losses, and their scaled gradient by the predictions."""
+    for k in range(partials.shape[0]):
+        _gradient_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_parallel__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block
+):
+    """As `gradient__p_any`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, partials, block, k
+        )
+
+
+@njit
+def _gradient_all__p_any(
+    anchor, positive, negative, p, margin, eps, weight, scale0, grad_anchor, grad_positive,
+    grad_negative
+):
+    """One sample: its weighted loss, and all gradients."""
+    real = anchor.dtype.type
+    D = anchor.shape[0]
+    scaled_weight = scale0 * weight
+    max_abs_sum_acc = real(-math.inf)
+    inv_p = real(1) / p
+    max_abs_sum_acc_2 = real(-math.inf)
+    difference_p = p - real(1)
+    argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
+    argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        abs_difference_anchor_eps = abs(difference_anchor_eps)
+        max_abs_sum_acc = _maximum(max_abs_sum_acc, abs_difference_anchor_eps)
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        abs_difference_anchor_eps_2 = abs(difference_anchor_eps_2)
+        max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs_difference_anchor_eps_2)
+        term = abs_difference_anchor_eps
+        argmax_abs_sum_acc, argmax_abs_sum_acc_at = _larger(
+            argmax_abs_sum_acc, argmax_abs_sum_acc_at, term, d
+        )
+        term = abs_difference_anchor_eps_2
+        argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = _larger(
+            argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
+        )
+    max_abs_sum = max_abs_sum_acc
+    if max_abs_sum == real(0):
+        chosen = real(0)
+    else:
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            quotient_sum_max = difference_anchor_eps / max_abs_sum
+            abspow_quotient_sum_max_p = _abspow(quotient_sum_max, p)
+            term = abspow_quotient_sum_max_p
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
+                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
+            )
+        sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
+        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+    max_abs_sum_2 = max_abs_sum_acc_2
+    if max_abs_sum_2 == real(0):
+        chosen_2 = real(0)
+    else:
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            quotient_sum_max_2 = difference_anchor_eps_2 / max_abs_sum_2
+            abspow_quotient_sum_max_p_2 = _abspow(quotient_sum_max_2, p)
+            term = abspow_quotient_sum_max_p_2
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
+                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            )
+        sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
+        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+    difference_chosen = chosen - chosen_2 + margin
+    argmax_abs_sum = argmax_abs_sum_acc_at
+    argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
+    if difference_chosen < real(0):
+        chosen_7 = real(0)
+    else:
+        if chosen == real(0):
+            chosen_5 = real(0)
+        else:
+            sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost = 0.0, 0.0
+            sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
+            for d in range(D):
+                difference_anchor_eps = anchor[d] - positive[d] + eps
+                quotient_sum_chosen = difference_anchor_eps / chosen
+                quotient_sum_max = difference_anchor_eps / max_abs_sum
+                term = _xlogy(_abspow(quotient_sum_chosen, p), abs(quotient_sum_max))
+                sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost = _two_sum(
+                    sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost, term
+                )
+                abspow_quotient_sum_max_p = _abspow(quotient_sum_max, p)
+                term = real(0) if d == argmax_abs_sum else abspow_quotient_sum_max_p
+                sum_chosen_acc, sum_chosen_acc_lost = _two_sum(
+                    sum_chosen_acc, sum_chosen_acc_lost, term
+                )
+            sum_xlogy_abspow_abs = real(_total(sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost))
+            sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
+            chosen_5 = (sum_xlogy_abspow_abs - math.log1p(sum_chosen) / p) / p * chosen
+        if chosen_2 == real(0):
+            chosen_6 = real(0)
+        else:
+            sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost = 0.0, 0.0
+            sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
+            for d in range(D):
+                difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+                quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
+                quotient_sum_max_2 = difference_anchor_eps_2 / max_abs_sum_2
+                term = _xlogy(_abspow(quotient_sum_chosen_2, p), abs(quotient_sum_max_2))
+                sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost = _two_sum(
+                    sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost, term
+                )
+                abspow_quotient_sum_max_p_2 = _abspow(quotient_sum_max_2, p)
+                term = real(0) if d == argmax_abs_sum_2 else abspow_quotient_sum_max_p_2
+                sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
+                    sum_chosen_acc_2, sum_chosen_acc_2_lost, term
+                )
+            sum_xlogy_abspow_abs_2 = real(_total(sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost))
+            sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
+            chosen_6 = (sum_xlogy_abspow_abs_2 - math.log1p(sum_chosen_2) / p) / p * chosen_2
+        chosen_7 = chosen_5 - chosen_6
+    grad_p_value = scale0 * weight * chosen_7
+    grad_margin_value = (
+        scale0
+        * weight
+        * ((real(0) if difference_chosen < real(0) else real(1)) + _nan_or_zero(difference_chosen))
+    )
+    if difference_chosen < real(0):
+        chosen_8 = real(0)
+    else:
+        sum_chosen_acc_3, sum_chosen_acc_3_lost = 0.0, 0.0
+        sum_chosen_acc_4, sum_chosen_acc_4_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            quotient_sum_chosen = difference_anchor_eps / chosen
+            chosen_3 = real(0) if chosen == real(0) else _signpow(quotient_sum_chosen, difference_p)
+            term = chosen_3
+            sum_chosen_acc_3, sum_chosen_acc_3_lost = _two_sum(
+                sum_chosen_acc_3, sum_chosen_acc_3_lost, term
+            )
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
+            chosen_4 = (
+                real(0)
+                if chosen_2 == real(0)
+                else _signpow(quotient_sum_chosen_2, difference_p)
+            )
+            term = chosen_4
+            sum_chosen_acc_4, sum_chosen_acc_4_lost = _two_sum(
+                sum_chosen_acc_4, sum_chosen_acc_4_lost, term
+            )
+        sum_chosen_3 = real(_total(sum_chosen_acc_3, sum_chosen_acc_3_lost))
+        sum_chosen_4 = real(_total(sum_chosen_acc_4, sum_chosen_acc_4_lost))
+        chosen_8 = sum_chosen_3 - sum_chosen_4
+    grad_eps_value = scale0 * weight * chosen_8
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        quotient_sum_chosen = difference_anchor_eps / chosen
+        chosen_3 = real(0) if chosen == real(0) else _signpow(quotient_sum_chosen, difference_p)
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
+        chosen_4 = real(0) if chosen_2 == real(0) else _signpow(quotient_sum_chosen_2, difference_p)
+        grad_anchor[d] = (
+            scaled_weight
+            * (real(0) if difference_chosen < real(0) else chosen_3 - chosen_4)
+        )
+        grad_positive[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_chosen < real(0) else -chosen_3)
+                + _nan_or_zero(difference_chosen)
+            )
+        )
+        grad_negative[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_chosen < real(0) else chosen_4)
+                + _nan_or_zero(difference_chosen)
+            )
+        )
+    numerator = weight * (real(0) if difference_chosen < real(0) else difference_chosen)
+    return numerator, grad_p_value, grad_margin_value, grad_eps_value
+
+
+@njit
+def _gradient_all_block__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, grad_p, grad_margin, grad_eps, partials, block, k
+):
+    """Run block number k."""
+    real = anchor.dtype.type
+    first = k * block
+    last = min(first + block, anchor.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    anchor = anchor[first:last]
+    positive = positive[first:last]
+    negative = negative[first:last]
+    grad_anchor = grad_anchor[first:last]
+    grad_positive = grad_positive[first:last]
+    grad_negative = grad_negative[first:last]
+    grad_p = grad_p[first:last]
+    grad_margin = grad_margin[first:last]
+    grad_eps = grad_eps[first:last]
+    scale0 = real(scales[0])
+    total, lost = 0.0, 0.0
+    if (
+        p.shape[0] == 1
+        and margin.shape[0] == 1
+        and eps.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_p = p[0]
+        one_margin = margin[0]
+        one_eps = eps[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            numerator, grad_p[i], grad_margin[i], grad_eps[i] = _gradient_all__p_any(
+                anchor[i], positive[i], negative[i], one_p, one_margin, one_eps, one_weight,
+                scale0, grad_anchor[i], grad_positive[i], grad_negative[i]
+            )
+            total, lost = _two_sum(total, lost, numerator)
+    else:
+        p = p[first:last]
+        margin = margin[first:last]
+        eps = eps[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                numerator, grad_p[i], grad_margin[i], grad_eps[i] = _gradient_all__p_any(
+                    anchor[i], positive[i], negative[i], p[i], margin[i], eps[i], weight[i],
+                    scale0, grad_anchor[i], grad_positive[i], grad_negative[i]
+                )
+                total, lost = _two_sum(total, lost, numerator)
+            else:
+                grad_anchor[i][:] = real(0)
+                grad_positive[i][:] = real(0)
+                grad_negative[i][:] = real(0)
+                grad_p[i] = real(0)
+                grad_margin[i] = real(0)
+                grad_eps[i] = real(0)
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_all__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, grad_p, grad_margin, grad_eps, partials, block
+):
+    """Sums of weighted losses, and their scaled gradient by everything differentiable."""
+    for k in range(partials.shape[0]):
+        _gradient_all_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, grad_p, grad_margin, grad_eps, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_all_parallel__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, grad_p, grad_margin, grad_eps, partials, block
+):
+    """As `gradient_all__p_any`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_all_block__p_any(
+            anchor, positive, negative, p, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, grad_p, grad_margin, grad_eps, partials, block, k
+        )
+
+
+@njit
+def _hvp__p_any(
+    anchor, positive, negative, p, margin, eps, tangent_anchor, tangent_positive, tangent_negative,
+    weight, scale0, hv_anchor, hv_positive, hv_negative
+):
+    """One sample: product of the Hessian with the tangent."""
+    real = anchor.dtype.type
+    D = anchor.shape[0]
+    scaled_weight = scale0 * weight
+    max_abs_sum_acc = real(-math.inf)
+    inv_p = real(1) / p
+    max_abs_sum_acc_2 = real(-math.inf)
+    difference_p = p - real(1)
+    argmax_abs_sum_acc, argmax_abs_sum_acc_at = real(-math.inf), 0
+    sum_gap_signpow_acc, sum_gap_signpow_acc_lost = 0.0, 0.0
+    argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
+    sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost = 0.0, 0.0
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        abs_difference_anchor_eps = abs(difference_anchor_eps)
+        max_abs_sum_acc = _maximum(max_abs_sum_acc, abs_difference_anchor_eps)
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        abs_difference_anchor_eps_2 = abs(difference_anchor_eps_2)
+        max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs_difference_anchor_eps_2)
+        term = abs_difference_anchor_eps
+        argmax_abs_sum_acc, argmax_abs_sum_acc_at = _larger(
+            argmax_abs_sum_acc, argmax_abs_sum_acc_at, term, d
+        )
+        term = abs_difference_anchor_eps_2
+        argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = _larger(
+            argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
+        )
+    max_abs_sum = max_abs_sum_acc
+    if max_abs_sum == real(0):
+        chosen = real(0)
+    else:
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps = anchor[d] - positive[d] + eps
+            term = _abspow(difference_anchor_eps / max_abs_sum, p)
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
+                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
+            )
+        sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
+        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+    max_abs_sum_2 = max_abs_sum_acc_2
+    if max_abs_sum_2 == real(0):
+        chosen_2 = real(0)
+    else:
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        for d in range(D):
+            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
+                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            )
+        sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
+        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+    difference_chosen = chosen - chosen_2 + margin
+    argmax_abs_sum = argmax_abs_sum_acc_at
+    part = (
+        (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
+        - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
+    )
+    difference_anchor_eps_3 = (
+        (anchor[argmax_abs_sum] if D > 0 else real(0))
+        - (positive[argmax_abs_sum] if D > 0 else real(0))
+        + eps
+    )
+    argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
+    part_2 = (
+        (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
+        - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
+    )
+    difference_anchor_eps_4 = (
+        (anchor[argmax_abs_sum_2] if D > 0 else real(0))
+        - (negative[argmax_abs_sum_2] if D > 0 else real(0))
+        + eps
+    )
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        gap = (
+            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+        )
+        quotient_sum_chosen = difference_anchor_eps / chosen
+        signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
+        term = gap * signpow_quotient_sum
+        sum_gap_signpow_acc, sum_gap_signpow_acc_lost = _two_sum(
+            sum_gap_signpow_acc, sum_gap_signpow_acc_lost, term
+        )
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        gap_2 = (
+            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+        )
+        quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
+        signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
+        term = gap_2 * signpow_quotient_sum_2
+        sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost = _two_sum(
+            sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost, term
+        )
+    sum_gap_signpow = real(_total(sum_gap_signpow_acc, sum_gap_signpow_acc_lost))
+    sum_gap_signpow_2 = real(_total(sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost))
+    for d in range(D):
+        difference_anchor_eps = anchor[d] - positive[d] + eps
+        quotient_sum_chosen = difference_anchor_eps / chosen
+        signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
+        gap = (
+            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+        )
+        chosen_3 = (
+            real(0)
+            if chosen == real(0)
+            else (
+                difference_p
+                * (
+                    real(0)
+                    if difference_anchor_eps == real(0) or chosen == real(0)
+                    else _gated(
+                        signpow_quotient_sum,
+                        (gap - quotient_sum_chosen * sum_gap_signpow) / difference_anchor_eps,
+                    )
+                )
+            )
+        )
+        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
+        signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
+        gap_2 = (
+            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+        )
+        chosen_4 = (
+            real(0)
+            if chosen_2 == real(0)
+            else (
+                difference_p
+                * (
+                    real(0)
+                    if difference_anchor_eps_2 == real(0) or chosen_2 == real(0)
+                    else _gated(
+                        signpow_quotient_sum_2,
+                        (
+                            (gap_2 - quotient_sum_chosen_2 * sum_gap_signpow_2)
+                            / difference_anchor_eps_2
+                        ),
+                    )
+                )
+            )
+        )
+        hv_anchor[d] = (
+            scaled_weight
+            * (real(0) if difference_chosen < real(0) else chosen_3 - chosen_4)
+        )
+        hv_positive[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_chosen < real(0) else -chosen_3)
+                + _nan_or_zero(difference_chosen)
+            )
+        )
+        hv_negative[d] = (
+            scaled_weight
+            * (
+                (real(0) if difference_chosen < real(0) else chosen_4)
+                + _nan_or_zero(difference_chosen)
+            )
+        )
+
+
+@njit
+def _hvp_block__p_any(
+    anchor, positive, negative, p, margin, eps, tangent_anchor, tangent_positive, tangent_negative,
+    weight, mask, scales, hv_anchor, hv_positive, hv_negative, block, k
+):
+    """Run block number k."""
+    real = anchor.dtype.type
+    first = k * block
+    last = min(first + block, anchor.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    anchor = anchor[first:last]
+    positive = positive[first:last]
+    negative = negative[first:last]
+    tangent_anchor = tangent_anchor[first:last]
+    tangent_positive = tangent_positive[first:last]
+    tangent_negative = tangent_negative[first:last]
+    hv_anchor = hv_anchor[first:last]
+    hv_positive = hv_positive[first:last]
+    hv_negative = hv_negative[first:last]
+    scale0 = real(scales[0])
+    if (
+        p.shape[0] == 1
+        and margin.shape[0] == 1
+        and eps.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_p = p[0]
+        one_margin = margin[0]
+        one_eps = eps[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _hvp__p_any(
+                anchor[i], positive[i], negative[i], one_p, one_margin, one_eps, tangent_anchor[i],
+                tangent_positive[i], tangent_negative[i], one_weight, scale0, hv_anchor[i],
+                hv_positive[i], hv_negative[i]
+            )
+    else:
+        p = p[first:last]
+        margin = margin[first:last]
+        eps = eps[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _hvp__p_any(
+                    anchor[i], positive[i], negative[i], p[i], margin[i], eps[i],
+                    tangent_anchor[i], tangent_positive[i], tangent_negative[i], weight[i], scale0,
+                    hv_anchor[i], hv_positive[i], hv_negative[i]
+                )
+            else:
+                hv_anchor[i][:] = real(0)
+                hv_positive[i][:] = real(0)
+                hv_negative[i][:] = real(0)
+
+
+@njit
+def hvp__p_any(
+    anchor, positive, negative, p, margin, eps, tangent_anchor, tangent_positive, tangent_negative,
+    weight, mask, scales, hv_anchor, hv_positive, hv_negative, block
+):
+    """Product of the scaled Hessian with a direction."""
+    for k in range(-(-anchor.shape[0] // block)):
+        _hvp_block__p_any(
+            anchor, positive, negative, p, margin, eps, tangent_anchor, tangent_positive,
+            tangent_negative, weight, mask, scales, hv_anchor, hv_positive, hv_negative, block, k
+        )
+
+
+@njit(parallel=True)
+def hvp_parallel__p_any(
+    anchor, positive, negative, p, margin, eps, tangent_anchor, tangent_positive, tangent_negative,
+    weight, mask, scales, hv_anchor, hv_positive, hv_negative, block
+):
+    """As `hvp__p_any`, in threads; the same bits."""
+    for k in prange(-(-anchor.shape[0] // block)):
+        _hvp_block__p_any(
+            anchor, positive, negative, p, margin, eps, tangent_anchor, tangent_positive,
             tangent_negative, weight, mask, scales, hv_anchor, hv_positive, hv_negative, block, k
         )
 

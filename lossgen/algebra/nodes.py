@@ -93,19 +93,21 @@ class Reduction(OwnNode):
     The bound index is named by the height of its binder, so alpha-equal reductions are equal objects. No free
     index ever bears such a name (`open` hands out fresh ones), therefore SymPy's `xreplace` cannot capture.
 
-    `op` is one of `REDUCTIONS`: ``lse`` is log(sum(exp)), ``norm`` is sqrt(sum of squares), ``argmax`` the
-    first position of the maximum.
+    `op` is one of `REDUCTIONS`: ``lse`` is log(sum(exp)), ``norm`` is sqrt(sum of squares) or, with a
+    `power`, sum(abs**power)**(1/power), ``argmax`` the first position of the maximum.
     """
 
-    def __new__(cls, op: Any, body: Any, index: Index) -> sp.Expr:
+    def __new__(cls, op: Any, body: Any, index: Index, power: sp.Expr | None = None) -> sp.Expr:
         name, body = str(op), sp.sympify(body)
         if name not in REDUCTIONS:
             raise ValueError(f"unknown reduction {name!r}; known: {', '.join(REDUCTIONS)}")
         if index not in body.free_symbols:
-            return _reduce_constant(name, body, index.axis)
+            return _reduce_constant(name, body, index.axis, power)
         height = 1 + max((node.height for node in body.atoms(Reduction)), default=0)
         bound = Index(f"{index.axis.name.lower()}_{height}", index.axis)
-        reduction: Reduction = sp.Expr.__new__(cls, Str(name), replace_index(body, index, bound), bound)
+        others = () if power is None else (power,)
+        body = replace_index(body, index, bound)
+        reduction: Reduction = sp.Expr.__new__(cls, Str(name), body, bound, *others)
         return reduction
 
     @property
@@ -122,12 +124,18 @@ class Reduction(OwnNode):
         return index
 
     @property
+    def power(self) -> sp.Expr | None:
+        """Power of a norm; None for the Euclidean one and for everything else."""
+        return self.args[3] if len(self.args) > 3 else None
+
+    @property
     def height(self) -> int:
         return int(self.index.name.rsplit("_", 1)[1])
 
     @property
     def free_symbols(self) -> set[sp.Symbol]:
-        return (self.body.free_symbols - {self.index}) | self.index.axis.free_symbols
+        outer = set().union(*(arg.free_symbols for arg in self.args[3:]))
+        return (self.body.free_symbols - {self.index}) | self.index.axis.free_symbols | outer
 
     def open(self) -> tuple[Index, sp.Expr]:
         """Return a fresh index and the body written with it."""
@@ -158,16 +166,17 @@ class Reduction(OwnNode):
         )
 
     def _sympystr(self, printer: Any) -> str:
-        return f"{self.op}[{self.index}]({printer._print(self.body)})"
+        power = "" if self.power is None else f"; {printer._print(self.power)}"
+        return f"{self.op}[{self.index}]({printer._print(self.body)}{power})"
 
 
-def _reduce_constant(op: str, body: sp.Expr, axis: Axis) -> sp.Expr:
+def _reduce_constant(op: str, body: sp.Expr, axis: Axis, power: sp.Expr | None) -> sp.Expr:
     if op == "sum":
         return body * axis
     if op == "lse":
         return body + sp.log(axis)
     if op == "norm":
-        return sp.Abs(body) * sp.sqrt(axis)
+        return sp.Abs(body) * axis ** (sp.S.Half if power is None else 1 / power)
     return sp.S.Zero if op.startswith("arg") else body
 
 

@@ -13,6 +13,8 @@ from lossgen.algebra.operators import OPERATORS as OPERATORS
 from lossgen.algebra.operators import Operator as Operator
 from lossgen.algebra.operators import StableFunction as StableFunction
 from lossgen.algebra.operators import row, zero_at
+from lossgen.algebra.powers import abspow as abspow
+from lossgen.algebra.powers import signpow as signpow
 
 log1p: Any = row(
     "log1p",
@@ -231,6 +233,8 @@ sqdiv: Any = row(
     r"\frac{{{0}^2}}{{{1}}}",
     zero_at(),
 )
+
+
 # a - b formed before anything else is added: a sum's terms are reordered, which can put the rounding of a
 # large intermediate where two nearly equal numbers should have cancelled.
 gap: Any = row(

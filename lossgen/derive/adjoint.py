@@ -15,6 +15,7 @@ from sympy.logic.boolalg import Boolean
 from lossgen.algebra.axes import Index
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor, elements
+from lossgen.algebra.vocabulary import gap, logshare
 from lossgen.derive.differentiate import derivative
 from lossgen.spec.program import Assign, Sort, Stage, Sweep
 
@@ -56,11 +57,38 @@ class Adjoints:
                     continue
                 bar = Element(self.bars[assign.target.tensor], *assign.target.positions)
                 inside = assign.target.tensor
-                reads = {one.tensor for one in elements(assign.expr)}
+                expr, bar = self._shares(stage, assign, bar) or (assign.expr, bar)
+                reads = {one.tensor for one in elements(expr)}
                 if inside in reads:
-                    self._scatter(stage.indices, [(assign.expr, bar)], [inside], reverse=True)
+                    self._scatter(stage.indices, [(expr, bar)], [inside], reverse=True)
                 others = [t for t in sorted(reads, key=str) if t != inside and self._differentiable(t)]
-                self._scatter(stage.indices, [(assign.expr, bar)], others, reverse=False)
+                self._scatter(stage.indices, [(expr, bar)], others, reverse=False)
+
+    def _shares(self, stage: Sweep, assign: Assign, bar: Element) -> tuple[sp.Expr, sp.Expr] | None:
+        """For a stage of shares, exp(part) / sum(exp(part)), return (part, adjoint of the part).
+
+        That is share * (bar - mean of the bars), and where one share is almost 1 the mean is almost its bar:
+        bars are taken relative to that of the largest part (see `share_slope`).
+        """
+        share = assign.expr.args[0] if isinstance(assign.expr, sp.exp) else None
+        if not isinstance(share, logshare) or not isinstance(share.args[1], Reduction):
+            return None
+        part, total = share.args
+        index = next((i for i in stage.indices if total.at(i) == part), None)
+        if index is None or index in total.free_symbols or assign.guard != sp.true:
+            return None
+        around = tuple(i for i in stage.indices if i != index)
+        name, axes = assign.target.tensor.name, tuple(i.axis for i in around)
+        largest = Element(Tensor(f"largest_{name}", axes, "int"), *around)
+        mean = Element(Tensor(f"mean_bar_{name}", axes), *around)
+        other, body = total.open()
+        relative = gap(bar, bar.xreplace({index: largest}))
+        weighed = (assign.target * relative).xreplace({index: other})
+        self.steps += [
+            Sweep(around, (Assign(largest, Reduction("argmax", body, other)),)),
+            Sweep(around, (Assign(mean, Reduction("sum", weighed, other)),)),
+        ]
+        return part, assign.target * (relative - mean)
 
     def _differentiable(self, tensor: Tensor) -> bool:
         return tensor in self.bars or (tensor.role == "local" and tensor.dtype == "float")

@@ -14,7 +14,17 @@ import sympy as sp
 from lossgen.algebra.axes import Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, elements
-from lossgen.algebra.vocabulary import StableFunction, digamma, gap, logshare, quotient
+from lossgen.algebra.vocabulary import (
+    StableFunction,
+    abspow,
+    digamma,
+    gap,
+    log1p,
+    logshare,
+    quotient,
+    signpow,
+    xlogy,
+)
 from lossgen.errors import SpecError
 
 
@@ -97,12 +107,34 @@ class _Differentiator:
         if expr.op == "lse":
             return collapse_sum(sp.exp(logshare(body, expr)) * self(body), index)
         if expr.op == "norm":
-            return collapse_sum(Where(sp.Eq(expr, 0), 0, quotient(body, expr)) * self(body), index)
+            slope = collapse_sum(Where(sp.Eq(expr, 0), 0, norm_slope(body, expr)) * self(body), index)
+            return slope if expr.power is None else slope + power_slope(expr) * self(expr.power)
         if expr.op in ("max", "min"):
             first = Reduction(f"arg{expr.op}", body, index)
             inner = self(body)
             return inner.xreplace({index: first}) if index in inner.free_symbols else inner
         return sp.S.Zero
+
+
+def norm_slope(part: sp.Expr, norm: Reduction) -> sp.Expr:
+    """Return the derivative of a norm that is not 0 by one of its parts."""
+    share = quotient(part, norm)
+    return share if norm.power is None else signpow(share, norm.power - 1)
+
+
+def power_slope(norm: Reduction) -> sp.Expr:
+    """Return the derivative of a norm by its power.
+
+    Logarithms are taken relative to the largest part, which then contributes exactly nothing: all that is
+    added up has one sign.
+    """
+    index, body = norm.open()
+    largest = Reduction("max", sp.Abs(body), index)
+    relative = quotient(body, largest)
+    inside = xlogy(abspow(quotient(body, norm), norm.power), sp.Abs(relative))
+    other = Where(sp.Eq(index, Reduction("argmax", sp.Abs(body), index)), 0, abspow(relative, norm.power))
+    spread = log1p(Reduction("sum", other, index)) / norm.power
+    return Where(sp.Eq(norm, 0), 0, norm / norm.power * (Reduction("sum", inside, index) - spread))
 
 
 def share_slope(slope: Callable[[sp.Expr], sp.Expr], part: sp.Expr, total: Reduction) -> sp.Expr:
@@ -128,7 +160,11 @@ def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
         found = [(base, exponent * base ** (exponent - 1))]
         return found if exponent.is_number else [*found, (exponent, expr * sp.log(base))]
     if isinstance(expr, sp.log) and isinstance(expr.args[0], sp.Mul):
-        return _log_of_product(expr)
+        return _log_of_product(expr.args[0])
+    if isinstance(expr, xlogy) and isinstance(expr.args[1], sp.Mul):
+        switch, product = expr.args
+        inner = [(arg, Where(sp.Eq(switch, 0), 0, switch * slope)) for arg, slope in _log_of_product(product)]
+        return [(switch, expr.fdiff(1)), *inner]
     if isinstance(expr, sp.Abs):
         return [(expr.args[0], sp.sign(expr.args[0]))]
     if isinstance(expr, sp.sign | sp.floor | sp.ceiling | sp.Mod | sp.Heaviside):
@@ -147,11 +183,11 @@ def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
     )
 
 
-def _log_of_product(expr: sp.log) -> list[tuple[sp.Expr, sp.Expr]]:
+def _log_of_product(product: sp.Mul) -> list[tuple[sp.Expr, sp.Expr]]:
     """Factor by factor: the slope of a quotient is a difference of large terms, to be divided again."""
-    powers = [factor.as_base_exp() for factor in expr.args[0].args]
+    powers = [factor.as_base_exp() for factor in product.args]
     if not all(exponent.is_number for _, exponent in powers):
-        return [(expr.args[0], 1 / expr.args[0])]
+        return [(product, 1 / product)]
     return [(base, exponent / base) for base, exponent in powers if not base.is_number]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from lossgen.algebra.axes import Axis
+from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.spec.model import Stage
 
@@ -53,7 +53,7 @@ class Routine:
 @dataclass(frozen=True)
 class Prepass:
     """What depends on targets and parameters alone: divisor of the mean, factor of its numerator, validity of
-    labels and lengths.
+    labels and lengths. The divisor is that of one item, where a sample has several.
     """
 
     inputs: tuple[Tensor, ...]
@@ -61,3 +61,4 @@ class Prepass:
     mean_scale: sp.Expr
     keep: Boolean = sp.true
     extents: tuple[tuple[Axis, Element], ...] = ()
+    items: tuple[Index, ...] = ()

@@ -12,6 +12,7 @@ from lossgen.algebra.nodes import Detach, Reduction
 from lossgen.algebra.tensors import Element, Tensor, tensors
 from lossgen.derive.adjoint import Adjoints, free_indices
 from lossgen.derive.differentiate import derivative
+from lossgen.derive.items import settle_items
 from lossgen.derive.model import Prepass, Routine
 from lossgen.derive.tangent import tangent
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term
@@ -23,6 +24,7 @@ def routines(program: Program) -> dict[str, Routine]:
     ``hessian`` is missing where `no_hessian` gives a reason, ``values`` where the loss is a sum of several
     terms.
     """
+    program = settle_items(program)
     found = {
         "value": _value(program),
         "gradient": _gradient(program, "gradient", program.predictions),
@@ -61,13 +63,13 @@ def prepass(program: Program) -> Prepass | None:
     """
     if len(program.terms) > 1:
         return None  # `compose` refuses parts that would need one
-    term = program.terms[0]
+    term = settle_items(program).terms[0]
     checked = _checked(program)
     if not checked and term.keep == sp.true and term.mean_by == 1 and term.mean_scale == 1:
         return None
     read = tensors(term.keep) | tensors(term.mean_by) | tensors(term.mean_scale) | set(checked)
     inputs = tuple(tensor for tensor in program.inputs if tensor in read)
-    return Prepass(inputs, term.mean_by, term.mean_scale, term.keep, program.extents)
+    return Prepass(inputs, term.mean_by, term.mean_scale, term.keep, program.extents, term.items)
 
 
 def _checked(program: Program) -> list[Tensor]:

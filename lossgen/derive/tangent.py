@@ -8,8 +8,8 @@ import sympy as sp
 
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
-from lossgen.algebra.vocabulary import gap, logshare, quotient
-from lossgen.derive.differentiate import partials, share_slope
+from lossgen.algebra.vocabulary import gap, gated, logshare, quotient, signpow
+from lossgen.derive.differentiate import norm_slope, partials, share_slope
 
 
 def tangent(expr: sp.Expr, along: Mapping[Tensor, Tensor]) -> sp.Expr:
@@ -51,12 +51,18 @@ class _Tangent:
             return self._reduction(expr)
         if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction):
             return share_slope(self, *expr.args)
-        if isinstance(expr, quotient) and isinstance(expr.args[1], Reduction) and expr.args[1].op == "norm":
-            return self._direction(*expr.args)
+        if _is_share_of_norm(expr):
+            norm = expr.args[1]
+            return Where(sp.Eq(norm, 0), 0, self._across(*expr.args) / norm)
+        if isinstance(expr, signpow) and _is_share_of_norm(expr.args[0]):
+            # The power of the share may overflow one degree lower, so what is left is relative to the part.
+            part, norm = expr.args[0].args
+            relative = gated(expr, self._across(part, norm) / part)
+            return expr.args[1] * Where(sp.Or(sp.Eq(norm, 0), sp.Eq(part, 0)), 0, relative)
         return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
 
-    def _direction(self, part: sp.Expr, norm: Reduction) -> sp.Expr:
-        """Tangent of ``part / norm``: the move across the vector, less its mean along it, over the norm.
+    def _across(self, part: sp.Expr, norm: Reduction) -> sp.Expr:
+        """Tangent of ``part / norm`` times the norm: the move across the vector, less its mean along it.
 
         A move along the vector itself changes no direction, so one is taken off that brings the largest part
         to rest; else the largest part would be left with the difference of two nearly equal numbers.
@@ -65,9 +71,8 @@ class _Tangent:
         moved = self(body)
         largest = {index: Reduction("argmax", sp.Abs(body), index)}
         rest, pivot = moved.xreplace(largest), body.xreplace(largest)
-        mean = Reduction("sum", quotient(body, norm) * gap(moved, rest * quotient(body, pivot)), index)
-        across = gap(self(part), rest * quotient(part, pivot)) - quotient(part, norm) * mean
-        return Where(sp.Eq(norm, 0), 0, across / norm)
+        mean = Reduction("sum", norm_slope(body, norm) * gap(moved, rest * quotient(body, pivot)), index)
+        return gap(self(part), rest * quotient(part, pivot)) - quotient(part, norm) * mean
 
     def _reduction(self, expr: Reduction) -> sp.Expr:
         index, body = expr.open()
@@ -79,7 +84,13 @@ class _Tangent:
         if expr.op == "lse":
             return Reduction("sum", sp.exp(logshare(body, expr)) * moved, index)
         if expr.op == "norm":
-            return Where(sp.Eq(expr, 0), 0, Reduction("sum", body / expr * moved, index))
+            return Where(sp.Eq(expr, 0), 0, Reduction("sum", norm_slope(body, expr) * moved, index))
         if expr.op in ("max", "min"):
             return moved.xreplace({index: Reduction(f"arg{expr.op}", body, index)})
         return sp.S.Zero
+
+
+def _is_share_of_norm(expr: sp.Expr) -> bool:
+    return (
+        isinstance(expr, quotient) and isinstance(expr.args[1], Reduction) and bool(expr.args[1].op == "norm")
+    )

@@ -108,7 +108,8 @@ class _Printer(LatexPrinter):
 
     def _print_Reduction(self, expr: Reduction) -> str:
         if expr.op == "norm":
-            return rf"\left\lVert {self._print(expr.body)} \right\rVert_{{2}}"
+            power = "2" if expr.power is None else self._print(expr.power)
+            return rf"\left\lVert {self._print(expr.body)} \right\rVert_{{{power}}}"
         body, under = expr.body, self._print(expr.index)
         if expr.op == "sum" and isinstance(body, Where) and body.args[2] == 0:
             body, condition = _flat(body)

@@ -12,7 +12,7 @@ from lossgen.algebra.tensors import Tensor
 from lossgen.derive.model import KINDS, Prepass, Routine
 from lossgen.emit.latex import formula, gradient_formulas
 from lossgen.emit.plain import formula_text, gradient_texts
-from lossgen.spec.model import Loss, Parameter, Variant
+from lossgen.spec.model import ANY, Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes
 from lossgen.spec.schedule import Helper
 from lossgen.spec.structure import SMALL
@@ -104,9 +104,15 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
             for axis in loss.axes
         },
         "tensors": [_tensor(p) for p in loss.parameters if p.kind in TENSORS],
-        "params": [_param(p) for p in loss.parameters if is_param(p)],
+        "params": [_param(p.other or p) for p in loss.parameters if is_param(p)],
         "static": [
-            {"name": p.name, "choices": list(p.choices), "default": p.default_choice, "doc": p.doc}
+            {
+                "name": p.name,
+                "choices": list(p.choices),
+                "default": p.default_choice,
+                "other": None if p.other is None else ANY,
+                "doc": p.doc,
+            }
             for p in loss.parameters
             if p.static
         ],
@@ -116,7 +122,8 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
 
 def is_param(parameter: Parameter) -> bool:
     """Tell whether an argument is a number or array given at run time."""
-    return parameter.kind not in TENSORS and (not parameter.static or parameter.optional)
+    static = parameter.static and not parameter.optional and parameter.other is None
+    return parameter.kind not in TENSORS and not static
 
 
 def _tensor(parameter: Parameter) -> dict[str, Any]:

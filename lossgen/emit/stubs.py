@@ -75,7 +75,7 @@ def _method(entry: Entry, operation: str) -> str:
 
 
 def _arguments(entry: Entry, signature: Signature) -> list[str]:
-    statics = {static.name: static.choices for static in entry.statics}
+    statics = {static.name: static for static in entry.statics}
     integers = {param.name for param in entry.params if not param.is_float}
     found: list[str] = []
     keyword = False
@@ -84,7 +84,8 @@ def _arguments(entry: Entry, signature: Signature) -> list[str]:
             found.append("*")
             keyword = True
         if name in statics:
-            kind = f"Literal[{', '.join(map(_literal, statics[name]))}]"
+            kind = f"Literal[{', '.join(map(_literal, statics[name].choices))}]"
+            kind += "" if statics[name].other is None else " | ArrayLike"
         elif keyword and name in _TYPES:
             kind = _TYPES[name]
         else:

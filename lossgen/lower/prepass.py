@@ -38,11 +38,14 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
     checked = [t for t in prepass.inputs if t.role in CHECKED]
     lengths = [t for t in checked if t.role == "length"]
     others = [t for t in checked if t.role != "length"]
-    weight = Tensor("weight", role="weight")
+    weight = Tensor("weight", tuple(item.axis for item in prepass.items), role="weight")
     good = sp.And(*(_inside(t[()], over[t.name], closed=True) for t in lengths if not t.axes))
     bad = Where(good, _count(others, over), 1)
     valid = sp.And(good, sp.Eq(_count(others, over), 0))
-    divisor = Where(valid, weight[()] * prepass.divisor, 0)
+    share = Element(weight, *prepass.items) * prepass.divisor
+    for item in prepass.items:
+        share = Reduction("sum", share, item)
+    divisor = Where(valid, share, 0)
     factor = Where(valid, prepass.mean_scale, 0)
     needed = {over[t.name] for t in checked}
     present = {axis for t in prepass.inputs for axis in t.axes}

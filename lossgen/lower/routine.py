@@ -16,6 +16,7 @@ from lossgen.lower.fuse import fuse
 from lossgen.lower.indices import Indices
 from lossgen.lower.known import drop_known
 from lossgen.lower.nan import let_nan_through
+from lossgen.lower.norms import scale_norms
 from lossgen.lower.owners import by_owner
 from lossgen.lower.stages import changed_in_loops, lower_stage
 from lossgen.lower.values import Lowering
@@ -33,6 +34,7 @@ def lower(routine: Routine, name: str | None = None) -> ir.Function:
     name : str, optional
         Name of the function; the routine's kind if left out.
     """
+    routine = scale_norms(routine)
     routine = replace(routine, steps=by_owner(routine.steps))
     tensors = (*routine.inputs, *routine.outputs, *_locals(routine))
     indices = Indices(tensor.name for tensor in tensors)

@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from lossgen.algebra.axes import Axis
-from lossgen.algebra.tensors import Tensor, tensors
+from lossgen.algebra.tensors import Element, Tensor
 from lossgen.oracle.evaluate import Array, Case, Oracle
 from lossgen.oracle.roots import toward_root
 from lossgen.oracle.source import axes_of
@@ -27,6 +27,9 @@ SAMPLERS = ("practical", "full", "near", "edges")
 BATCH = 16
 # Share of the largest number that inputs reach: differences, norms and quotients by usual scales are numbers.
 _HEADROOM = 2.0**-12
+
+# Values of a mark without a default.
+_MARKS = (-100, -1, 255)
 
 Random = np.random.Generator
 
@@ -74,7 +77,7 @@ class _Maker:
         rng: Random,
         size: int | None = None,
     ) -> None:
-        self.declared: Mapping[str, Parameter] = {p.name: p for p in loss.parameters}
+        self.declared: Mapping[str, Parameter] = {p.name: p.other or p for p in loss.parameters}
         self.program, self.oracle, self.sampler, self.dtype, self.rng = program, oracle, sampler, dtype, rng
         self.sizes = self._sizes(size)
 
@@ -121,7 +124,7 @@ class _Maker:
         if tensor.dtype == "int":
             if declared is not None and declared.over is not None and not plain:
                 return np.asarray(self.rng.integers(self.sizes[declared.over.name]))
-            return np.asarray(0 if default is None else default, np.int64)
+            return np.asarray(self.rng.choice(_MARKS) if default is None else default, np.int64)
         if plain and isinstance(default, int | float):
             return np.full(shape, default, self.dtype)
         return self._filled(shape, lambda: _parameter_value(self.rng, tensor.domain))
@@ -138,7 +141,8 @@ class _Maker:
             elif tensor.dtype == "int":
                 inputs[tensor.name] = self._integers(tensor, shape, params)
             else:
-                inputs[tensor.name] = self._filled(shape, functools.partial(self._number, tensor, hard))
+                numbers = self._filled(shape, functools.partial(self._number, tensor, hard))
+                inputs[tensor.name] = self._marked(tensor, numbers, params)
         case = Case(inputs)
         return self._near(case) if self.sampler == "near" else case
 
@@ -166,20 +170,15 @@ class _Maker:
         if tensor.role == "length":
             labels = any(t.role == "labels" and over in t.axes for t in self.program.inputs)
             return np.asarray(self.rng.integers(0 if labels else 1, size + 1))
-        values = self.rng.integers(0, size, shape)
-        ignored = self._ignored(tensor, params)
-        if ignored is not None:
-            values = np.where(self.rng.random(shape) < 1 / 8, ignored, values)
-        return np.asarray(values, np.int64)
+        return self._marked(tensor, np.asarray(self.rng.integers(0, size, shape), np.int64), params)
 
-    def _ignored(self, tensor: Tensor, params: Mapping[str, Array]) -> int | None:
-        # A label that leaves the sample out is the integer parameter with which the declared
-        # condition compares the labels.
-        for term in self.program.terms:
-            read = tensors(term.keep)
-            if tensor in read:
-                return next((int(params[t.name]) for t in sorted(read, key=str) if t.name in params), None)
-        return None
+    def _marked(self, tensor: Tensor, values: Array, params: Mapping[str, Array]) -> Array:
+        """Put in the value that marks what takes no part, where a formula compares the tensor with one."""
+        mark = _marks(self.program).get(tensor.name)
+        if mark is None:
+            return values
+        chosen = self.rng.random(values.shape) < 1 / 8
+        return np.asarray(np.where(chosen, params[mark], values), values.dtype)
 
     def _near(self, case: Case) -> Case:
         if self.rng.random() < 0.5:
@@ -200,6 +199,23 @@ class _Maker:
             if tensor is not first or own.size > 1:
                 inputs[tensor.name] = np.asarray(np.where(chosen, close, own), self.dtype)
         return Case(inputs)
+
+
+@functools.cache
+def _marks(program: Program) -> dict[str, str]:
+    """Return the integer parameter with which entries of a target are compared, by name of the target."""
+    exprs: list[sp.Basic] = [expr for term in program.terms for expr in (term.value, term.keep)]
+    for stage in program.stages:
+        if isinstance(stage, Sweep):
+            exprs += [expr for assign in stage.body for expr in (assign.expr, assign.guard)]
+        else:
+            exprs.append(stage.key)
+    found: dict[str, str] = {}
+    for relation in set().union(*(expr.atoms(sp.Eq, sp.Ne) for expr in exprs)):
+        sides = {one.tensor for one in relation.args if isinstance(one, Element)}
+        mark = next((t for t in sides if t.role == "param" and t.dtype == "int"), None)
+        found |= {t.name: mark.name for t in sides if mark is not None and t.role in ("target", "class")}
+    return found
 
 
 def _practical(rng: Random, domain: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from keyword import iskeyword
 from typing import Any
@@ -174,7 +175,9 @@ def wanted_choices(entry: Entry, request: Request) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     for static in entry.statics:
         given = request.static.get(static.name, static.default)
-        wanted[static.name] = _checked_choice(static, given)
+        wanted[static.name] = choice = _checked_choice(static, given)
+        if static.other is not None and choice == static.other:
+            request.params[static.name] = given
     for param in entry.optional_params:
         wanted[param.name] = request.params.get(param.name, param.default) is not None
     return wanted
@@ -216,7 +219,12 @@ def _checked_choice(static: Static, value: Any) -> Any:
         )
         if value is choice or (comparable and choice == value):
             return choice
-    allowed = " or ".join(repr(choice) for choice in static.choices)
+        # An infinity may be written "inf", as the choice is.
+        if isinstance(value, float) and value == math.inf and choice == "inf":
+            return choice
+    if static.other is not None and not isinstance(value, (str, bool, type(None))):
+        return static.other
+    allowed = " or ".join([*map(repr, static.choices), *(["a number"] if static.other else [])])
     same_kind = any(type(choice) is type(value) for choice in static.choices)
     error = LossValueError if same_kind else LossTypeError
     raise error(f"{static.name}={value!r} is not a choice: use {allowed}")

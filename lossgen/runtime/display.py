@@ -32,6 +32,7 @@ def html_card(name: str, entry: Entry, signature: Signature) -> str:
     items = [
         f"<li><code>{escape(param.name)}={param.default!r}</code> {escape(param.doc)}</li>"
         for param in entry.params
+        if param.name not in {static.name for static in entry.statics}
     ]
     items += [
         f"<li><code>{escape(static.name)}={static.default!r}</code> {escape(static.doc)} "

@@ -60,16 +60,16 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
     items = [_tensor(entry, tensor) for tensor in entry.tensors]
     if operation == "hvp":
         items.append(("v", "array_like or tuple of array_like", "Direction, shaped as the predictions."))
-    items += [_param(param) for param in entry.params]
+    open_choices = {static.name: static for static in entry.statics if static.other is not None}
+    items += [_param(param) for param in entry.params if param.name not in open_choices]
     for static in entry.statics:
         choices = ", ".join(map(repr, static.choices))
-        items.append(
-            (
-                static.name,
-                f"{{{choices}}}, default {static.default!r}",
-                _sentences(static.doc) or "Static choice.",
-            )
-        )
+        kind, facts = f"{{{choices}}}, default {static.default!r}", ""
+        if static.name in open_choices:
+            (param,) = (param for param in entry.params if param.name == static.name)
+            kind = f"{{{choices}}} or float or array_like, default {static.default!r}"
+            facts = _DOMAINS.get(param.domain, "")
+        items.append((static.name, kind, _sentences(static.doc, facts) or "Static choice."))
     named = {name for name, _, _ in items}
     items += [
         (name, kind, text)

@@ -42,12 +42,14 @@ class Param:
 
 @dataclass(frozen=True)
 class Static:
-    """A static choice: each combination is a kernel of its own."""
+    """A static choice: each combination is a kernel of its own; with `other` a value may be none of them."""
 
     name: str
     choices: tuple[Any, ...]
     default: Any
     doc: str
+    # The choice that stands for a value given at run time, as a parameter; None where there is no such.
+    other: Any = None
 
 
 @dataclass(frozen=True)
@@ -132,13 +134,16 @@ class Entry:
 
 def parse_entry(raw: Mapping[str, Any]) -> Entry:
     """Read one loss of the manifest."""
-    params = tuple(_param(item) for item in raw.get("params", ()))
-    names = {param.name for param in params}
-    # An optional parameter is static in being given or not; its name belongs to the parameter.
     statics = tuple(
-        Static(item["name"], tuple(item["choices"]), item["default"], item.get("doc") or "")
+        Static(
+            item["name"], tuple(item["choices"]), item["default"], item.get("doc") or "", item.get("other")
+        )
         for item in raw.get("static", ())
     )
+    open_choices = {static.name for static in statics if static.other is not None}
+    params = tuple(_param(item, item["name"] in open_choices) for item in raw.get("params", ()))
+    # An optional parameter is static in being given or not; its name belongs to the parameter.
+    names = {param.name for param in params} - open_choices
     axes = {
         name: Axis(name, item["dims"].replace(" ", ""), dict(item.get("when") or {}), item.get("equals"))
         for name, item in raw.get("axes", {}).items()
@@ -179,7 +184,7 @@ def _tensor(item: Mapping[str, Any]) -> Tensor:
     )
 
 
-def _param(item: Mapping[str, Any]) -> Param:
+def _param(item: Mapping[str, Any], open_choice: bool) -> Param:
     kind = item["kind"]
     return Param(
         name=item["name"],
@@ -190,7 +195,8 @@ def _param(item: Mapping[str, Any]) -> Param:
         default=item.get("default"),
         domain=item.get("domain") or kind,
         optional=bool(item.get("optional", False)),
-        required="default" not in item or (item["default"] is None and not item.get("optional", False)),
+        required=not open_choice
+        and ("default" not in item or (item["default"] is None and not item.get("optional", False))),
         doc=item.get("doc") or "",
     )
 

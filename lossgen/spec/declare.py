@@ -20,7 +20,7 @@ from lossgen.spec.blame import line_in
 from lossgen.spec.defaults import check_default
 from lossgen.spec.docs import split
 from lossgen.spec.language import Body, Sample, running
-from lossgen.spec.model import Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
+from lossgen.spec.model import ANY, Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
 from lossgen.spec.program import Place
 from lossgen.spec.roles import Role
 from lossgen.spec.structure import classify
@@ -99,6 +99,10 @@ def _parameter(name: str, argument: inspect.Parameter, doc: str, context: Place)
         )
     default = None if argument.default is inspect.Parameter.empty else argument.default
     check_default(name, role, default, context)
+    return _declared(name, role, default, doc)
+
+
+def _declared(name: str, role: Role, default: Any, doc: str) -> Parameter:
     choices = (False, True) if role.optional and role.is_parameter else role.choices
     return Parameter(
         name=name,
@@ -112,6 +116,7 @@ def _parameter(name: str, argument: inspect.Parameter, doc: str, context: Place)
         doc=doc,
         domain=role.domain,
         relaxed_by=role.relaxed_by,
+        other=None if role.other is None else _declared(name, role.other, None, doc),
     )
 
 
@@ -129,7 +134,7 @@ def _combinations(
     static = [p for p in parameters if p.static]
     default = {p.name: p.default_choice for p in static}
     wanted = [default]
-    wanted += [default | {p.name: value} for p in static for value in p.choices if value != default[p.name]]
+    wanted += [default | {p.name: value} for p in static for value in p.variants if value != default[p.name]]
     for one in extra:
         if unknown := set(one) - set(default):
             raise SpecError(
@@ -175,6 +180,8 @@ def _program(
     extents: list[tuple[Axis, Element]] = []
     for parameter in parameters:
         absent = parameter.optional and parameter.static and not static[parameter.name]
+        if parameter.other is not None and static[parameter.name] == ANY:
+            parameter = parameter.other
         if parameter.static and not parameter.optional:
             arguments[parameter.name] = static[parameter.name]
         elif absent:

@@ -16,6 +16,7 @@ from lossgen.errors import SpecError
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term, renamed
 
 __all__ = [
+    "ANY",
     "Assign",
     "Composition",
     "Loss",
@@ -29,13 +30,16 @@ __all__ = [
     "Variant",
 ]
 
+# The static choice of a parameter whose value is given at run time, because it is none of those listed.
+ANY = "any"
+
 
 Choices = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A run-time or static parameter as declared."""
+    """A run-time or static parameter as declared; a static one may have an `other` way, at run time."""
 
     name: str
     kind: str
@@ -48,10 +52,16 @@ class Parameter:
     doc: str = ""
     domain: str = "real"
     relaxed_by: str = ""
+    other: Parameter | None = None
 
     @property
     def static(self) -> bool:
         return bool(self.choices)
+
+    @property
+    def variants(self) -> tuple[Any, ...]:
+        """The static choices, `ANY` among them where any other value may be given at run time."""
+        return self.choices if self.other is None else (*self.choices, ANY)
 
     @property
     def default_choice(self) -> Any:

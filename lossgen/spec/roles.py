@@ -25,6 +25,9 @@ class Role:
         The axis whose positions the values are (classes, labels), or whose extent they give (lengths).
     choices : tuple
         Values of a static parameter; the body runs once for each.
+    other : Role, optional
+        For a choice, what else may be given: a parameter of that role, at run time. The body runs once more
+        with its symbol.
     """
 
     kind: str
@@ -37,6 +40,7 @@ class Role:
     # How a subscript is read: its last axis may be the one that the values point into.
     points: bool = False
     relaxed_by: str = ""
+    other: Role | None = None
 
     # A class with __getitem__ is an endless sequence to Python.
     __iter__ = None
@@ -50,6 +54,14 @@ class Role:
         if self.points:
             return replace(self, axes=given[:-1], over=given[-1])
         return replace(self, axes=given)
+
+    def __or__(self, other: Role) -> Role:
+        """Return a choice that may also be any value of another role: ``Choice(2, 1) | Positive``."""
+        if not self.choices or not isinstance(other, Role) or not other.is_parameter or other.choices:
+            raise TypeError(
+                "write Choice(...) | ROLE, with the role of a run-time parameter such as Positive"
+            )
+        return replace(self, other=other)
 
     @property
     def is_parameter(self) -> bool:

@@ -54,7 +54,7 @@ class Rewriter:
         body = expr.at(index)
         rewritten = self(body)
         self._depth -= 1
-        return expr if rewritten == body else Reduction(expr.op, rewritten, index)
+        return expr if rewritten == body else Reduction(expr.op, rewritten, index, *expr.args[3:])
 
     def _apply(self, expr: sp.Basic) -> sp.Basic:
         for rule in self.rules:

@@ -134,6 +134,7 @@ class Interpreter:
         if expr.op == "lse":
             return mpmath.log(mpmath.fsum(mpmath.exp(value) for value in values))
         if expr.op == "norm":
-            return mpmath.sqrt(mpmath.fsum(value**2 for value in values))
+            power = 2 if expr.power is None else self.value(expr.power, at)
+            return mpmath.fsum(abs(value) ** power for value in values) ** (1 / mpmath.mpf(power))
         best = max(values) if expr.op.endswith("max") else min(values)
         return mpmath.mpf(values.index(best)) if expr.op.startswith("arg") else best

@@ -8,7 +8,9 @@ import mpmath
 import pytest
 import sympy as sp
 
+from lossgen.algebra.nodes import Where
 from lossgen.algebra.tensors import Tensor
+from lossgen.algebra.vocabulary import xlogy
 from lossgen.derive.differentiate import derivative
 from lossgen.derive.tangent import tangent
 from tests.stabilize.evaluate import DIGITS, HIGH, evaluate
@@ -21,6 +23,8 @@ LOGS = [
     sp.log((A + B) / (2 + A * B)),
     sp.log(3 * A**2 * sp.sqrt(A + B)),
     sp.log(A / (A + B) ** B),
+    xlogy(B, (A + B) / (2 + A * B)),
+    xlogy(A, 3 * A**2 * sp.sqrt(A + B)),
 ]
 
 
@@ -39,3 +43,5 @@ def test_factors_stay_apart() -> None:
     above, below = A + B, 2 + A * B
     slope = derivative(sp.log(above / below), A)
     assert slope == 1 / above - B / below
+    gated = derivative(xlogy(B, above / below), A)
+    assert gated == Where(sp.Eq(B, 0), 0, B / above) - B * Where(sp.Eq(B, 0), 0, B / below)

@@ -153,6 +153,23 @@ def test_static_choices_make_variants(tmp_path):
             losses["f"].variant(**wrong)
 
 
+def test_an_open_choice_has_one_variant_with_a_parameter(tmp_path):
+    losses = declare(
+        tmp_path,
+        """
+        @loss(family="t")
+        def f(x: Pred, b: Choice(1, 2) | Positive = 1):
+            return x if b == 1 else Abs(x) ** b
+        """,
+    )
+    assert [v.suffix for v in losses["f"].variants] == ["", "b_2", "b_any"]
+    (tensor,) = losses["f"].variant(b="any").program.inputs[1:]
+    assert (tensor.name, tensor.role, tensor.domain) == ("b", "param", "positive")
+    for wrong in ("Flag | 3", "Positive | Flag", "Choice(1, 2) | Choice(3, 4)"):
+        with pytest.raises(SpecError, match=r"write Choice\(...\) \| ROLE|unsupported operand"):
+            declare(tmp_path, f"@loss(family='t')\ndef f(x: Pred, b: {wrong} = 1):\n    return b * x\n")
+
+
 def test_composition_lays_elementwise_parts_over_the_axes(tmp_path):
     losses = declare(
         tmp_path,

@@ -94,7 +94,11 @@ class _Walk:
             return top + rest
         if e.op == "norm":
             scale = max(map(abs, terms))
-            return scale if scale == 0 else scale * functions[_Root](sum((t / scale) ** 2 for t in terms))
+            power = None if e.power is None else self(e.power, bound)
+            if scale == 0 or power is None:
+                return scale and scale * functions[_Root](sum((t / scale) ** 2 for t in terms))
+            total = sum(self.arithmetic.power(abs(t) / scale, power) for t in terms)
+            return scale * self.arithmetic.power(total, 1 / power)
         return {"sum": sum, "max": max, "min": min}[e.op](terms)
 
     def pair(self, terms: list[Any]) -> tuple[Any, Any]:

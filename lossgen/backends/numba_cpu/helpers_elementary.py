@@ -58,6 +58,21 @@ def _powered(a, b, c, n):
         product = product / b if n < 0 else product * b
     return real(0) if product != product and a == a and b == b and c == c else product
 ''',
+    "abspow": '''\
+@njit
+def _abspow(a, b):
+    """|a| ** b, and 0 at a = 0 for every b."""
+    return type(a)(0) if a == 0 and b == b else abs(a) ** b
+''',
+    "signpow": '''\
+@njit
+def _signpow(a, b):
+    """|a| ** b with the sign of a, and 0 at a = 0 for every b."""
+    real = type(a)
+    if a == 0 and b == b:
+        return real(0)
+    return -(abs(a) ** b) if a < 0 else abs(a) ** b
+''',
     "alive": '''\
 @njit
 def _alive(a):

@@ -62,7 +62,7 @@ SPELLINGS: dict[str, Spelling] = {
     **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logcosh", "sech2"),
     **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero", "nan_or_zero"),
     **_by_helper("inv1psq", "over1psq", "log1psqrest", "digamma", "trigamma"),
-    **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated"),
+    **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated", "abspow", "signpow"),
 }
 
 

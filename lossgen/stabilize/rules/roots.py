@@ -25,6 +25,22 @@ def _norm(expr: sp.Pow) -> sp.Expr | None:
     return None if root is None else Reduction("norm", root, index) ** (2 * expr.exp)
 
 
+def _absolute_power(expr: sp.Pow) -> sp.Expr | None:
+    """|a|**b is flat where a is 0, whatever b is."""
+    named = isinstance(expr.base, sp.Abs) and not expr.exp.is_number
+    return vo.abspow(expr.base.args[0], expr.exp) if named else None
+
+
+def _power_norm(expr: sp.Pow) -> sp.Expr | None:
+    if not isinstance(expr.base, Reduction) or expr.base.op != "sum":
+        return None
+    index, body = open_body(expr.base)
+    if not isinstance(body, vo.abspow) or index in body.args[1].free_symbols:
+        return None
+    power = expr.exp * body.args[1]
+    return Reduction("norm", body.args[0], index, body.args[1]) ** power if power.is_number else None
+
+
 def _hypot(expr: sp.Pow) -> sp.Expr | None:
     if not _is_half_odd(expr.exp) or not isinstance(expr.base, sp.Add):
         return None
@@ -125,6 +141,25 @@ RULES = (
             sp.sqrt(Reduction("sum", (V[I] - U[I]) ** 2, I)),
             1 / sp.sqrt(Reduction("sum", V[I] ** 2, I)),
             Reduction("sum", Q * V[I] ** 2, I) ** sp.Rational(3, 2),
+        ),
+    ),
+    Rule(
+        "name-power",
+        ("lift",),
+        "0 times infinity in the slope of a power of an absolute value",
+        (sp.Pow,),
+        _absolute_power,
+        lambda: (sp.Abs(X) ** Q, sp.Abs(X - Z) ** (Q + 1)),
+    ),
+    Rule(
+        "name-power-norm",
+        ("lift",),
+        "overflow and vanishing of powers",
+        (sp.Pow,),
+        _power_norm,
+        lambda: (
+            Reduction("sum", vo.abspow(V[I] - U[I], Q), I) ** (1 / Q),
+            Reduction("sum", vo.abspow(V[I], Q), I) ** (-2 / Q),
         ),
     ),
     Rule(

@@ -1,0 +1,109 @@
+"""Every declared parameter is there, takes what its row allows and refuses everything else."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lossgen.errors import LossError, LossIndexError, LossValueError
+from lossgen.oracle.evaluate import Request
+
+from .discovery import LOSSES, VARIANTS, subject
+
+OUTSIDE = {
+    "positive": (0.0, -1.0, math.nan),
+    "nonnegative": (-1e-30, -1.0, math.nan),
+    "unit": (-1e-3, 1.001, math.nan),
+    "real": (math.nan,),
+}
+NUMBERS = [
+    pytest.param(*p.values, tensor.name, id=f"{p.id}-{tensor.name}")
+    for p in VARIANTS
+    for tensor in p.values[1].program.inputs
+    if tensor.role in ("param", "per_class") and tensor.dtype == "float"
+]
+
+
+@pytest.mark.parametrize(("loss", "variant", "name"), NUMBERS)
+def test_numbers_outside_the_domain_are_refused(loss, variant, name):
+    it = subject(loss, variant, count=2)
+    (domain,) = (tensor.domain for tensor in variant.program.inputs if tensor.name == name)
+    for value in OUTSIDE[domain]:
+        given = it.given
+        given[name] = np.full_like(given[name], value) if np.ndim(given[name]) else value
+        with pytest.raises(LossValueError, match=rf"^{name}\b.* is not allowed"):
+            it.function(**given)
+
+
+CHOICES = [
+    pytest.param(loss, parameter, id=f"{loss.name}-{parameter.name}")
+    for loss in LOSSES
+    for parameter in loss.parameters
+    if parameter.static and not parameter.optional
+]
+
+
+@pytest.mark.parametrize(("loss", "parameter"), CHOICES)
+def test_values_that_are_no_choice_are_refused(loss, parameter):
+    it = subject(loss, loss.variants[0], count=2)
+    for value in ("no such choice", None, math.nan, *(() if parameter.other else (3.7,))):
+        with pytest.raises(LossError, match=rf"^{parameter.name}="):
+            it.function(**{**it.given, parameter.name: value})
+
+
+OPEN = [param for param in CHOICES if param.values[1].other is not None]
+
+
+@pytest.mark.parametrize(("loss", "parameter"), OPEN)
+def test_any_other_value_needs_no_variant_of_its_own(loss, parameter):
+    name = parameter.name
+    (variant,) = (v for v in loss.variants if dict(v.static)[name] == "any")
+    it = subject(loss, variant, count=3)
+    values = it.function(**it.given, reduction="none")
+    truth = [float(it.oracle.truth(case, Request("value"))) for case in it.cases]
+    np.testing.assert_allclose(values, truth, rtol=1e-12)
+    # As any parameter: one for each sample, and something to differentiate by.
+    each = it.function(**{**it.given, name: np.full(3, it.given[name])}, reduction="none")
+    np.testing.assert_array_equal(each, values)
+    slope = float(it.function.grad(**it.given, reduction="sum", wrt=name))
+    exact = sum(float(it.oracle.truth(case, Request("gradient", (name, ())))) for case in it.cases)
+    assert slope == pytest.approx(exact, rel=1e-9)
+    # The value at a listed choice is that of its own kernels.
+    for choice in parameter.choices:
+        near, at = (
+            it.function(**{**it.given, name: value}, reduction="none")
+            for value in (np.full(3, float(choice)), choice)
+        )
+        np.testing.assert_allclose(near, at, rtol=1e-12)
+        np.testing.assert_array_equal(it.function(**{**it.given, name: float(choice)}, reduction="none"), at)
+
+
+INDICES = [
+    pytest.param(*p.values, tensor.name, id=f"{p.id}-{tensor.name}")
+    for p in VARIANTS
+    for tensor in p.values[1].program.inputs
+    if tensor.role in ("class", "labels", "length")
+]
+
+
+@pytest.mark.parametrize(("loss", "variant", "name"), INDICES)
+def test_indices_out_of_range_are_refused(loss, variant, name):
+    it = subject(loss, variant, count=2)
+    (over,) = (p.over for p in loss.parameters if p.name == name)
+    sizes = {
+        axis.name: size
+        for tensor in variant.program.inputs
+        for axis, size in zip(tensor.axes, it.cases[0].inputs[tensor.name].shape, strict=True)
+    }
+    length = name in {element.tensor.name for _, element in variant.program.extents}
+    for value in (-1, sizes[over.name] + length):
+        given = it.given
+        given[name] = np.full_like(given[name], value)
+        with pytest.raises(LossIndexError, match=rf"^{name}\b.* is out of range"):
+            it.function(**given)
+
+
+def test_there_are_parameters_of_every_kind():
+    assert NUMBERS
+    assert OPEN
+    assert INDICES
