@@ -2429,7 +2429,7 @@ def _values__p_any(anchor, positive, negative, p, margin, eps, weight):
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs(difference_anchor_eps_2))
     max_abs_sum = max_abs_sum_acc
-    if max_abs_sum == real(0):
+    if max_abs_sum <= real(0):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
@@ -2442,7 +2442,7 @@ def _values__p_any(anchor, positive, negative, p, margin, eps, weight):
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
         chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
     max_abs_sum_2 = max_abs_sum_acc_2
-    if max_abs_sum_2 == real(0):
+    if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
@@ -2536,7 +2536,7 @@ def _value__p_any(anchor, positive, negative, p, margin, eps, weight):
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs(difference_anchor_eps_2))
     max_abs_sum = max_abs_sum_acc
-    if max_abs_sum == real(0):
+    if max_abs_sum <= real(0):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
@@ -2549,7 +2549,7 @@ def _value__p_any(anchor, positive, negative, p, margin, eps, weight):
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
         chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
     max_abs_sum_2 = max_abs_sum_acc_2
-    if max_abs_sum_2 == real(0):
+    if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
@@ -2650,7 +2650,7 @@ def _gradient__p_any(
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs(difference_anchor_eps_2))
     max_abs_sum = max_abs_sum_acc
-    if max_abs_sum == real(0):
+    if max_abs_sum <= real(0):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
@@ -2663,7 +2663,7 @@ def _gradient__p_any(
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
         chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
     max_abs_sum_2 = max_abs_sum_acc_2
-    if max_abs_sum_2 == real(0):
+    if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
@@ -2824,7 +2824,7 @@ def _gradient_all__p_any(
             argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
         )
     max_abs_sum = max_abs_sum_acc
-    if max_abs_sum == real(0):
+    if max_abs_sum <= real(0):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
@@ -2839,7 +2839,7 @@ def _gradient_all__p_any(
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
         chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
     max_abs_sum_2 = max_abs_sum_acc_2
-    if max_abs_sum_2 == real(0):
+    if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
@@ -3087,7 +3087,7 @@ def _hvp__p_any(
             argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
         )
     max_abs_sum = max_abs_sum_acc
-    if max_abs_sum == real(0):
+    if max_abs_sum <= real(0):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
@@ -3100,7 +3100,7 @@ def _hvp__p_any(
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
         chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
     max_abs_sum_2 = max_abs_sum_acc_2
-    if max_abs_sum_2 == real(0):
+    if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0

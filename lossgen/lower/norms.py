@@ -35,4 +35,4 @@ def _written_out(norm: Reduction) -> sp.Expr:
     assert norm.power is not None
     largest = Reduction("max", sp.Abs(body), index)
     total = Reduction("sum", abspow(quotient(body, largest), norm.power), index)
-    return Where(sp.Eq(largest, 0), 0, largest * total ** (1 / norm.power))
+    return Where(largest <= 0, 0, largest * total ** (1 / norm.power))

@@ -111,7 +111,7 @@ class Loss:
         for variant in self.variants:
             if dict(variant.static) == wanted:
                 return variant
-        choices = {p.name: p.choices for p in self.parameters if p.static}
+        choices = {p.name: p.variants for p in self.parameters if p.static}
         known = wanted.keys() == choices.keys() and all(v in choices[k] for k, v in wanted.items())
         if known and self.make is not None:
             return self.make(tuple(wanted.items()))
@@ -126,7 +126,9 @@ class Loss:
         """Return the loss with static choices fixed; what is fixed is no parameter any more."""
         variant = self.variant(**static)
         axes = tuple(_resolved(axis, dict(variant.static)) for axis in self.axes)
-        kept = tuple(p for p in self.parameters if p.name not in static)
+        # What any value may be given for stays a parameter, at run time.
+        left = (p.other if static.get(p.name) == ANY else p for p in self.parameters)
+        kept = tuple(p for p in left if p is not None and (p.name not in static or not p.static))
         remaining = tuple((k, v) for k, v in variant.static if k not in static)
 
         def make(choices: Choices) -> Variant:
