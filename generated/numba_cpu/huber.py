@@ -694,7 +694,9 @@ def _gradient_all_block__hess_owner(
 
 
 @njit
-def gradient_all__hess_owner(x, y, delta, weight, mask, scales, grad_x, grad_y, grad_delta, partials, block):
+def gradient_all__hess_owner(
+    x, y, delta, weight, mask, scales, grad_x, grad_y, grad_delta, partials, block
+):
     """Sums of weighted losses, and their scaled gradient by everything differentiable."""
     for k in range(partials.shape[0]):
         _gradient_all_block__hess_owner(

@@ -2328,7 +2328,9 @@ def gradient_all__ignore(x, y, ignore, weight, mask, scales, grad_x, grad_y, par
 
 
 @njit(parallel=True)
-def gradient_all_parallel__ignore(x, y, ignore, weight, mask, scales, grad_x, grad_y, partials, block):
+def gradient_all_parallel__ignore(
+    x, y, ignore, weight, mask, scales, grad_x, grad_y, partials, block
+):
     """As `gradient_all__ignore`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_all_block__ignore(
@@ -3076,7 +3078,9 @@ def gradient__per_image__ignore(x, y, ignore, weight, mask, scales, grad_x, part
 
 
 @njit(parallel=True)
-def gradient_parallel__per_image__ignore(x, y, ignore, weight, mask, scales, grad_x, partials, block):
+def gradient_parallel__per_image__ignore(
+    x, y, ignore, weight, mask, scales, grad_x, partials, block
+):
     """As `gradient__per_image__ignore`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block__per_image__ignore(
@@ -3369,7 +3373,9 @@ def _gradient_all_block__per_image__ignore(
 
 
 @njit
-def gradient_all__per_image__ignore(x, y, ignore, weight, mask, scales, grad_x, grad_y, partials, block):
+def gradient_all__per_image__ignore(
+    x, y, ignore, weight, mask, scales, grad_x, grad_y, partials, block
+):
     """Sums of weighted losses, and their scaled gradient by everything differentiable."""
     for k in range(partials.shape[0]):
         _gradient_all_block__per_image__ignore(
@@ -3378,7 +3384,9 @@ def gradient_all__per_image__ignore(x, y, ignore, weight, mask, scales, grad_x, 
 
 
 @njit(parallel=True)
-def gradient_all_parallel__per_image__ignore(x, y, ignore, weight, mask, scales, grad_x, grad_y, partials, block):
+def gradient_all_parallel__per_image__ignore(
+    x, y, ignore, weight, mask, scales, grad_x, grad_y, partials, block
+):
     """As `gradient_all__per_image__ignore`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_all_block__per_image__ignore(

@@ -2514,7 +2514,9 @@ def values__p_any(anchor, positive, negative, p, margin, eps, weight, mask, scal
 
 
 @njit(parallel=True)
-def values_parallel__p_any(anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block):
+def values_parallel__p_any(
+    anchor, positive, negative, p, margin, eps, weight, mask, scales, out, block
+):
     """As `values__p_any`, in threads; the same bits."""
     for k in prange(-(-anchor.shape[0] // block)):
         _values_block__p_any(
@@ -3114,7 +3116,7 @@ def _hvp__p_any(
         chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
     difference_chosen = chosen - chosen_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
-    part = (
+    part_2 = (
         (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
         - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
     )
@@ -3124,7 +3126,7 @@ def _hvp__p_any(
         + eps
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
-    part_2 = (
+    part_3 = (
         (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
         - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
     )
@@ -3136,7 +3138,7 @@ def _hvp__p_any(
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_chosen = difference_anchor_eps / chosen
         signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
@@ -3146,7 +3148,7 @@ def _hvp__p_any(
         )
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
         signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
@@ -3161,7 +3163,7 @@ def _hvp__p_any(
         quotient_sum_chosen = difference_anchor_eps / chosen
         signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part * (difference_anchor_eps / difference_anchor_eps_3)
+            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         chosen_3 = (
             real(0)
@@ -3182,7 +3184,7 @@ def _hvp__p_any(
         quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
         signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_2 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         chosen_4 = (
             real(0)
