@@ -83,7 +83,7 @@ IDENTITIES = {
         lambda: L.soft_dice(sigmoid(FIELD), TRUTH, **NONE),
     ),
     "soft_dice as a logarithm": (
-        lambda: np.exp(-L.soft_dice(sigmoid(FIELD), TRUTH, log_score=True, **NONE)),
+        lambda: np.exp(-L.soft_dice(sigmoid(FIELD), TRUTH, log=True, **NONE)),
         lambda: 1 - L.soft_dice(sigmoid(FIELD), TRUTH, **NONE),
     ),
     "soft_dice over a batch joins its samples": (
