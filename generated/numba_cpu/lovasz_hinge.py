@@ -2341,19 +2341,26 @@ def gradient_all_parallel__ignore(
 @njit
 def _hessian__ignore(x, y, ignore, weight, grad_x, hess_x, order, inside, seen, order_key):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     P = x.shape[0]
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
+        order_key[p] = (
+            -(
+                real(x[p]) * (real(2) * real(y[p]) - real(1))
+                if real(y[p]) != real(ignore)
+                else real(0)
+            )
+        )
+        term = real(y[p]) if real(y[p]) != real(ignore) else real(0)
         sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
             sum_chosen_y_acc, sum_chosen_y_acc_lost, term
         )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         inside[p] = (
             (inside[p - 1] if p >= 1 else real(0))
             + (y_at_order if y_at_order != real(ignore) else real(0))
@@ -2366,7 +2373,7 @@ def _hessian__ignore(x, y, ignore, weight, grad_x, hess_x, order, inside, seen, 
         sum_chosen_neg_product_acc, sum_chosen_neg_product_acc_lost = 0.0, 0.0
         hess_x[p] = real(0)
         for p2 in range(P):
-            y_at_order_2 = y[order[p2]]
+            y_at_order_2 = real(y[order[p2]])
             difference_product = real(2) * y_at_order_2 - real(1)
             inv_difference_sum_y = real(1) / (sum_chosen_y - y_at_order_2 + real(1))
             if y_at_order_2 == real(ignore):
@@ -2402,10 +2409,10 @@ def _hessian__ignore(x, y, ignore, weight, grad_x, hess_x, order, inside, seen, 
                         * (
                             (
                                 real(1)
-                                if real(1) - x[order[p2]] * difference_product > real(0)
+                                if real(1) - real(x[order[p2]]) * difference_product > real(0)
                                 else real(0)
                             )
-                            + _nan_or_zero(real(1) - x[order[p2]] * difference_product)
+                            + _nan_or_zero(real(1) - real(x[order[p2]]) * difference_product)
                         )
                     )
                 )
@@ -2429,9 +2436,9 @@ def _hessian_block__ignore(x, y, ignore, weight, mask, scales, grad_x, hess_x, b
     grad_x = grad_x[first:last]
     hess_x = hess_x[first:last]
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    seen = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    seen = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if ignore.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_ignore = ignore[0]
@@ -2476,7 +2483,9 @@ def _hvp__ignore(
     tangent_bar_inside, bar_seen, tangent_bar_seen, order_key
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
+    scale0 = real(scale0)
     hv_x[:] = real(0)
     bar_inside[:] = real(0)
     tangent_bar_inside[:] = real(0)
@@ -2486,8 +2495,14 @@ def _hvp__ignore(
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     scaled_weight = scale0 * weight
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
+        order_key[p] = (
+            -(
+                real(x[p]) * (real(2) * real(y[p]) - real(1))
+                if real(y[p]) != real(ignore)
+                else real(0)
+            )
+        )
+        term = real(y[p]) if real(y[p]) != real(ignore) else real(0)
         sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
             sum_chosen_y_acc, sum_chosen_y_acc_lost, term
         )
@@ -2499,7 +2514,7 @@ def _hvp__ignore(
             chosen_inside_at_before = inside_at_before
         else:
             chosen_inside_at_before = real(0)
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         inside[p] = (
             chosen_inside_at_before
             + (y_at_order if y_at_order != real(ignore) else real(0))
@@ -2514,14 +2529,14 @@ def _hvp__ignore(
             + ((real(1) if y_at_order != real(ignore) else real(0)) + _nan_or_zero(y_at_order))
         )
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         if one_minus_sum_x > real(0) and y_at_order != real(ignore):
             hv_x[order[p]] += real(0)
     for p in range(P):
         seen_at_before = seen[p - 1]
         inside_at_before = inside[p - 1]
         difference_inside_seen = seen_at_before - inside_at_before + sum_chosen_y
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         condition = p > 0 and difference_inside_seen > real(0) and y_at_order != real(ignore)
         sum_product = (
             (real(1) - y_at_order) * (sum_chosen_y - inside_at_before)
@@ -2545,7 +2560,7 @@ def _hvp__ignore(
             - real(1) / difference_inside_seen / difference_inside_seen_2
         )
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         max_one_minus_product = _maximum(one_minus_sum_x, real(0))
         if condition:
             bar_inside[p - 1] += scaled_weight * difference_product * max_one_minus_product
@@ -2554,7 +2569,7 @@ def _hvp__ignore(
             tangent_bar_inside[p - 1] += (
                 -(
                     scaled_weight
-                    * tangent_x[order[p]]
+                    * real(tangent_x[order[p]])
                     * difference_product_2
                     * difference_product
                     * chosen
@@ -2581,7 +2596,7 @@ def _hvp__ignore(
             tangent_bar_seen[p - 1] += (
                 -(
                     scaled_weight
-                    * tangent_x[order[p]]
+                    * real(tangent_x[order[p]])
                     * difference_product_2
                     * difference_product_3
                     * chosen
@@ -2611,13 +2626,13 @@ def _hvp_block__ignore(x, y, ignore, tangent_x, weight, mask, scales, hv_x, bloc
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    seen = np.empty((x.shape[1],), real)
-    bar_inside = np.empty((x.shape[1],), real)
-    tangent_bar_inside = np.empty((x.shape[1],), real)
-    bar_seen = np.empty((x.shape[1],), real)
-    tangent_bar_seen = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    seen = np.empty((x.shape[1],), np.float64)
+    bar_inside = np.empty((x.shape[1],), np.float64)
+    tangent_bar_inside = np.empty((x.shape[1],), np.float64)
+    bar_seen = np.empty((x.shape[1],), np.float64)
+    tangent_bar_seen = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if ignore.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_ignore = ignore[0]
@@ -3399,19 +3414,26 @@ def _hessian__per_image__ignore(
     x, y, ignore, weight, grad_x, hess_x, order, inside, seen, order_key
 ):
     """One sample: gradient and diagonal of the Hessian."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
     P = x.shape[0]
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
+        order_key[p] = (
+            -(
+                real(x[p]) * (real(2) * real(y[p]) - real(1))
+                if real(y[p]) != real(ignore)
+                else real(0)
+            )
+        )
+        term = real(y[p]) if real(y[p]) != real(ignore) else real(0)
         sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
             sum_chosen_y_acc, sum_chosen_y_acc_lost, term
         )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         inside[p] = (
             (inside[p - 1] if p >= 1 else real(0))
             + (y_at_order if y_at_order != real(ignore) else real(0))
@@ -3424,7 +3446,7 @@ def _hessian__per_image__ignore(
         sum_chosen_neg_product_acc, sum_chosen_neg_product_acc_lost = 0.0, 0.0
         hess_x[p] = real(0)
         for p2 in range(P):
-            y_at_order_2 = y[order[p2]]
+            y_at_order_2 = real(y[order[p2]])
             difference_product = real(2) * y_at_order_2 - real(1)
             inv_difference_sum_y = real(1) / (sum_chosen_y - y_at_order_2 + real(1))
             if y_at_order_2 == real(ignore):
@@ -3460,10 +3482,10 @@ def _hessian__per_image__ignore(
                         * (
                             (
                                 real(1)
-                                if real(1) - x[order[p2]] * difference_product > real(0)
+                                if real(1) - real(x[order[p2]]) * difference_product > real(0)
                                 else real(0)
                             )
-                            + _nan_or_zero(real(1) - x[order[p2]] * difference_product)
+                            + _nan_or_zero(real(1) - real(x[order[p2]]) * difference_product)
                         )
                     )
                 )
@@ -3487,9 +3509,9 @@ def _hessian_block__per_image__ignore(x, y, ignore, weight, mask, scales, grad_x
     grad_x = grad_x[first:last]
     hess_x = hess_x[first:last]
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    seen = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    seen = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if ignore.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_ignore = ignore[0]
@@ -3538,7 +3560,9 @@ def _hvp__per_image__ignore(
     tangent_bar_inside, bar_seen, tangent_bar_seen, order_key
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = x.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    weight = real(weight)
+    scale0 = real(scale0)
     hv_x[:] = real(0)
     bar_inside[:] = real(0)
     tangent_bar_inside[:] = real(0)
@@ -3548,8 +3572,14 @@ def _hvp__per_image__ignore(
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     scaled_weight = scale0 * weight
     for p in range(P):
-        order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
+        order_key[p] = (
+            -(
+                real(x[p]) * (real(2) * real(y[p]) - real(1))
+                if real(y[p]) != real(ignore)
+                else real(0)
+            )
+        )
+        term = real(y[p]) if real(y[p]) != real(ignore) else real(0)
         sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
             sum_chosen_y_acc, sum_chosen_y_acc_lost, term
         )
@@ -3561,7 +3591,7 @@ def _hvp__per_image__ignore(
             chosen_inside_at_before = inside_at_before
         else:
             chosen_inside_at_before = real(0)
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         inside[p] = (
             chosen_inside_at_before
             + (y_at_order if y_at_order != real(ignore) else real(0))
@@ -3576,14 +3606,14 @@ def _hvp__per_image__ignore(
             + ((real(1) if y_at_order != real(ignore) else real(0)) + _nan_or_zero(y_at_order))
         )
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         if one_minus_sum_x > real(0) and y_at_order != real(ignore):
             hv_x[order[p]] += real(0)
     for p in range(P):
         seen_at_before = seen[p - 1]
         inside_at_before = inside[p - 1]
         difference_inside_seen = seen_at_before - inside_at_before + sum_chosen_y
-        y_at_order = y[order[p]]
+        y_at_order = real(y[order[p]])
         condition = p > 0 and difference_inside_seen > real(0) and y_at_order != real(ignore)
         sum_product = (
             (real(1) - y_at_order) * (sum_chosen_y - inside_at_before)
@@ -3607,7 +3637,7 @@ def _hvp__per_image__ignore(
             - real(1) / difference_inside_seen / difference_inside_seen_2
         )
         difference_product_2 = real(2) * y_at_order - real(1)
-        one_minus_sum_x = real(1) - x[order[p]] * difference_product_2
+        one_minus_sum_x = real(1) - real(x[order[p]]) * difference_product_2
         max_one_minus_product = _maximum(one_minus_sum_x, real(0))
         if condition:
             bar_inside[p - 1] += scaled_weight * difference_product * max_one_minus_product
@@ -3616,7 +3646,7 @@ def _hvp__per_image__ignore(
             tangent_bar_inside[p - 1] += (
                 -(
                     scaled_weight
-                    * tangent_x[order[p]]
+                    * real(tangent_x[order[p]])
                     * difference_product_2
                     * difference_product
                     * chosen
@@ -3643,7 +3673,7 @@ def _hvp__per_image__ignore(
             tangent_bar_seen[p - 1] += (
                 -(
                     scaled_weight
-                    * tangent_x[order[p]]
+                    * real(tangent_x[order[p]])
                     * difference_product_2
                     * difference_product_3
                     * chosen
@@ -3673,13 +3703,13 @@ def _hvp_block__per_image__ignore(x, y, ignore, tangent_x, weight, mask, scales,
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
     order = np.empty((x.shape[1],), np.int64)
-    inside = np.empty((x.shape[1],), real)
-    seen = np.empty((x.shape[1],), real)
-    bar_inside = np.empty((x.shape[1],), real)
-    tangent_bar_inside = np.empty((x.shape[1],), real)
-    bar_seen = np.empty((x.shape[1],), real)
-    tangent_bar_seen = np.empty((x.shape[1],), real)
-    order_key = np.empty((x.shape[1],), real)
+    inside = np.empty((x.shape[1],), np.float64)
+    seen = np.empty((x.shape[1],), np.float64)
+    bar_inside = np.empty((x.shape[1],), np.float64)
+    tangent_bar_inside = np.empty((x.shape[1],), np.float64)
+    bar_seen = np.empty((x.shape[1],), np.float64)
+    tangent_bar_seen = np.empty((x.shape[1],), np.float64)
+    order_key = np.empty((x.shape[1],), np.float64)
     if ignore.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_ignore = ignore[0]

@@ -3062,7 +3062,12 @@ def _hvp__p_any(
     weight, scale0, hv_anchor, hv_positive, hv_negative
 ):
     """One sample: product of the Hessian with the tangent."""
-    real = anchor.dtype.type
+    real = np.float64  # what is computed on the way may leave the range of float32
+    p = real(p)
+    margin = real(margin)
+    eps = real(eps)
+    weight = real(weight)
+    scale0 = real(scale0)
     D = anchor.shape[0]
     scaled_weight = scale0 * weight
     max_abs_sum_acc = real(-math.inf)
@@ -3074,10 +3079,10 @@ def _hvp__p_any(
     argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
     sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost = 0.0, 0.0
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         abs_difference_anchor_eps = abs(difference_anchor_eps)
         max_abs_sum_acc = _maximum(max_abs_sum_acc, abs_difference_anchor_eps)
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         abs_difference_anchor_eps_2 = abs(difference_anchor_eps_2)
         max_abs_sum_acc_2 = _maximum(max_abs_sum_acc_2, abs_difference_anchor_eps_2)
         term = abs_difference_anchor_eps
@@ -3094,7 +3099,7 @@ def _hvp__p_any(
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
         for d in range(D):
-            difference_anchor_eps = anchor[d] - positive[d] + eps
+            difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
             term = _abspow(difference_anchor_eps / max_abs_sum, p)
             sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
                 sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
@@ -3107,7 +3112,7 @@ def _hvp__p_any(
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
         for d in range(D):
-            difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+            difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
             term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
             sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
                 sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
@@ -3117,28 +3122,28 @@ def _hvp__p_any(
     difference_chosen = chosen - chosen_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
     part_2 = (
-        (tangent_anchor[argmax_abs_sum] if D > 0 else real(0))
-        - (tangent_positive[argmax_abs_sum] if D > 0 else real(0))
+        (real(tangent_anchor[argmax_abs_sum]) if D > 0 else real(0))
+        - (real(tangent_positive[argmax_abs_sum]) if D > 0 else real(0))
     )
     difference_anchor_eps_3 = (
-        (anchor[argmax_abs_sum] if D > 0 else real(0))
-        - (positive[argmax_abs_sum] if D > 0 else real(0))
+        (real(anchor[argmax_abs_sum]) if D > 0 else real(0))
+        - (real(positive[argmax_abs_sum]) if D > 0 else real(0))
         + eps
     )
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
     part_3 = (
-        (tangent_anchor[argmax_abs_sum_2] if D > 0 else real(0))
-        - (tangent_negative[argmax_abs_sum_2] if D > 0 else real(0))
+        (real(tangent_anchor[argmax_abs_sum_2]) if D > 0 else real(0))
+        - (real(tangent_negative[argmax_abs_sum_2]) if D > 0 else real(0))
     )
     difference_anchor_eps_4 = (
-        (anchor[argmax_abs_sum_2] if D > 0 else real(0))
-        - (negative[argmax_abs_sum_2] if D > 0 else real(0))
+        (real(anchor[argmax_abs_sum_2]) if D > 0 else real(0))
+        - (real(negative[argmax_abs_sum_2]) if D > 0 else real(0))
         + eps
     )
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
+            (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_chosen = difference_anchor_eps / chosen
         signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
@@ -3146,9 +3151,9 @@ def _hvp__p_any(
         sum_gap_signpow_acc, sum_gap_signpow_acc_lost = _two_sum(
             sum_gap_signpow_acc, sum_gap_signpow_acc_lost, term
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
         signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
@@ -3159,11 +3164,11 @@ def _hvp__p_any(
     sum_gap_signpow = real(_total(sum_gap_signpow_acc, sum_gap_signpow_acc_lost))
     sum_gap_signpow_2 = real(_total(sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost))
     for d in range(D):
-        difference_anchor_eps = anchor[d] - positive[d] + eps
+        difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         quotient_sum_chosen = difference_anchor_eps / chosen
         signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
         gap = (
-            (tangent_anchor[d] - tangent_positive[d]) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
+            (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         chosen_3 = (
             real(0)
@@ -3180,11 +3185,11 @@ def _hvp__p_any(
                 )
             )
         )
-        difference_anchor_eps_2 = anchor[d] - negative[d] + eps
+        difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
         signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
         gap_2 = (
-            (tangent_anchor[d] - tangent_negative[d]) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
+            (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         chosen_4 = (
             real(0)

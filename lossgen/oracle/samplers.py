@@ -78,6 +78,8 @@ class _Maker:
         size: int | None = None,
     ) -> None:
         self.declared: Mapping[str, Parameter] = {p.name: p.other or p for p in loss.parameters}
+        # What may be given besides a list of choices is tried around the numbers of that list.
+        self.around = {p.name: _around(p.choices) for p in loss.parameters if p.other is not None}
         self.program, self.oracle, self.sampler, self.dtype, self.rng = program, oracle, sampler, dtype, rng
         self.sizes = self._sizes(size)
 
@@ -127,6 +129,9 @@ class _Maker:
             return np.asarray(self.rng.choice(_MARKS) if default is None else default, np.int64)
         if plain and isinstance(default, int | float):
             return np.full(shape, default, self.dtype)
+        if tensor.name in self.around:
+            low, high = self.around[tensor.name]
+            return self._filled(shape, lambda: float(np.exp(self.rng.uniform(np.log(low), np.log(high)))))
         return self._filled(shape, lambda: _parameter_value(self.rng, tensor.domain))
 
     # Samples
@@ -216,6 +221,11 @@ def _marks(program: Program) -> dict[str, str]:
         mark = next((t for t in sides if t.role == "param" and t.dtype == "int"), None)
         found |= {t.name: mark.name for t in sides if mark is not None and t.role in ("target", "class")}
     return found
+
+
+def _around(choices: tuple[Any, ...]) -> tuple[float, float]:
+    numbers = [abs(float(one)) for one in choices if isinstance(one, int | float)]
+    return min(numbers) / 2, max(numbers) * 2
 
 
 def _practical(rng: Random, domain: str) -> float:

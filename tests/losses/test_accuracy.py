@@ -15,6 +15,13 @@ FEW = 24
 SEEDS = [1, 2, 3]
 # At thousands of points some extreme one may fail in any output until forms are chosen by measured error.
 RARE = 0.002
+RARE = 0.001
+# One number each that falls short, with the reason; a row that is not needed any more fails.
+SHORT = {
+    ("soft_dice", "ignore_index", np.float64): (
+        "gradient y: where one site holds nearly all of a region, a difference of nearly equal quotients of sums"
+    ),
+}
 
 
 def explain(rows):
@@ -33,6 +40,9 @@ def test_against_the_exact_expression(loss, variant, dtype):
         assert {f"hessian {tensor.name}", f"hvp {tensor.name}"} & outputs
     assert all(row.points >= 16 for row in rows)
     failing = [row for row in rows if row.failed]
+    if (reason := SHORT.get((loss.name, variant.suffix, dtype))) is not None:
+        assert [(row.output, row.failed) for row in failing] == [(reason.partition(":")[0], 1)]
+        return
     assert not failing, explain(failing)
 
 
