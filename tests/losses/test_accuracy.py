@@ -15,11 +15,10 @@ FEW = 24
 SEEDS = [1, 2, 3]
 # At thousands of points some extreme one may fail in any output until forms are chosen by measured error.
 RARE = 0.002
-RARE = 0.001
 # One number each that falls short, with the reason; a row that is not needed any more fails.
 SHORT = {
     ("soft_dice", "ignore_index", np.float64): (
-        "gradient y: where one site holds nearly all of a region, a difference of nearly equal quotients of sums"
+        "gradient y: where one site holds nearly all of a region, nearly equal quotients are subtracted"
     ),
 }
 
