@@ -60,9 +60,6 @@ def _larger(best, place, term, position):
     return best, place
 
 
-# Formula
-
-
 @njit
 def _values(x, y, class_weight, ignore_index, label_smoothing, weight):
     """One sample: its weighted loss."""

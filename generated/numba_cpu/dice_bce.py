@@ -71,9 +71,6 @@ def _merge_sums(total, lost, more, more_lost):
     return total, lost + more_lost
 
 
-# Formula
-
-
 @njit(inline="always")
 def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, S):
     """A block of the sample: its share of what is accumulated."""

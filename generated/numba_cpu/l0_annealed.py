@@ -58,9 +58,6 @@ def _total(total, lost):
     return total + lost if lost == lost else total
 
 
-# Formula
-
-
 @njit
 def _values(x, y, gamma, eps, weight):
     """One sample: its weighted loss."""

@@ -41,9 +41,6 @@ def _total(total, lost):
     return total + lost if lost == lost else total
 
 
-# Formula
-
-
 @njit
 def _values(x, y, weight):
     """One sample: its weighted loss."""

@@ -39,9 +39,6 @@ def _total(total, lost):
     return total + lost if lost == lost else total
 
 
-# Formula
-
-
 @njit
 def _values(x, y, class_weight, ignore_index, weight):
     """One sample: its weighted loss."""

@@ -53,9 +53,6 @@ def _total(total, lost):
     return total + lost if lost == lost else total
 
 
-# Formula
-
-
 @njit
 def _values(x, y, beta, weight):
     """One sample: its weighted loss."""

@@ -28,8 +28,6 @@ class VariantKernels:
 
     Attributes
     ----------
-    suffix : str
-        Distinguishes its names from those of the other variants; empty for the default.
     title : str
         The static choices in words.
     formula : tuple of str
@@ -44,7 +42,6 @@ class VariantKernels:
         Whether the prepass gives a factor of each sample's share of the mean.
     """
 
-    suffix: str
     title: str
     formula: tuple[str, ...]
     kernels: tuple[Kernel, ...]
@@ -55,12 +52,12 @@ class VariantKernels:
 
 @dataclass(frozen=True)
 class Unit:
-    """Everything a backend needs to write one loss."""
+    """Everything a backend needs to write one variant of a loss."""
 
     name: str
     summary: str
     origin: str
-    variants: tuple[VariantKernels, ...]
+    variant: VariantKernels
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,11 @@ class Backend:
     name : str
         Name of its folder here, in ``templates/`` and in the output.
     template : str
-        Template of one loss, relative to ``templates/``.
+        Template of one variant of a loss, relative to ``templates/``.
     extension : str
         Of the written file.
     context : callable
-        Returns the template's variables for a loss: ready strings and lists of strings.
+        Returns the template's variables for a variant: ready strings and lists of strings.
     spellings : mapping
         Every function it can write, by its name in the IR.
     """

@@ -73,7 +73,7 @@ def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...])
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict[str, Any]:
+def entry(loss: Loss, variants: Sequence[Built], module: str, texts: Sequence[str]) -> dict[str, Any]:
     """Return what the manifest says about one loss.
 
     Parameters
@@ -83,9 +83,9 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
     variants : sequence of Built
         What was made of its variants.
     module : str
-        Where its kernels are, relative to the package.
-    text : str
-        Text of that module, for the fingerprint.
+        Where the kernels of the first variant are, relative to the package.
+    texts : sequence of str
+        Text of each variant's module, for the fingerprints.
     """
     return {
         "family": loss.family,
@@ -116,7 +116,7 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, text: str) -> dict
             for p in loss.parameters
             if p.static
         ],
-        "variants": [_variant(loss, built, text) for built in variants],
+        "variants": [_variant(loss, *one) for one in zip(variants, texts, strict=True)],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lossgen.backends.base import Unit
@@ -72,11 +73,12 @@ def compile_static(
 def _compiled(loss: Loss, static: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     internal = {p.name: _internal(p) for p in loss.parameters}
     safe = loss.rename(**{name: own for name, own in internal.items() if name != own})
-    compiled = compile_variant(safe, safe.variant(**static))
+    # It is the only one of its module.
+    compiled = compile_variant(safe, replace(safe.variant(**static), suffix=""))
     backend = BACKENDS[_BACKEND]
-    unit = Unit(loss.name, loss.summary, "a formula given to lossgen.compile", (compiled.kernels,))
+    unit = Unit(loss.name, loss.summary, "a formula given to lossgen.compile", compiled.kernels)
     text = render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI})
-    described = entry(safe, [compiled.described], "", text)
+    described = entry(safe, [compiled.described], "", [text])
     return {"name": loss.name, **_public(described, {own: name for name, own in internal.items()})}, text
 
 

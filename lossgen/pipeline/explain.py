@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sympy as sp
@@ -91,7 +91,7 @@ def explain(loss: Loss, variant: Variant, specs: Path) -> Explanation:
         Where it is declared.
     """
     lifted, record = lift_with_record(variant.program)
-    text = next(iter(make_loss(loss, specs, (_SHOWN,)).files.values()))
+    (text,) = make_loss(replace(loss, variants=(variant,)), specs, (_SHOWN,)).files.values()
     derived = routines(lifted)
     outputs = tuple(
         _output(kind, derived[kind], variant, lifted, record, text) for kind in KINDS if kind in derived
@@ -123,7 +123,7 @@ def _output(
         for condition in sorted(found, key=sp.default_sort_key)
     )
     return Output(
-        kind, KINDS[kind], _form(derived), _fired(more), _form(cleaned), branches, *_code(kind, variant, text)
+        kind, KINDS[kind], _form(derived), _fired(more), _form(cleaned), branches, *_code(kind, text)
     )
 
 
@@ -190,10 +190,10 @@ def _form(routine: Routine) -> str:
     return "\n".join(lines)
 
 
-def _code(kind: str, variant: Variant, text: str) -> tuple[str, dict[str, str]]:
+def _code(kind: str, text: str) -> tuple[str, dict[str, str]]:
     """Take the function of one sample, and the helpers that it calls, out of a generated module."""
     functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
-    wanted = [f"_{kind}" + (f"__{variant.suffix}" if variant.suffix else "")]
+    wanted = [f"_{kind}"]
     for name in wanted:
         called = {node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)}
         wanted += [one for one in functions if one in called and one not in wanted]

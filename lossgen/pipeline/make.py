@@ -135,15 +135,20 @@ def _limit(loss: Loss, said: str, fix: str) -> SpecError:
 def _made(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
     compiled = [compile_variant(loss, variant) for variant in loss.variants]
     origin = f"{specs.name}/{path.basename(loss.file)}" if specs.is_dir() else specs.name
-    unit = Unit(loss.name, loss.summary, origin, tuple(one.kernels for one in compiled))
+    stems = [f"{loss.name}__{v.suffix}" if v.suffix else loss.name for v in loss.variants]
     files = {
-        f"{backend.name}/{loss.name}.{backend.extension}": render(
-            backend.template, {**backend.context(unit), "abi": RUNTIME_ABI}
+        f"{backend.name}/{stem}.{backend.extension}": render(
+            backend.template,
+            {
+                **backend.context(Unit(loss.name, loss.summary, origin, one.kernels)),
+                "abi": RUNTIME_ABI,
+            },
         )
         for backend in choose(backends)
+        for stem, one in zip(stems, compiled, strict=True)
     }
-    first = next(iter(files))
-    module = first.removesuffix(".py").replace("/", ".")
-    described = entry(loss, [one.described for one in compiled], module, files[first])
+    texts = tuple(files.values())[: len(stems)]
+    module = next(iter(files)).removesuffix(".py").replace("/", ".")
+    described = entry(loss, [one.described for one in compiled], module, texts)
     kernels = sum(len(one.kernels.kernels) + (one.kernels.prepass is not None) for one in compiled)
     return Made(loss.name, loss.structure, len(compiled), kernels, files, described)

@@ -50,7 +50,6 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
     }
     return Compiled(
         VariantKernels(
-            suffix=variant.suffix,
             title=_title(variant),
             formula=_formula(variant, cleaned["gradient"]),
             kernels=kernels,
@@ -79,7 +78,8 @@ def _work(kernel: Kernel) -> tuple[str, ...]:
 
 
 def _title(variant: Variant) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in variant.static) or "Formula"
+    chosen = ", ".join(f"{name} = {value}" for name, value in variant.static)
+    return f"Formula for {chosen}" if chosen else "Formula"
 
 
 def _formula(variant: Variant, gradient: Routine) -> tuple[str, ...]:

@@ -31,16 +31,17 @@ _layer: str | None = None
 
 
 class Kernels:
-    """The kernels of one generated module, looked up by kind and variant.
+    """The kernels of one loss, looked up by kind and variant. Each variant has a module of its own, which is
+    imported when it is first used.
 
     Parameters
     ----------
     module : str
-        Import name of the generated module.
+        Import name of the module of the default variant; the others add two underscores and their suffix.
     """
 
     def __init__(self, module: str) -> None:
-        self._module = importlib.import_module(module)
+        self._module = module
         self._found: dict[tuple[str, str, str], Any] = {}
 
     @staticmethod
@@ -106,8 +107,8 @@ class Kernels:
         key = (kind, suffix, way)
         kernel = self._found.get(key)
         if kernel is None:
-            name = f"{kind}_{way}" if way else kind
-            kernel = getattr(self._module, f"{name}__{suffix}" if suffix else name)
+            module = importlib.import_module(f"{self._module}__{suffix}" if suffix else self._module)
+            kernel = getattr(module, f"{kind}_{way}" if way else kind)
             self._found[key] = kernel
         return kernel
 

@@ -23,9 +23,9 @@ def module(
     """Return the generated module of these routines."""
     kernels = tuple(Kernel(routine.kind, routine, lower(routine)) for routine in routines)
     before = None if prepass is None else Kernel("prepass", prepass, lower(prepass))
-    variant = VariantKernels("", "Formula", (), kernels, len(routines[0].results) or 1, before, mean_scale)
+    variant = VariantKernels("Formula", (), kernels, len(routines[0].results) or 1, before, mean_scale)
     backend = BACKENDS["numba_cpu"]
-    unit = Unit("case", "A case.", "a test", (variant,))
+    unit = Unit("case", "A case.", "a test", variant)
     path = folder / "case.py"
     path.write_text(render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI}))
     spec = importlib.util.spec_from_file_location(f"case_{folder.name}", path)

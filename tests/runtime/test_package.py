@@ -20,7 +20,8 @@ assert L.elementwise_case([3.0], [1.0]) == 1.5
 assert pickle.loads(pickle.dumps(L.elementwise_case)) is L.elementwise_case
 assert L.elementwise_case.grad.__module__ == "lossgen.losses"
 assert L.all()["row_case"] is row_case
-assert L.elementwise_case.kernels._module.__name__ == "lossgen.losses.numba_cpu.elementwise_case"
+import sys
+assert "lossgen.losses.numba_cpu.elementwise_case" in sys.modules
 print(L.__path__[0])
 """
 

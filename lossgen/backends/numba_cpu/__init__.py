@@ -1,4 +1,4 @@
-"""Kernels for Numba on the CPU, serial and in threads, one module per loss."""
+"""Kernels for Numba on the CPU, serial and in threads, one module for each variant of a loss."""
 
 from lossgen.backends.base import Backend
 from lossgen.backends.numba_cpu.module import context

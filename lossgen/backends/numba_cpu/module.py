@@ -1,4 +1,4 @@
-"""One loss as the variables of its template: ready strings only."""
+"""One variant of a loss as the variables of its template: ready strings only."""
 
 from __future__ import annotations
 
@@ -39,14 +39,12 @@ _RETURNED = {
 def context(unit: Unit) -> dict[str, Any]:
     """Return the variables of the module template."""
     helpers: set[str] = {"two_sum", "total"}
-    variants = []
-    for variant in unit.variants:
-        functions: list[str] = []
-        for kernel in variant.kernels:
-            functions += _kernel(kernel, variant, helpers)
-        if variant.prepass is not None:
-            functions += _prepass(variant.prepass, variant, helpers)
-        variants.append({"title": variant.title, "functions": functions})
+    variant = unit.variant
+    functions: list[str] = []
+    for kernel in variant.kernels:
+        functions += _kernel(kernel, variant, helpers)
+    if variant.prepass is not None:
+        functions += _prepass(variant.prepass, variant, helpers)
     for name in sorted(helpers):
         helpers.update(NEEDS.get(name, ()))
     ordered = [name for name in HELPERS if name in helpers]
@@ -56,14 +54,11 @@ def context(unit: Unit) -> dict[str, Any]:
         "name": unit.name,
         "summary": unit.summary.replace("\\", "\\\\").replace('"""', "'''"),
         "origin": unit.origin,
-        "formulas": [_formula(variant) for variant in unit.variants],
+        "title": variant.title,
+        "formula": _formula(variant),
         "helpers": [HELPERS[name] for name in ordered],
-        "variants": variants,
+        "functions": functions,
     }
-
-
-def _name(stem: str, suffix: str) -> str:
-    return f"{stem}__{suffix}" if suffix else stem
 
 
 def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
@@ -71,10 +66,10 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
     kind, terms = kernel.kind, variant.terms
 
     def private(role: str) -> str:
-        return _name(f"_{kind}_{role}" if role else f"_{kind}", variant.suffix)
+        return f"_{public(role)}"
 
     def public(role: str) -> str:
-        return _name(f"{kind}_{role}" if role else kind, variant.suffix)
+        return f"{kind}_{role}" if role else kind
 
     remark = _SAMPLE_REMARK.format(_RETURNED[kind])
     if has_blocks(kernel.function):
@@ -94,15 +89,14 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
 
 
 def _prepass(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
-    name = _name("prepass", variant.suffix)
-    sample = print_sample(kernel, f"_{name}", _SAMPLE_REMARK.format(_RETURNED["prepass"]))
+    sample = print_sample(kernel, "_prepass", _SAMPLE_REMARK.format(_RETURNED["prepass"]))
     helpers |= sample.helpers
-    return [sample.text, print_prepass(kernel, sample, name, variant.mean_scale)]
+    return [sample.text, print_prepass(kernel, sample, variant.mean_scale)]
 
 
-def _formula(variant: VariantKernels) -> dict[str, Any]:
+def _formula(variant: VariantKernels) -> list[str]:
     lines: list[str] = []
     for formula in variant.formula:
         wrapped = textwrap.wrap(formula, _WIDTH, break_long_words=False, subsequent_indent="        ")
         lines += [f"    {line}".replace("\\", "\\\\") for line in wrapped]
-    return {"title": variant.title, "lines": lines}
+    return lines

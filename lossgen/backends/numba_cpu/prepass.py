@@ -9,12 +9,12 @@ from lossgen.backends.numba_cpu.drivers import roles
 from lossgen.backends.numba_cpu.sample import SampleText, signature
 
 
-def print_prepass(kernel: Kernel, sample: SampleText, name: str, mean_scale: bool) -> str:
+def print_prepass(kernel: Kernel, sample: SampleText, mean_scale: bool) -> str:
     """Return the text of the prepass over all samples; serial, for it reads small arrays only."""
     role = roles(kernel, 1)
     arguments = (*role.names, "mask", "mean_scale")
     first = role.sampled[0]
-    lines = ["@njit", *signature(f"def {name}(", arguments, "):")]
+    lines = ["@njit", *signature("def prepass(", arguments, "):")]
     lines += [
         '    """Divisor of the mean, and the first sample with an index out of range (-1: none)."""',
         "    total, lost = 0.0, 0.0",
