@@ -52,7 +52,7 @@ def _arguments(loss: Any, width: int) -> Iterator[str]:
     rows: list[tuple[str, str]] = []
     for tensor in loss.entry.tensors:
         axes = f"[{', '.join(tensor.axes)}]" if tensor.axes else ""
-        facts = [_ROLES.get(tensor.role, tensor.role)]
+        facts = [tensor.doc.rstrip(".") or _ROLES.get(tensor.role, tensor.role)]
         facts += [] if tensor.domain == "real" else [tensor.domain]
         facts += [f"a position on axis {tensor.over}"] if tensor.role in ("class", "labels") else []
         facts += ["optional"] if tensor.optional else []

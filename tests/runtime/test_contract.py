@@ -27,9 +27,9 @@ class Recorder:
 
         return recorded
 
-    def run(self, kind, suffix, arguments, elements, blocks):
+    def run(self, kind, suffix, arguments, elements, blocks, divisible):
         self.calls.append((kind, suffix, arguments, elements, blocks))
-        self.real.run(kind, suffix, arguments, elements, blocks)
+        self.real.run(kind, suffix, arguments, elements, blocks, divisible)
 
 
 @pytest.fixture
