@@ -72,14 +72,16 @@ def _merge_sums(total, lost, more, more_lost):
 
 
 @njit(inline="always")
-def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, S):
+def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, S):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
     sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = 0.0, 0.0
+    sum_acc, sum_acc_lost = 0.0, 0.0
     for c in range(class_weight.shape[0]):
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
         for s in range(S):
             exp_neg_abs_x = math.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
@@ -92,6 +94,12 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, S):
                 sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
             )
             sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+            term = (
+                _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
+                + _gated(real(1) - y[c, s], _softplus_tail(x[c, s], log1p_exp_neg_abs))
+            )
+            sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -105,57 +113,25 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, S):
         sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _two_sum(
             sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, term
         )
-    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost
+        sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
+        sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated)
+    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
 
 
 @njit(inline="always")
 def _value_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
-    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost
+    sum_acc, sum_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
 
 
 @njit(inline="always")
-def _value_finish(state, x):
-    """From the state to the value."""
-    real = x.dtype.type
-    sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = state
-    sum_class_weight_sum = real(_total(sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost))
-    return sum_class_weight_sum
-
-
-@njit(inline="always")
-def _value_partial2(x, y, pos_weight, C):
-    """A block of the sample: its share of what is accumulated."""
-    real = x.dtype.type
-    sum_acc, sum_acc_lost = 0.0, 0.0
-    for s in range(x.shape[1]):
-        sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-        for c in range(C):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-            term = (
-                _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
-                + _gated(real(1) - y[c, s], _softplus_tail(x[c, s], log1p_exp_neg_abs))
-            )
-            sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
-        sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
-        sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated)
-    return sum_acc, sum_acc_lost
-
-
-@njit(inline="always")
-def _value_combine2(one, two):
-    """State of two blocks together, the terms of `one` before those of `two`."""
-    sum_acc, sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
-    return sum_acc, sum_acc_lost
-
-
-@njit(inline="always")
-def _value_finish2(state2, weight, sum_class_weight_sum):
+def _value_finish(state, weight):
     """From the state to the value."""
     real = type(weight)
-    sum_acc, sum_acc_lost = state2
+    sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost = state
+    sum_class_weight_sum = real(_total(sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost))
     sum_2 = real(_total(sum_acc, sum_acc_lost))
     numerator0 = weight * sum_class_weight_sum
     numerator1 = weight * sum_2
@@ -168,23 +144,16 @@ def _value(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, weight):
     C = x.shape[0]
     S = x.shape[1]
     block = max(1, 4096 // S)
-    state = (0.0, 0.0)
+    state = (0.0, 0.0, 0.0, 0.0)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
         part = _value_partial(
-            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr, S
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            pos_weight, S
         )
         state = _value_combine(state, part)
-    sum_class_weight_sum = _value_finish(state, x)
-    block = max(1, 4096 // C)
-    state2 = (0.0, 0.0)
-    for k in range(-(-S // block)):
-        first = k * block
-        last = min(first + block, S)
-        part = _value_partial2(x[:, first:last], y[:, first:last], pos_weight, C)
-        state2 = _value_combine2(state2, part)
-    numerator0, numerator1 = _value_finish2(state2, weight, sum_class_weight_sum)
+    numerator0, numerator1 = _value_finish(state, weight)
     return numerator0, numerator1
 
 
@@ -258,32 +227,20 @@ def _value_threads(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, weight)
     S = x.shape[1]
     block = max(1, 4096 // S)
     blocks = -(-C // block)
-    states = np.empty((blocks, 2))
+    states = np.empty((blocks, 4))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, C)
         part = _value_partial(
-            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr, S
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            pos_weight, S
         )
-        states[k, 0], states[k, 1] = part
-    state = (0.0, 0.0)
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+    state = (0.0, 0.0, 0.0, 0.0)
     for k in range(blocks):
-        part = (states[k, 0], states[k, 1])
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
         state = _value_combine(state, part)
-    sum_class_weight_sum = _value_finish(state, x)
-    block = max(1, 4096 // C)
-    blocks = -(-S // block)
-    states = np.empty((blocks, 2))
-    for k in prange(blocks):
-        first = k * block
-        last = min(first + block, S)
-        part = _value_partial2(x[:, first:last], y[:, first:last], pos_weight, C)
-        states[k, 0], states[k, 1] = part
-    state2 = (0.0, 0.0)
-    for k in range(blocks):
-        part = (states[k, 0], states[k, 1])
-        state2 = _value_combine2(state2, part)
-    numerator0, numerator1 = _value_finish2(state2, weight, sum_class_weight_sum)
+    numerator0, numerator1 = _value_finish(state, weight)
     return numerator0, numerator1
 
 
@@ -345,11 +302,13 @@ def _gradient_partial(
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
     sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = 0.0, 0.0
+    sum_acc, sum_acc_lost = 0.0, 0.0
     for c in range(class_weight.shape[0]):
         scaled_class_weight = scale0 * class_weight[c]
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
         for s in range(S):
             exp_neg_abs_x = math.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
@@ -362,6 +321,13 @@ def _gradient_partial(
                 sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
             )
             sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+            one_minus_y = real(1) - y[c, s]
+            term = (
+                _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
+                + _gated(one_minus_y, _softplus_tail(x[c, s], log1p_exp_neg_abs))
+            )
+            sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -372,6 +338,8 @@ def _gradient_partial(
         sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _two_sum(
             sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, term
         )
+        sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
+        sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated)
         for s in range(S):
             one_minus_y = real(1) - y[c, s]
             exp_neg_abs_x = math.exp(-abs(x[c, s]))
@@ -389,58 +357,23 @@ def _gradient_partial(
                     )
                 )
             )
-    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost
+    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
 
 
 @njit(inline="always")
 def _gradient_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
-    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost
+    sum_acc, sum_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
+    return sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
 
 
 @njit(inline="always")
-def _gradient_finish(state, x):
-    """From the state to the value, and to what the gradient needs of it."""
-    real = x.dtype.type
-    sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = state
-    sum_class_weight_sum = real(_total(sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost))
-    return sum_class_weight_sum
-
-
-@njit(inline="always")
-def _gradient_partial2(x, y, pos_weight, C):
-    """A block of the sample: its share of what is accumulated."""
-    real = x.dtype.type
-    sum_acc, sum_acc_lost = 0.0, 0.0
-    for s in range(x.shape[1]):
-        sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-        for c in range(C):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-            one_minus_y = real(1) - y[c, s]
-            term = (
-                _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
-                + _gated(one_minus_y, _softplus_tail(x[c, s], log1p_exp_neg_abs))
-            )
-            sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
-        sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
-        sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated)
-    return sum_acc, sum_acc_lost
-
-
-@njit(inline="always")
-def _gradient_combine2(one, two):
-    """State of two blocks together, the terms of `one` before those of `two`."""
-    sum_acc, sum_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
-    return sum_acc, sum_acc_lost
-
-
-@njit(inline="always")
-def _gradient_finish2(state2, weight, sum_class_weight_sum):
+def _gradient_finish(state, weight):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(weight)
-    sum_acc, sum_acc_lost = state2
+    sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost = state
+    sum_class_weight_sum = real(_total(sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost))
     sum_2 = real(_total(sum_acc, sum_acc_lost))
     numerator0 = weight * sum_class_weight_sum
     numerator1 = weight * sum_2
@@ -453,7 +386,7 @@ def _gradient(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, weight, scal
     C = x.shape[0]
     S = x.shape[1]
     block = max(1, 4096 // S)
-    state = (0.0, 0.0)
+    state = (0.0, 0.0, 0.0, 0.0)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
@@ -462,15 +395,7 @@ def _gradient(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, weight, scal
             pos_weight, weight, scale0, scale1, S, grad_x[first:last]
         )
         state = _gradient_combine(state, part)
-    sum_class_weight_sum = _gradient_finish(state, x)
-    block = max(1, 4096 // C)
-    state2 = (0.0, 0.0)
-    for k in range(-(-S // block)):
-        first = k * block
-        last = min(first + block, S)
-        part = _gradient_partial2(x[:, first:last], y[:, first:last], pos_weight, C)
-        state2 = _gradient_combine2(state2, part)
-    numerator0, numerator1 = _gradient_finish2(state2, weight, sum_class_weight_sum)
+    numerator0, numerator1 = _gradient_finish(state, weight)
     return numerator0, numerator1
 
 
@@ -554,7 +479,7 @@ def _gradient_threads(
     S = x.shape[1]
     block = max(1, 4096 // S)
     blocks = -(-C // block)
-    states = np.empty((blocks, 2))
+    states = np.empty((blocks, 4))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, C)
@@ -562,25 +487,12 @@ def _gradient_threads(
             x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
             pos_weight, weight, scale0, scale1, S, grad_x[first:last]
         )
-        states[k, 0], states[k, 1] = part
-    state = (0.0, 0.0)
+        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
+    state = (0.0, 0.0, 0.0, 0.0)
     for k in range(blocks):
-        part = (states[k, 0], states[k, 1])
+        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
         state = _gradient_combine(state, part)
-    sum_class_weight_sum = _gradient_finish(state, x)
-    block = max(1, 4096 // C)
-    blocks = -(-S // block)
-    states = np.empty((blocks, 2))
-    for k in prange(blocks):
-        first = k * block
-        last = min(first + block, S)
-        part = _gradient_partial2(x[:, first:last], y[:, first:last], pos_weight, C)
-        states[k, 0], states[k, 1] = part
-    state2 = (0.0, 0.0)
-    for k in range(blocks):
-        part = (states[k, 0], states[k, 1])
-        state2 = _gradient_combine2(state2, part)
-    numerator0, numerator1 = _gradient_finish2(state2, weight, sum_class_weight_sum)
+    numerator0, numerator1 = _gradient_finish(state, weight)
     return numerator0, numerator1
 
 
@@ -651,12 +563,16 @@ def _gradient_all_partial(
     real = x.dtype.type
     sum_class_weight_inv_acc, sum_class_weight_inv_acc_lost = 0.0, 0.0
     sum_class_weight_power_sum_acc, sum_class_weight_power_sum_acc_lost = 0.0, 0.0
+    sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
     sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = 0.0, 0.0
+    sum_acc, sum_acc_lost = 0.0, 0.0
     for c in range(class_weight.shape[0]):
         scaled_class_weight = scale0 * class_weight[c]
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = 0.0, 0.0
+        sum_gated_acc_2, sum_gated_acc_2_lost = 0.0, 0.0
         for s in range(S):
             exp_neg_abs_x = math.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
@@ -669,6 +585,18 @@ def _gradient_all_partial(
                 sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
             )
             sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+            softplus_neg_x = _softplus_tail(-x[c, s], log1p_exp_neg_abs)
+            term = _gated(y[c, s], softplus_neg_x)
+            sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = _two_sum(
+                sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost, term
+            )
+            one_minus_y = real(1) - y[c, s]
+            softplus_x = _softplus_tail(x[c, s], log1p_exp_neg_abs)
+            term = _gated(pos_weight * y[c, s], softplus_neg_x) + _gated(one_minus_y, softplus_x)
+            sum_gated_acc_2, sum_gated_acc_2_lost = _two_sum(
+                sum_gated_acc_2, sum_gated_acc_2_lost, term
+            )
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -685,10 +613,15 @@ def _gradient_all_partial(
         sum_class_weight_power_sum_acc, sum_class_weight_power_sum_acc_lost = _two_sum(
             sum_class_weight_power_sum_acc, sum_class_weight_power_sum_acc_lost, term
         )
+        sum_gated_y_softplus = real(_total(sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost))
+        term = sum_gated_y_softplus
+        sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
         term = class_weight[c] * one_minus_inv_sum
         sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _two_sum(
             sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, term
         )
+        sum_gated_2 = real(_total(sum_gated_acc_2, sum_gated_acc_2_lost))
+        sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated_2)
         for s in range(S):
             one_minus_y = real(1) - y[c, s]
             exp_neg_abs_x = math.exp(-abs(x[c, s]))
@@ -721,8 +654,8 @@ def _gradient_all_partial(
             )
     return (
         sum_class_weight_inv_acc, sum_class_weight_inv_acc_lost, sum_class_weight_power_sum_acc,
-        sum_class_weight_power_sum_acc_lost, sum_class_weight_sum_acc,
-        sum_class_weight_sum_acc_lost
+        sum_class_weight_power_sum_acc_lost, sum_gated_acc, sum_gated_acc_lost,
+        sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
     )
 
 
@@ -731,79 +664,32 @@ def _gradient_all_combine(one, two):
     """State of two blocks together, the terms of `one` before those of `two`."""
     sum_class_weight_inv_acc, sum_class_weight_inv_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
     sum_class_weight_power_sum_acc, sum_class_weight_power_sum_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
-    sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_gated_acc, sum_gated_acc_lost = _merge_sums(one[4], one[5], two[4], two[5])
+    sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost = _merge_sums(one[6], one[7], two[6], two[7])
+    sum_acc, sum_acc_lost = _merge_sums(one[8], one[9], two[8], two[9])
     return (
         sum_class_weight_inv_acc, sum_class_weight_inv_acc_lost, sum_class_weight_power_sum_acc,
-        sum_class_weight_power_sum_acc_lost, sum_class_weight_sum_acc,
-        sum_class_weight_sum_acc_lost
+        sum_class_weight_power_sum_acc_lost, sum_gated_acc, sum_gated_acc_lost,
+        sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
     )
 
 
 @njit(inline="always")
-def _gradient_all_finish(state, weight, scale0):
+def _gradient_all_finish(state, weight, scale0, scale1):
     """From the state to the value, and to what the gradient needs of it."""
     real = type(weight)
     (
         sum_class_weight_inv_acc, sum_class_weight_inv_acc_lost, sum_class_weight_power_sum_acc,
-        sum_class_weight_power_sum_acc_lost, sum_class_weight_sum_acc,
-        sum_class_weight_sum_acc_lost
+        sum_class_weight_power_sum_acc_lost, sum_gated_acc, sum_gated_acc_lost,
+        sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost, sum_acc, sum_acc_lost
     ) = state
     sum_class_weight_inv = real(_total(sum_class_weight_inv_acc, sum_class_weight_inv_acc_lost))
     grad_smooth_nr_value = -(scale0 * weight * sum_class_weight_inv)
     sum_class_weight_power_sum = real(_total(sum_class_weight_power_sum_acc, sum_class_weight_power_sum_acc_lost))
     grad_smooth_dr_value = scale0 * weight * sum_class_weight_power_sum
-    sum_class_weight_sum = real(_total(sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost))
-    return grad_smooth_nr_value, grad_smooth_dr_value, sum_class_weight_sum
-
-
-@njit(inline="always")
-def _gradient_all_partial2(x, y, pos_weight, C):
-    """A block of the sample: its share of what is accumulated."""
-    real = x.dtype.type
-    sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-    sum_acc, sum_acc_lost = 0.0, 0.0
-    for s in range(x.shape[1]):
-        sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = 0.0, 0.0
-        sum_gated_acc_2, sum_gated_acc_2_lost = 0.0, 0.0
-        for c in range(C):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-            softplus_neg_x = _softplus_tail(-x[c, s], log1p_exp_neg_abs)
-            term = _gated(y[c, s], softplus_neg_x)
-            sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = _two_sum(
-                sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost, term
-            )
-            one_minus_y = real(1) - y[c, s]
-            softplus_x = _softplus_tail(x[c, s], log1p_exp_neg_abs)
-            term = _gated(pos_weight * y[c, s], softplus_neg_x) + _gated(one_minus_y, softplus_x)
-            sum_gated_acc_2, sum_gated_acc_2_lost = _two_sum(
-                sum_gated_acc_2, sum_gated_acc_2_lost, term
-            )
-        sum_gated_y_softplus = real(_total(sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost))
-        term = sum_gated_y_softplus
-        sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
-        sum_gated_2 = real(_total(sum_gated_acc_2, sum_gated_acc_2_lost))
-        sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated_2)
-    return sum_gated_acc, sum_gated_acc_lost, sum_acc, sum_acc_lost
-
-
-@njit(inline="always")
-def _gradient_all_combine2(one, two):
-    """State of two blocks together, the terms of `one` before those of `two`."""
-    sum_gated_acc, sum_gated_acc_lost = _merge_sums(one[0], one[1], two[0], two[1])
-    sum_acc, sum_acc_lost = _merge_sums(one[2], one[3], two[2], two[3])
-    return sum_gated_acc, sum_gated_acc_lost, sum_acc, sum_acc_lost
-
-
-@njit(inline="always")
-def _gradient_all_finish2(
-    state2, weight, scale1, sum_class_weight_sum, grad_smooth_nr_value, grad_smooth_dr_value
-):
-    """From the state to the value, and to what the gradient needs of it."""
-    real = type(weight)
-    sum_gated_acc, sum_gated_acc_lost, sum_acc, sum_acc_lost = state2
     sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
     grad_pos_weight_value = scale1 * weight * sum_gated
+    sum_class_weight_sum = real(_total(sum_class_weight_sum_acc, sum_class_weight_sum_acc_lost))
     sum_2 = real(_total(sum_acc, sum_acc_lost))
     numerator0 = weight * sum_class_weight_sum
     numerator1 = weight * sum_2
@@ -820,7 +706,7 @@ def _gradient_all(
     S = x.shape[1]
     scaled_weight = scale0 * weight
     block = max(1, 4096 // S)
-    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
@@ -830,21 +716,9 @@ def _gradient_all(
             grad_y[first:last], grad_class_weight[first:last]
         )
         state = _gradient_all_combine(state, part)
-    grad_smooth_nr_value, grad_smooth_dr_value, sum_class_weight_sum = _gradient_all_finish(
-        state, weight, scale0
-    )
-    block = max(1, 4096 // C)
-    state2 = (0.0, 0.0, 0.0, 0.0)
-    for k in range(-(-S // block)):
-        first = k * block
-        last = min(first + block, S)
-        part = _gradient_all_partial2(x[:, first:last], y[:, first:last], pos_weight, C)
-        state2 = _gradient_all_combine2(state2, part)
     (
         numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
-    ) = _gradient_all_finish2(
-        state2, weight, scale1, sum_class_weight_sum, grad_smooth_nr_value, grad_smooth_dr_value
-    )
+    ) = _gradient_all_finish(state, weight, scale0, scale1)
     return numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
 
 
@@ -937,7 +811,7 @@ def _gradient_all_threads(
     scaled_weight = scale0 * weight
     block = max(1, 4096 // S)
     blocks = -(-C // block)
-    states = np.empty((blocks, 6))
+    states = np.empty((blocks, 10))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, C)
@@ -946,31 +820,20 @@ def _gradient_all_threads(
             pos_weight, weight, scale0, scale1, S, scaled_weight, grad_x[first:last],
             grad_y[first:last], grad_class_weight[first:last]
         )
-        states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
-    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        ) = part
+    state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for k in range(blocks):
-        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5])
+        part = (
+            states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5],
+            states[k, 6], states[k, 7], states[k, 8], states[k, 9]
+        )
         state = _gradient_all_combine(state, part)
-    grad_smooth_nr_value, grad_smooth_dr_value, sum_class_weight_sum = _gradient_all_finish(
-        state, weight, scale0
-    )
-    block = max(1, 4096 // C)
-    blocks = -(-S // block)
-    states = np.empty((blocks, 4))
-    for k in prange(blocks):
-        first = k * block
-        last = min(first + block, S)
-        part = _gradient_all_partial2(x[:, first:last], y[:, first:last], pos_weight, C)
-        states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
-    state2 = (0.0, 0.0, 0.0, 0.0)
-    for k in range(blocks):
-        part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
-        state2 = _gradient_all_combine2(state2, part)
     (
         numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
-    ) = _gradient_all_finish2(
-        state2, weight, scale1, sum_class_weight_sum, grad_smooth_nr_value, grad_smooth_dr_value
-    )
+    ) = _gradient_all_finish(state, weight, scale0, scale1)
     return numerator0, numerator1, grad_smooth_nr_value, grad_smooth_dr_value, grad_pos_weight_value
 
 

@@ -88,7 +88,7 @@ def _scales(program: Program) -> tuple[Tensor, ...]:
 def _numerator(term: Term, weight: Tensor) -> sp.Expr:
     """Sum over the items of a term of weight * value."""
     total = Element(weight, *(term.items if weight.axes else ())) * term.value
-    for index in term.items:
+    for index in reversed(term.items):  # the first axis outermost, as entries lie in memory
         total = Reduction("sum", total, index)
     return total
 

@@ -43,7 +43,7 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
     bad = Where(good, _count(others, over), 1)
     valid = sp.And(good, sp.Eq(_count(others, over), 0))
     share = Element(weight, *prepass.items) * prepass.divisor
-    for item in prepass.items:
+    for item in reversed(prepass.items):
         share = Reduction("sum", share, item)
     divisor = Where(valid, share, 0)
     factor = Where(valid, prepass.mean_scale, 0)

@@ -165,7 +165,7 @@ def test_other_choices_of_a_shipped_loss_are_compiled_on_first_use(name, combina
     request = Request({})
     request.static.update(combination)
     variant, kernels = shipped.prepared(request)
-    assert dict(variant.static) == combination
+    assert combination.items() <= dict(variant.static).items()
     assert shipped.prepared(request) == (variant, kernels)
     # The same formula, compiled in another way.
     assert variant.formula == fixed.latex
@@ -185,7 +185,7 @@ def test_other_choices_agree_with_the_exact_expression(name, combination):
 
 
 def test_a_call_with_other_choices_runs_them():
-    chosen = {"exponent": 2, "log_score": True}
+    chosen = {"exponent": 2, "log": True}
     shipped = L.soft_dice
     assert all(dict(v.static) | chosen != dict(v.static) for v in shipped.entry.variants)
     fixed = lossgen.compile(shipped.spec.with_(**chosen))

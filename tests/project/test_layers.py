@@ -51,7 +51,7 @@ DEFERRED = {
     ("lossgen/runtime/build_side.py", "entry_point"): "the one way up, for `.spec` and `lossgen.compile`",
     ("lossgen/runtime/compile.py", "compile"): "NumPy comes with the first formula, not with the import",
     ("lossgen/runtime/loss.py", "_kernels"): "Numba comes with the first call, not with the import",
-    ("lossgen/runtime/launch.py", "__init__"): "a generated module is named by the manifest",
+    ("lossgen/runtime/launch.py", "_find"): "a generated module is named by the manifest",
     ("lossgen/runtime/arrays.py", "_from_torch_bfloat16"): "ml_dtypes is optional",
     ("lossgen/runtime/package.py", "get"): "NumPy comes with the first loss, not with the import",
     ("lossgen/runtime/package.py", "_missing"): "10 ms, for one error message only",
