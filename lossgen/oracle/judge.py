@@ -8,7 +8,7 @@ moving one input (or all terms of one sum) at a time, up and down, and evaluatin
 largest deviations are added up. To first order their sum is the largest deviation over the box of all such
 moves, and by continuity every number in between is the exact result of some moved input; unlike a derivative
 the moved evaluations also see kinks and switches between branches. Zeros, labels that are exactly 1 or -1,
-and integers stay fixed.
+marks of entries that take no part, and integers stay fixed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from flint import arb, ctx
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.oracle.evaluate import ITEMS, Case, Oracle, Place, Request, Truth
 from lossgen.oracle.intermediate import absolute_terms, rounded
+from lossgen.oracle.marks import marks
 from lossgen.oracle.moves import PATTERNS
 from lossgen.oracle.series import Ball
 from lossgen.spec.model import Sweep
@@ -205,14 +206,16 @@ def _trials(oracle: Oracle, case: Case, request: Request, share: float) -> Itera
 
 
 def _movable(oracle: Oracle, case: Case) -> Iterator[Place]:
+    marked = marks(oracle.program)
     for tensor in oracle.program.inputs:
         array = case.inputs[tensor.name]
         if tensor.dtype == "int":
             continue
+        mark = float(case.inputs[marked[tensor.name]]) if tensor.name in marked else None
         for position in np.ndindex(array.shape):
             value = float(array[position])
             label = tensor.domain in _LABELS and tensor.role == "target" and value in (1.0, -1.0)
-            if not (label or value == 0.0):
+            if not (label or value in (0.0, mark)):
                 yield tensor.name, position
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import sympy as sp
 
 from lossgen.algebra.axes import Axis
-from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.tensors import Tensor
 from lossgen.oracle.evaluate import Array, Case, Oracle
+from lossgen.oracle.marks import marks
 from lossgen.oracle.roots import toward_root
 from lossgen.oracle.source import axes_of
 from lossgen.spec.model import Loss, Parameter, Program, Sweep, Variant
@@ -179,7 +180,7 @@ class _Maker:
 
     def _marked(self, tensor: Tensor, values: Array, params: Mapping[str, Array]) -> Array:
         """Put in the value that marks what takes no part, where a formula compares the tensor with one."""
-        mark = _marks(self.program).get(tensor.name)
+        mark = marks(self.program).get(tensor.name)
         if mark is None:
             return values
         chosen = self.rng.random(values.shape) < 1 / 8
@@ -207,22 +208,6 @@ class _Maker:
 
 
 @functools.cache
-def _marks(program: Program) -> dict[str, str]:
-    """Return the integer parameter with which entries of a target are compared, by name of the target."""
-    exprs: list[sp.Basic] = [expr for term in program.terms for expr in (term.value, term.keep)]
-    for stage in program.stages:
-        if isinstance(stage, Sweep):
-            exprs += [expr for assign in stage.body for expr in (assign.expr, assign.guard)]
-        else:
-            exprs.append(stage.key)
-    found: dict[str, str] = {}
-    for relation in set().union(*(expr.atoms(sp.Eq, sp.Ne) for expr in exprs)):
-        sides = {one.tensor for one in relation.args if isinstance(one, Element)}
-        mark = next((t for t in sides if t.role == "param" and t.dtype == "int"), None)
-        found |= {t.name: mark.name for t in sides if mark is not None and t.role in ("target", "class")}
-    return found
-
-
 def _around(choices: tuple[Any, ...]) -> tuple[float, float]:
     numbers = [abs(float(one)) for one in choices if isinstance(one, int | float)]
     return min(numbers) / 2, max(numbers) * 2
