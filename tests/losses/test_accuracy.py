@@ -20,6 +20,9 @@ SHORT = {
     ("soft_dice", "ignore_index", np.float64): (
         "gradient y: where one site holds nearly all of a region, nearly equal quotients are subtracted"
     ),
+    ("soft_dice", "from_logits_softmax__no_include_background", np.float32): (
+        "gradient x: the slope of a class is nearly the mean of all slopes, which is subtracted"
+    ),
 }
 
 
