@@ -494,7 +494,7 @@ def _gradient_entries(x, C, p, bar_p, largest_p, mean_bar_p):
             argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, x[c, s], c)
         argmax_x_2 = argmax_x_acc_at
         largest_p[s] = argmax_x_2
-        bar_p_at_largest_p = bar_p[largest_p[s], s]
+        bar_p_at_largest_p = bar_p[largest_p[s], s] if C > 0 else real(0)
         for c in range(C):
             gap_bar_p_bar_p_at_largest_p = bar_p[c, s] - bar_p_at_largest_p
             term = p[c, s] * gap_bar_p_bar_p_at_largest_p
@@ -844,7 +844,7 @@ def _gradient_all_entries(x, C, p, bar_p, largest_p, mean_bar_p):
             argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, x[c, s], c)
         argmax_x_2 = argmax_x_acc_at
         largest_p[s] = argmax_x_2
-        bar_p_at_largest_p = bar_p[largest_p[s], s]
+        bar_p_at_largest_p = bar_p[largest_p[s], s] if C > 0 else real(0)
         for c in range(C):
             gap_bar_p_bar_p_at_largest_p = bar_p[c, s] - bar_p_at_largest_p
             term = p[c, s] * gap_bar_p_bar_p_at_largest_p
@@ -1205,8 +1205,8 @@ def _hvp_entries2(
             argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, real(x[c, s]), c)
         argmax_x_2 = argmax_x_acc_at
         largest_p[s] = argmax_x_2
-        bar_p_at_largest_p = bar_p[largest_p[s], s]
-        tangent_bar_p_at_largest_p = tangent_bar_p[largest_p[s], s]
+        bar_p_at_largest_p = bar_p[largest_p[s], s] if C > 0 else real(0)
+        tangent_bar_p_at_largest_p = tangent_bar_p[largest_p[s], s] if C > 0 else real(0)
         for c in range(C):
             gap_bar_p_bar_p_at_largest_p = bar_p[c, s] - bar_p_at_largest_p
             term = p[c, s] * gap_bar_p_bar_p_at_largest_p

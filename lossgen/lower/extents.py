@@ -34,9 +34,13 @@ def full_extent(extent: sp.Expr, inputs: tuple[Tensor, ...]) -> ir.Expr:
 
 
 def perhaps_empty(element: Element, loops: set[Axis]) -> list[Axis]:
-    """Return the axes along which an element is read at the place of an extremum, where no loop runs over
-    them.
+    """Return the axes along which an element is read at a place that was found before, that of an extremum,
+    where no loop runs over them.
     """
-    axes = dict.fromkeys(p.index.axis for p in element.positions if isinstance(p, Reduction))
+    found = (
+        isinstance(p, Reduction) or (isinstance(p, Element) and p.tensor.role == "local")
+        for p in element.positions
+    )
+    axes = dict.fromkeys(axis for axis, extreme in zip(element.tensor.axes, found, strict=True) if extreme)
     around = {*loops, *(axis.extent for axis in loops if axis.extent is not None)}
     return [axis for axis in axes if not around & {axis, axis.extent}]

@@ -1,6 +1,6 @@
 """Compiled losses before the oracle, and what is known to fall short of its pass rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import SimpleNamespace
 
@@ -88,6 +88,8 @@ def judged(loss, points, dtypes=DTYPES, seed=0, variant=None):
     """Measure a compiled loss, or a variant compiled on first use, against the exact expression."""
     spec = loss.spec
     declared = spec.variant(**(variant.static if variant is not None else {}))
+    if variant is not None:
+        declared = replace(declared, suffix=variant.suffix)
     function = loss if variant is None else Chosen(loss, variant)
     package = SimpleNamespace(all=lambda: {spec.name: function})
     return verify_variant(spec, declared, package=package, dtypes=dtypes, points=points, seed=seed)
