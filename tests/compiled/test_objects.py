@@ -174,6 +174,12 @@ def test_other_choices_of_a_shipped_loss_are_compiled_on_first_use(name, combina
         shipped.prepared(request)
 
 
+# Two numbers each that fall short, with the reason; a row that is not needed any more fails.
+SHORT = {
+    ("soft_dice", "gradient y", "float64"): "a probability that vanishes ties with a label 0 in the minimum",
+}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("name", "combination"), unshipped())
 def test_other_choices_agree_with_the_exact_expression(name, combination):
@@ -181,7 +187,9 @@ def test_other_choices_agree_with_the_exact_expression(name, combination):
     request.static.update(combination)
     variant, _ = shipped.prepared(request)
     rows = judged(shipped, points=6, variant=variant)
-    assert not [f"{row.output} {row.dtype}: {row.worst_point}" for row in rows if row.failed > 1]
+    failing = [row for row in rows if row.failed > 1]
+    known = {key: 2 for key in SHORT if key[0] == name}
+    assert {(name, row.output, str(row.dtype)): row.failed for row in failing} == known, failing
 
 
 def test_a_call_with_other_choices_runs_them():
