@@ -22,10 +22,7 @@ from lossgen.lower.names import RESERVED
 from lossgen.pipeline import compile as pipeline
 from lossgen.pipeline import waiting
 from lossgen.pipeline.deadline import limited
-from lossgen.runtime.bind import Request
 from lossgen.spec import Flag, Positive, Pred, Target, log, loss
-
-from .judging import judged
 
 X = np.array([0.5, -2.0, 3.0])
 Y = np.array([0.0, 1.0, 2.5])
@@ -143,64 +140,6 @@ def test_a_sum_of_declarations():
     made = lossgen.compile(0.5 * scaled.with_(halved=True) + 2 * L.mse.spec)
     expected = 0.5 * np.mean(np.log1p(((X - Y) / 2) ** 2) / 2) + 2 * np.mean((X - Y) ** 2)
     assert made(X, Y) == pytest.approx(expected)
-
-
-def unshipped():
-    """Shipped losses of several choices, each with a combination that has no kernels yet."""
-    found = []
-    for name, shipped in L.all().items():
-        statics = shipped.entry.statics
-        if len(statics) < 2:
-            continue
-        combination = {s.name: next(c for c in reversed(s.choices) if c != s.default) for s in statics}
-        if all(dict(v.static) != combination for v in shipped.entry.variants):
-            found.append(pytest.param(name, combination, id=name))
-    return found
-
-
-@pytest.mark.parametrize(("name", "combination"), unshipped())
-def test_other_choices_of_a_shipped_loss_are_compiled_on_first_use(name, combination):
-    shipped = L.all()[name]
-    fixed = lossgen.compile(shipped.spec.with_(**combination))
-    request = Request({})
-    request.static.update(combination)
-    variant, kernels = shipped.prepared(request)
-    assert combination.items() <= dict(variant.static).items()
-    assert shipped.prepared(request) == (variant, kernels)
-    # The same formula, compiled in another way.
-    assert variant.formula == fixed.latex
-    request.static[next(iter(combination))] = "other"
-    with pytest.raises(LossError, match="is not a choice"):
-        shipped.prepared(request)
-
-
-# Two numbers each that fall short, with the reason; a row that is not needed any more fails.
-SHORT = {
-    ("soft_dice", "gradient y", "float64"): "a probability that vanishes ties with a label 0 in the minimum",
-}
-
-
-@pytest.mark.full
-@pytest.mark.parametrize(("name", "combination"), unshipped())
-def test_other_choices_agree_with_the_exact_expression(name, combination):
-    shipped, request = L.all()[name], Request({})
-    request.static.update(combination)
-    variant, _ = shipped.prepared(request)
-    rows = judged(shipped, points=6, variant=variant)
-    failing = [row for row in rows if row.failed > 1]
-    known = {key: 2 for key in SHORT if key[0] == name}
-    assert {(name, row.output, str(row.dtype)): row.failed for row in failing} == known, failing
-
-
-def test_a_call_with_other_choices_runs_them():
-    chosen = {"exponent": 2, "log": True}
-    shipped = L.soft_dice
-    assert all(dict(v.static) | chosen != dict(v.static) for v in shipped.entry.variants)
-    fixed = lossgen.compile(shipped.spec.with_(**chosen))
-    x, y = np.random.default_rng(0).random((2, 3, 1, 8))
-    for mine, theirs in zip(shipped.value_and_grad(x, y, **chosen), fixed.value_and_grad(x, y), strict=True):
-        assert np.array_equal(mine, theirs)
-    assert not np.array_equal(shipped.grad(x, y), fixed.grad(x, y))
 
 
 def test_what_cannot_be_compiled():
