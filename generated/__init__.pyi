@@ -302,10 +302,10 @@ class _dice_bce(Loss):
     Parameters
     ----------
     x : array_like
-        Probabilities, or logits. In [0, 1]. Axis C is dimension 1, S is dimensions 2 and later.
+        Logit of the positive class. Axis C is dimension 1, S is dimensions 2 and later.
     y : array_like
-        What share of a site belongs to a class, 0 or 1 as a rule. In [0, 1]. Axis C is dimension 1, S
-        is dimensions 2 and later.
+        Label, or probability of the positive class. In [0, 1]. Axis C is dimension 1, S is dimensions 2
+        and later.
     class_weight : float or array_like, default 1
         Factor of each class: of its value, or in a micro average of its sums. Not negative. One for
         each entry of axis C.

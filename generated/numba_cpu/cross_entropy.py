@@ -869,7 +869,7 @@ def _prepass(y, class_weight, ignore_index, weight):
 
 @njit
 def prepass(y, class_weight, ignore_index, weight, mask, mean_scale):
-    """Divisor of the mean, and the first sample with an index out of range (-1: none)."""
+    """Divisor of each mean, and the first sample with an index out of range (-1: none)."""
     total, lost = 0.0, 0.0
     # One number for all samples, or one per sample.
     step_ignore_index = 0 if ignore_index.shape[0] == 1 else 1

@@ -1059,7 +1059,7 @@ def _prepass(x, y, input_lengths, target_lengths, weight):
 
 @njit
 def prepass(x, y, input_lengths, target_lengths, weight, mask, mean_scale):
-    """Divisor of the mean, and the first sample with an index out of range (-1: none)."""
+    """Divisor of each mean, and the first sample with an index out of range (-1: none)."""
     total, lost = 0.0, 0.0
     # One number for all samples, or one per sample.
     step_weight = 0 if weight.shape[0] == 1 else 1

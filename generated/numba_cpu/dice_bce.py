@@ -168,14 +168,21 @@ def _value_block(
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    one_weight = weight[0]
     total0, lost0 = 0.0, 0.0
     total1, lost1 = 0.0, 0.0
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             numerator0, numerator1 = _value(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight
@@ -186,12 +193,15 @@ def _value_block(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            numerator0, numerator1 = _value(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight
-            )
-            total0, lost0 = _two_sum(total0, lost0, numerator0)
-            total1, lost1 = _two_sum(total1, lost1, numerator1)
+            if mask[i]:
+                numerator0, numerator1 = _value(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], weight[i]
+                )
+                total0, lost0 = _two_sum(total0, lost0, numerator0)
+                total1, lost1 = _two_sum(total1, lost1, numerator1)
     partials[k, 0] = _total(total0, lost0)
     partials[k, 1] = _total(total1, lost1)
 
@@ -255,14 +265,21 @@ def _value_block_within(
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    one_weight = weight[0]
     total0, lost0 = 0.0, 0.0
     total1, lost1 = 0.0, 0.0
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             numerator0, numerator1 = _value_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight
@@ -273,12 +290,15 @@ def _value_block_within(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            numerator0, numerator1 = _value_threads(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight
-            )
-            total0, lost0 = _two_sum(total0, lost0, numerator0)
-            total1, lost1 = _two_sum(total1, lost1, numerator1)
+            if mask[i]:
+                numerator0, numerator1 = _value_threads(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], weight[i]
+                )
+                total0, lost0 = _two_sum(total0, lost0, numerator0)
+                total1, lost1 = _two_sum(total1, lost1, numerator1)
     partials[k, 0] = _total(total0, lost0)
     partials[k, 1] = _total(total1, lost1)
 
@@ -414,14 +434,21 @@ def _gradient_block(
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
     scale1 = real(scales[1])
-    one_weight = weight[0]
     total0, lost0 = 0.0, 0.0
     total1, lost1 = 0.0, 0.0
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             numerator0, numerator1 = _gradient(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight,
@@ -433,13 +460,18 @@ def _gradient_block(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            numerator0, numerator1 = _gradient(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight,
-                scale0, scale1, grad_x[i]
-            )
-            total0, lost0 = _two_sum(total0, lost0, numerator0)
-            total1, lost1 = _two_sum(total1, lost1, numerator1)
+            if mask[i]:
+                numerator0, numerator1 = _gradient(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], weight[i],
+                    scale0, scale1, grad_x[i]
+                )
+                total0, lost0 = _two_sum(total0, lost0, numerator0)
+                total1, lost1 = _two_sum(total1, lost1, numerator1)
+            else:
+                grad_x[i][:] = real(0)
     partials[k, 0] = _total(total0, lost0)
     partials[k, 1] = _total(total1, lost1)
 
@@ -511,14 +543,21 @@ def _gradient_block_within(
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
     scale1 = real(scales[1])
-    one_weight = weight[0]
     total0, lost0 = 0.0, 0.0
     total1, lost1 = 0.0, 0.0
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             numerator0, numerator1 = _gradient_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight,
@@ -530,13 +569,18 @@ def _gradient_block_within(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            numerator0, numerator1 = _gradient_threads(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight,
-                scale0, scale1, grad_x[i]
-            )
-            total0, lost0 = _two_sum(total0, lost0, numerator0)
-            total1, lost1 = _two_sum(total1, lost1, numerator1)
+            if mask[i]:
+                numerator0, numerator1 = _gradient_threads(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], weight[i],
+                    scale0, scale1, grad_x[i]
+                )
+                total0, lost0 = _two_sum(total0, lost0, numerator0)
+                total1, lost1 = _two_sum(total1, lost1, numerator1)
+            else:
+                grad_x[i][:] = real(0)
     partials[k, 0] = _total(total0, lost0)
     partials[k, 1] = _total(total1, lost1)
 
@@ -742,14 +786,21 @@ def _gradient_all_block(
     grad_pos_weight = grad_pos_weight[first:last]
     scale0 = real(scales[0])
     scale1 = real(scales[1])
-    one_weight = weight[0]
     total0, lost0 = 0.0, 0.0
     total1, lost1 = 0.0, 0.0
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight,
@@ -761,13 +812,23 @@ def _gradient_all_block(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight,
-                scale0, scale1, grad_x[i], grad_y[i], grad_class_weight[i]
-            )
-            total0, lost0 = _two_sum(total0, lost0, numerator0)
-            total1, lost1 = _two_sum(total1, lost1, numerator1)
+            if mask[i]:
+                numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], weight[i],
+                    scale0, scale1, grad_x[i], grad_y[i], grad_class_weight[i]
+                )
+                total0, lost0 = _two_sum(total0, lost0, numerator0)
+                total1, lost1 = _two_sum(total1, lost1, numerator1)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_class_weight[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+                grad_pos_weight[i] = real(0)
     partials[k, 0] = _total(total0, lost0)
     partials[k, 1] = _total(total1, lost1)
 
@@ -857,14 +918,21 @@ def _gradient_all_block_within(
     grad_pos_weight = grad_pos_weight[first:last]
     scale0 = real(scales[0])
     scale1 = real(scales[1])
-    one_weight = weight[0]
     total0, lost0 = 0.0, 0.0
     total1, lost1 = 0.0, 0.0
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight, one_weight,
@@ -876,13 +944,23 @@ def _gradient_all_block_within(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all_threads(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], one_weight,
-                scale0, scale1, grad_x[i], grad_y[i], grad_class_weight[i]
-            )
-            total0, lost0 = _two_sum(total0, lost0, numerator0)
-            total1, lost1 = _two_sum(total1, lost1, numerator1)
+            if mask[i]:
+                numerator0, numerator1, grad_smooth_nr[i], grad_smooth_dr[i], grad_pos_weight[i] = _gradient_all_threads(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], weight[i],
+                    scale0, scale1, grad_x[i], grad_y[i], grad_class_weight[i]
+                )
+                total0, lost0 = _two_sum(total0, lost0, numerator0)
+                total1, lost1 = _two_sum(total1, lost1, numerator1)
+            else:
+                grad_x[i][:] = real(0)
+                grad_y[i][:] = real(0)
+                grad_class_weight[i][:] = real(0)
+                grad_smooth_nr[i] = real(0)
+                grad_smooth_dr[i] = real(0)
+                grad_pos_weight[i] = real(0)
     partials[k, 0] = _total(total0, lost0)
     partials[k, 1] = _total(total1, lost1)
 
@@ -1060,12 +1138,19 @@ def _hvp_block(
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
     scale1 = real(scales[1])
-    one_weight = weight[0]
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             _hvp(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight,
@@ -1075,11 +1160,16 @@ def _hvp_block(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            _hvp(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], tangent_x[i],
-                one_weight, scale0, scale1, hv_x[i]
-            )
+            if mask[i]:
+                _hvp(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i],
+                    tangent_x[i], weight[i], scale0, scale1, hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
 
 
 @njit
@@ -1148,12 +1238,19 @@ def _hvp_block_within(
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
     scale1 = real(scales[1])
-    one_weight = weight[0]
-    if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1 and pos_weight.shape[0] == 1:
+    if (
+        smooth_nr.shape[0] == 1
+        and smooth_dr.shape[0] == 1
+        and pos_weight.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
         for i in range(last - first):
             _hvp_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, one_pos_weight,
@@ -1163,11 +1260,16 @@ def _hvp_block_within(
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
         for i in range(last - first):
-            _hvp_threads(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i], tangent_x[i],
-                one_weight, scale0, scale1, hv_x[i]
-            )
+            if mask[i]:
+                _hvp_threads(
+                    x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], pos_weight[i],
+                    tangent_x[i], weight[i], scale0, scale1, hv_x[i]
+                )
+            else:
+                hv_x[i][:] = real(0)
 
 
 @njit

@@ -1280,7 +1280,7 @@ def _prepass(x, weight):
 
 @njit
 def prepass(x, weight, mask, mean_scale):
-    """Divisor of the mean, and the first sample with an index out of range (-1: none)."""
+    """Divisor of each mean, and the first sample with an index out of range (-1: none)."""
     total, lost = 0.0, 0.0
     # One number for all samples, or one per sample.
     step_mask = 0 if mask.shape[0] == 1 else 1

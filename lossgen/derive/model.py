@@ -53,12 +53,31 @@ class Routine:
 @dataclass(frozen=True)
 class Prepass:
     """What depends on targets and parameters alone: divisor of the mean, factor of its numerator, validity of
-    labels and lengths. The divisor is that of one item, where a sample has several.
+    labels and lengths.
+
+    Attributes
+    ----------
+    inputs : tuple of Tensor
+        What it reads, the weight apart.
+    divisors : tuple of Expr
+        For each term, what one item adds to the divisor of its mean, for a weight of 1.
+    items : tuple
+        The items of each term.
+    weight : Tensor
+        The weight, over the items that all terms have.
+    mean_scale : Expr
+        Factor of the numerators in a mean.
+    keep : Boolean
+        Where false the sample is not looked at.
+    needed : tuple
+        Entry of a class index, at free indices -> where it must be valid; everywhere if it is not named.
     """
 
     inputs: tuple[Tensor, ...]
-    divisor: sp.Expr
+    divisors: tuple[sp.Expr, ...]
+    items: tuple[tuple[Index, ...], ...]
+    weight: Tensor
     mean_scale: sp.Expr
     keep: Boolean = sp.true
+    needed: tuple[tuple[Element, Boolean], ...] = ()
     extents: tuple[tuple[Axis, Element], ...] = ()
-    items: tuple[Index, ...] = ()

@@ -12,7 +12,7 @@ from lossgen.algebra.nodes import Detach, Reduction
 from lossgen.algebra.tensors import Element, Tensor, tensors
 from lossgen.derive.adjoint import Adjoints, free_indices
 from lossgen.derive.differentiate import derivative
-from lossgen.derive.items import settle_items
+from lossgen.derive.keep import common_items, common_keep, indices_needed, settled
 from lossgen.derive.model import Prepass, Routine
 from lossgen.derive.tangent import tangent
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term
@@ -21,17 +21,16 @@ from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term
 def routines(program: Program) -> dict[str, Routine]:
     """Return every routine that the program has, by kind.
 
-    ``hessian`` is missing where `no_hessian` gives a reason, ``values`` where the loss is a sum of several
-    terms.
+    ``hessian`` is missing where `no_hessian` gives a reason, ``values`` where terms differ in their items.
     """
-    program = settle_items(program)
+    program = settled(program)
     found = {
         "value": _value(program),
         "gradient": _gradient(program, "gradient", program.predictions),
         "gradient_all": _gradient(program, "gradient_all", program.differentiable),
         "hvp": _hvp(program),
     }
-    if len(program.terms) == 1:
+    if common_items(program) is not None:
         found["values"] = _values(program)
     if no_hessian(program) is None:
         found["hessian"] = _hessian(program)
@@ -40,8 +39,8 @@ def routines(program: Program) -> dict[str, Routine]:
 
 def no_hessian(program: Program) -> str | None:
     """Return why the Hessian diagonal is not offered, or None where it costs no more than the gradient."""
-    if len(program.terms) > 1:
-        return "the terms of a composition are reduced differently"
+    if common_items(program) is None:
+        return "its terms differ in shape"
     if any(_depends(stage, program) for stage in program.stages):
         return "intermediate stages couple its arguments: the diagonal costs far more than the gradient"
     if any(node.op == "norm" for term in program.terms for node in term.value.atoms(Reduction)):
@@ -61,15 +60,23 @@ def prepass(program: Program) -> Prepass | None:
     """Return what depends on targets and parameters alone, or None where there is nothing to compute or
     check.
     """
-    if len(program.terms) > 1:
-        return None  # `compose` refuses parts that would need one
-    term = settle_items(program).terms[0]
     checked = _checked(program)
-    if not checked and term.keep == sp.true and term.mean_by == 1 and term.mean_scale == 1:
+    parts = [e for term in program.terms for e in (term.keep, term.mean_by, term.mean_scale)]
+    if not checked and all(part in (sp.true, sp.S.One) for part in parts):
         return None
-    read = tensors(term.keep) | tensors(term.mean_by) | tensors(term.mean_scale) | set(checked)
+    read = set(checked).union(*map(tensors, parts))
     inputs = tuple(tensor for tensor in program.inputs if tensor in read)
-    return Prepass(inputs, term.mean_by, term.mean_scale, term.keep, program.extents, term.items)
+    terms = settled(program).terms
+    return Prepass(
+        inputs=inputs,
+        divisors=tuple(term.mean_by for term in terms),
+        items=tuple(term.items for term in terms),
+        weight=_weight(program),
+        mean_scale=terms[0].mean_scale,
+        keep=common_keep(program),
+        needed=indices_needed(program),
+        extents=program.extents,
+    )
 
 
 def _checked(program: Program) -> list[Tensor]:
@@ -77,7 +84,7 @@ def _checked(program: Program) -> list[Tensor]:
 
 
 def _weight(program: Program) -> Tensor:
-    items = program.terms[0].items if len(program.terms) == 1 else ()
+    items = common_items(program) or ()
     return Tensor("weight", tuple(index.axis for index in items), role="weight")
 
 
@@ -86,7 +93,9 @@ def _scales(program: Program) -> tuple[Tensor, ...]:
 
 
 def _numerator(term: Term, weight: Tensor) -> sp.Expr:
-    """Sum over the items of a term of weight * value."""
+    """Sum over the items of a term of weight * value; where terms differ in their items, the weight is that
+    of the sample.
+    """
     total = Element(weight, *(term.items if weight.axes else ())) * term.value
     for index in reversed(term.items):  # the first axis outermost, as entries lie in memory
         total = Reduction("sum", total, index)
@@ -134,10 +143,10 @@ def _value(program: Program) -> Routine:
 
 
 def _values(program: Program) -> Routine:
-    term, weight = program.terms[0], _weight(program)
+    items, weight = program.terms[0].items, _weight(program)
     out = Tensor("out", weight.axes, role="output")
-    value = Element(weight, *term.items) * _attached(term.value)
-    store = Sweep(term.items, (Assign(Element(out, *term.items), value),))
+    total = sp.Add(*(term.coefficient * _attached(term.value) for term in program.terms))
+    store = Sweep(items, (Assign(Element(out, *items), Element(weight, *items) * total),))
     return _routine(program, "values", (out,), [*_primal(program), store], (), scaled=False)
 
 
@@ -207,7 +216,8 @@ def _gradient(program: Program, kind: str, wanted: Sequence[Tensor]) -> Routine:
 
 def _gradients(program: Program, wanted: Sequence[Tensor]) -> list[tuple[Tensor, Assign]]:
     """Unscaled closed-form gradient assignments of a program whose stages do not depend on predictions."""
-    total = _numerator(program.terms[0], _weight(program))
+    weight = _weight(program)
+    total = sp.Add(*(term.coefficient * _numerator(term, weight) for term in program.terms))
     found = []
     for tensor in wanted:
         indices = free_indices(tensor.axes)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lossgen.algebra.tensors import Tensor
+from lossgen.derive.keep import common_items
 from lossgen.derive.model import KINDS, Prepass, Routine
 from lossgen.emit.latex import formula, gradient_formulas
 from lossgen.emit.plain import formula_text, gradient_texts
 from lossgen.spec.model import ANY, Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes
+from lossgen.spec.program import Program
 from lossgen.spec.schedule import Helper
-from lossgen.spec.structure import SMALL
+from lossgen.spec.structure import SMALL, classify
 
 # The version of the calling convention that generated modules follow; the runtime refuses any other.
 ABI = 1
@@ -172,15 +174,15 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "kinds": kinds,
         "accumulates": list(built.accumulates),
         "terms": len(terms),
-        "item_axes": [index.axis.name for index in terms[0].items] if len(terms) == 1 else [],
+        "item_axes": [index.axis.name for index in common_items(program) or ()],
         "term_items": [[index.axis.name for index in term.items] for term in terms],
-        "mean_divisor": "weight" if any(term.mean_weighted for term in terms) else "count",
+        "mean_divisors": ["weight" if term.mean_weighted else "count" for term in terms],
         "nonempty": list(nonempty_axes(program)),
         "prepass": prepass,
         "params": [p.name for p in loss.parameters if is_param(p) and p.name in names],
         "wrt_all": [t.name for t in program.differentiable],
         "no_hessian": built.no_hessian,
-        "passes": {kind: _passes(loss, built.passes[kind]) for kind in ("value", "gradient")},
+        "passes": {kind: _passes(program, built.passes[kind]) for kind in ("value", "gradient")},
         "within": list(built.within),
         "whole": built.whole,
         "work": list(built.work),
@@ -193,9 +195,10 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
     }
 
 
-def _passes(loss: Loss, loops: int) -> int:
+def _passes(program: Program, loops: int) -> int:
     """Passes over memory: a small sample stays in cache, however often its kernel goes over it."""
-    return 1 if loss.structure in SMALL else loops
+    alone = {classify(replace(program, terms=(term,))) for term in program.terms}
+    return 1 if alone <= set(SMALL) else loops
 
 
 def stable_text(parts: Any) -> str:

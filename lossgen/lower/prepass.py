@@ -19,8 +19,8 @@ CHECKED = ("class", "labels", "length")
 
 
 def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Tensor, ...]) -> Routine:
-    """Return a routine with three results: is an index out of range, weight times divisor, factor in the
-    mean.
+    """Return a routine with these results: is an index out of range, weight times divisor of each term,
+    factor in the mean.
 
     Parameters
     ----------
@@ -38,20 +38,19 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
     checked = [t for t in prepass.inputs if t.role in CHECKED]
     lengths = [t for t in checked if t.role == "length"]
     others = [t for t in checked if t.role != "length"]
-    weight = Tensor("weight", tuple(item.axis for item in prepass.items), role="weight")
+    needed = {entry.tensor: (entry, where) for entry, where in prepass.needed}
+    count = _count(others, over, needed)
     good = sp.And(*(_inside(t[()], over[t.name], closed=True) for t in lengths if not t.axes))
-    bad = Where(good, _count(others, over), 1)
-    valid = sp.And(good, sp.Eq(_count(others, over), 0))
-    share = Element(weight, *prepass.items) * prepass.divisor
-    for item in reversed(prepass.items):
-        share = Reduction("sum", share, item)
-    divisor = Where(valid, share, 0)
+    bad = Where(good, count, 1)
+    valid = sp.And(good, sp.Eq(count, 0))
+    shares = zip(prepass.divisors, prepass.items, strict=True)
+    divisors = [Where(valid, _summed(prepass.weight, share, items), 0) for share, items in shares]
     factor = Where(valid, prepass.mean_scale, 0)
-    needed = {over[t.name] for t in checked}
+    sizes = {over[t.name] for t in checked} | {index.axis for items in prepass.items for index in items}
     present = {axis for t in prepass.inputs for axis in t.axes}
     shapes: list[Tensor] = []
     for tensor in inputs:
-        if tensor not in prepass.inputs and set(tensor.axes) & (needed - present):
+        if tensor not in prepass.inputs and set(tensor.axes) & (sizes - present):
             shapes.append(tensor)
             present |= set(tensor.axes)
     if not any(t.role == "pred" for t in shapes) and not any(
@@ -61,13 +60,21 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
     read = tuple(t for t in inputs if t in prepass.inputs or t in shapes)
     return Routine(
         "prepass",
-        (*(plain.get(t, t) for t in read), weight),
+        (*(plain.get(t, t) for t in read), prepass.weight),
         (),
         (),
-        tuple(result.xreplace(plain) for result in (bad, divisor, factor)),
+        tuple(result.xreplace(plain) for result in (bad, *divisors, factor)),
         prepass.keep.xreplace(plain),
         tuple((axis, length.xreplace(plain)) for axis, length in prepass.extents),
     )
+
+
+def _summed(weight: Tensor, share: sp.Expr, items: tuple[Index, ...]) -> sp.Expr:
+    """Return what a sample adds to a divisor: weight times share, over its items."""
+    total = Element(weight, *(items if weight.axes else ())) * share
+    for index in reversed(items):
+        total = Reduction("sum", total, index)
+    return total
 
 
 def _inside(value: sp.Expr, axis: Axis, closed: bool = False) -> Boolean:
@@ -75,13 +82,16 @@ def _inside(value: sp.Expr, axis: Axis, closed: bool = False) -> Boolean:
     return sp.And(value >= 0, value <= size if closed else value < size)
 
 
-def _count(tensors: list[Tensor], over: Mapping[str, Axis]) -> sp.Expr:
-    """Number of entries that are out of range."""
+def _count(
+    tensors: list[Tensor], over: Mapping[str, Axis], needed: Mapping[Tensor, tuple[Element, Boolean]]
+) -> sp.Expr:
+    """Number of entries that must be valid and are out of range."""
     total: sp.Expr = sp.S.Zero
     for tensor in tensors:
-        indices = [Index(f"{axis.name.lower()}#{k}", axis) for k, axis in enumerate(tensor.axes)]
-        entry: sp.Expr = Where(_inside(Element(tensor, *indices), over[tensor.name]), 0, 1)
-        for index in reversed(indices):
-            entry = Reduction("sum", entry, index)
-        total += entry
+        free = tuple(Index(f"{axis.name.lower()}#{k}", axis) for k, axis in enumerate(tensor.axes))
+        entry, where = needed.get(tensor, (Element(tensor, *free), sp.true))
+        wrong: sp.Expr = Where(sp.Or(sp.Not(where), _inside(entry, over[tensor.name])), 0, 1)
+        for index in reversed(entry.positions):
+            wrong = Reduction("sum", wrong, index)
+        total += wrong
     return total

@@ -42,9 +42,9 @@ class Arrangement:
         free = len(self.reference.batch)
         self.batched = free > 0
         self.placements = {
-            tensor.name: self._placed(tensor, free)
-            if tensor.axes
-            else Placement(free, (), tuple(range(free)))
+            tensor.name: self._left(tensor, first)
+            if set(tensor.axes) < set(first.axes)
+            else self._placed(tensor, free)
             for tensor in self.program.inputs
             if tensor.role not in _PARAMETERS
         }
@@ -52,6 +52,14 @@ class Arrangement:
 
     def _dims(self, axis: Axis) -> str:
         return next((dims for flag, dims in axis.when if self.static.get(flag)), axis.dims)
+
+    def _left(self, tensor: Tensor, first: Tensor) -> Placement:
+        """Return the placement of a tensor that lacks axes of the first prediction: what they leave."""
+        spans = dict(zip(first.axes, self.reference.axes, strict=True))
+        gone = {dim for axis, span in spans.items() if axis not in tensor.axes for dim in span}
+        kept = [dim for dim in range(self.reference.rank) if dim not in gone]
+        axes = tuple(tuple(map(kept.index, spans[axis])) for axis in tensor.axes)
+        return Placement(len(kept), axes, tuple(map(kept.index, self.reference.batch)))
 
     def _placed(self, tensor: Tensor, free: int | None) -> Placement:
         fallback = None

@@ -60,7 +60,7 @@ class Request:
     place : Place, optional
         The entry by which is differentiated.
     item : tuple of int, optional
-        For a value, the item; None is the sum over all terms and items.
+        For a value, the item, summed over the terms; None is the sum over all terms and items.
     tangent : Direction
         For ``hvp`` the vector.
     """
@@ -189,8 +189,11 @@ class Run:
     def _value(self, code: Mapping[str, Any], item: tuple[int, ...] | None) -> Ball:
         if item is None:
             return self.total(code, (), 1)[0]
-        parts = self._outputs(code, (), 1)[0][item]
-        return arb(0) if parts is None else parts[0][0]
+        result = arb(0)
+        for term, out in zip(self.oracle.program.terms, self._outputs(code, (), 1), strict=True):
+            if (parts := out[item]) is not None:
+                result += parts[0][0] * term.coefficient.p / term.coefficient.q
+        return result
 
     def total(self, code: Mapping[str, Any], curve: Curve, cap: int) -> Any:
         """Return the series of ``sum(coefficient * value)`` over terms and items."""

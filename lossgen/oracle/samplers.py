@@ -207,7 +207,6 @@ class _Maker:
         return Case(inputs)
 
 
-@functools.cache
 def _around(choices: tuple[Any, ...]) -> tuple[float, float]:
     numbers = [abs(float(one)) for one in choices if isinstance(one, int | float)]
     return min(numbers) / 2, max(numbers) * 2

@@ -89,11 +89,9 @@ class Call:
 
     def _read_weights(self, weight: Any, where: Any) -> None:
         variant, layout, compute = self.variant, self.values_layout, self.tensors.compute
-        per_sample = not variant.item_axes and variant.terms == 1
+        per_sample = not variant.item_axes
         if where is not None and not per_sample:
             raise LossValueError(f"{self.loss} takes no where: it has no samples that could be left out")
-        if weight is not None and variant.terms > 1:
-            raise LossValueError(f"{self.loss} takes no weight: its terms count different items")
         self.mask = ALL_KEPT if where is None else read_mask(where, layout)
         self.weight = one(compute) if weight is None else read_per_item(weight, "weight", layout, compute)
         upstream = self.upstream_items
@@ -118,25 +116,26 @@ class Call:
     def _prepare_reduction(self) -> list[float]:
         """Check indices, finish the weights and return what each term is divided by."""
         variant, tensors, terms = self.variant, self.tensors, self.variant.terms
-        by_weight = self.reduction == "weighted_mean" or (self.reduction == "mean" and variant.weight_divides)
+        by_weight = [
+            self.reduction == "weighted_mean" or (self.reduction == "mean" and divides)
+            for divides in variant.weight_divides
+        ]
         denominators: list[float] | None = None
         if variant.prepass_args is None:
             check_indices(self.entry, tensors, self.mask)
         else:
             scaled = variant.mean_scale
             mean_scale = np.empty(self.samples if scaled else 0, tensors.compute)
-            divisor = self.weight if by_weight else np.ones_like(self.weight)
-            total = run_prepass(
-                self.kernels.serial("prepass", variant.suffix),
-                self.entry,
-                tensors,
-                self._readable([*self._named(variant.prepass_args), divisor, self.mask]),
-                mean_scale,
-            )
+            kernel = self.kernels.serial("prepass", variant.suffix)
+            arguments = self._named(variant.prepass_args)
+            totals = {}
+            for weighted in set(by_weight):
+                divisor = self.weight if weighted else np.ones_like(self.weight)
+                given = self._readable([*arguments, divisor, self.mask])
+                totals[weighted] = run_prepass(kernel, self.entry, tensors, given, mean_scale)
+            denominators = [totals[weighted][term] for term, weighted in enumerate(by_weight)]
             if scaled and self.reduction == "mean":
-                self.weight = self.weight * mean_scale
-            if terms == 1:
-                denominators = [total]
+                self.weight = self.weight * mean_scale.reshape(-1, *(1,) * (self.weight.ndim - 1))
         if self.reduction in ("none", "sum"):
             return [1.0] * terms
         if self.reduction == "batchmean":
@@ -144,9 +143,7 @@ class Call:
             return [float(shape[0]) if shape else 1.0] * terms
         if denominators is not None:
             return denominators
-        return counted_denominators(
-            variant, tensors, self.weight if by_weight and terms == 1 else None, self.mask
-        )
+        return counted_denominators(variant, tensors, by_weight, self.weight, self.mask)
 
     def _named(self, names: Sequence[str]) -> list[Array]:
         params = dict(zip(self.variant.params, self.params.kernel, strict=True))
@@ -236,13 +233,6 @@ class Call:
         if upstream.size == 1:
             upstream = upstream.reshape((1,) * self.weight.ndim)
         return self.weight * upstream
-
-    def unreduced_weight(self) -> Array:
-        """Return the weight of unreduced values, which carries the coefficient of a single term."""
-        coefficient = self.coefficients[0]
-        if self.variant.terms > 1 or coefficient == 1.0:
-            return self.weight
-        return self.weight * self.weight.dtype.type(coefficient)
 
 
 def _filled(array: Array, shape: tuple[int, ...]) -> Array:

@@ -108,15 +108,14 @@ def _dimensions(dims: str) -> str:
 
 
 def _shape(entry: Entry, tensor: Tensor) -> str:
-    if tensor.axes:
-        axes = [
-            f"{axis} is {_dimensions(entry.axes[axis].dims)}" for axis in tensor.axes if axis in entry.axes
-        ]
-        return "axis " + ", ".join(axes) if axes else ""
     first = entry.tensors[0]
-    if tensor is first:
+    if tensor is first and not tensor.axes:
         return "any shape"
-    return f"shape of `{first.name}`" + (f" without axis {', '.join(first.axes)}" if first.axes else "")
+    if not tensor.axes or set(tensor.axes) < set(first.axes):
+        gone = ", ".join(axis for axis in first.axes if axis not in tensor.axes)
+        return f"shape of `{first.name}`" + (f" without axis {gone}" if gone else "")
+    axes = [f"{axis} is {_dimensions(entry.axes[axis].dims)}" for axis in tensor.axes if axis in entry.axes]
+    return "axis " + ", ".join(axes) if axes else ""
 
 
 def _tensor(entry: Entry, tensor: Tensor) -> tuple[str, str, str]:

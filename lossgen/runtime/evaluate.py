@@ -34,7 +34,7 @@ def _value(call: Call, request: Request) -> Any:
 
 
 def _unreduced(call: Call, out: Array | None) -> Array:
-    weight = call.unreduced_weight()
+    weight = call.weight
     output = Output(
         call.values_layout, call.output_dtype("values"), call.tensors.result, out, [*call.inputs, weight]
     )
@@ -128,7 +128,7 @@ def _grad_and_hess(call: Call, request: Request) -> Any:
         if not isinstance(out, (tuple, list)) or len(out) != 2:
             raise LossTypeError("out must be a pair: a tuple of gradients and a tuple of Hessian diagonals")
         out = [*out[0], *out[1]]
-    weight = call.unreduced_weight()
+    weight = call.weight
     outs = check_outs(out, shapes * 2, call.tensors.result, False)
     outputs = _prediction_outputs(call, "hessian", outs, [*call.inputs, weight])
     kernels = [output.kernel for output in outputs]

@@ -123,13 +123,20 @@ def _shape(tensor: Tensor, entry: Entry, batch: int) -> tuple[int, ...]:
     """Shape of an argument with that many batch dimensions."""
     if not tensor.axes:
         return (_BATCH if entry.axes else _LENGTH,) * batch
+    # What lacks some axes of the first prediction is laid out as that is.
+    first = entry.predictions[0]
+    laid = first if set(tensor.axes) < set(first.axes) else tensor
     for rank in range(1, 6):
         try:
-            layout = make_layout((_LENGTH,) * rank, _dims(tensor, entry), tensor.axes, tensor.name)
+            layout = make_layout((_LENGTH,) * rank, _dims(laid, entry), laid.axes, laid.name)
         except LossError:
             continue
         if len(layout.batch_dims) == batch:
-            return tuple(_BATCH if dim in layout.batch_dims else _LENGTH for dim in range(rank))
+            spans = zip(laid.axes, layout.axis_dims, strict=True)
+            gone = {dim for axis, span in spans if axis not in tensor.axes for dim in span}
+            return tuple(
+                _BATCH if dim in layout.batch_dims else _LENGTH for dim in range(rank) if dim not in gone
+            )
     raise LossError(f"{tensor.name} fits no small example")
 
 

@@ -74,7 +74,7 @@ class Variant:
     item_axes: tuple[str, ...]
     term_items: tuple[tuple[str, ...], ...]
     nonempty: tuple[str, ...]
-    weight_divides: bool
+    weight_divides: tuple[bool, ...]
     prepass_args: tuple[str, ...] | None
     mean_scale: bool
     params: tuple[str, ...]
@@ -219,7 +219,7 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         item_axes=item_axes,
         term_items=tuple(tuple(axes) for axes in item.get("term_items") or [item_axes] * terms),
         nonempty=tuple(item.get("nonempty") or ()),
-        weight_divides=item.get("mean_divisor") == "weight",
+        weight_divides=tuple(kind == "weight" for kind in item["mean_divisors"]),
         prepass_args=None if prepass is None else tuple(prepass["args"]),
         mean_scale=prepass is not None and bool(prepass.get("mean_scale", False)),
         params=tuple(in_variant),

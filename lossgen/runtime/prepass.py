@@ -16,23 +16,23 @@ __all__ = ["check_indices", "run_prepass"]
 
 
 def run_prepass(
-    kernel: Callable[..., tuple[float, int]],
+    kernel: Callable[..., tuple[float, ...]],
     entry: Entry,
     tensors: Tensors,
     arguments: list[Array],
     mean_scale: Array,
-) -> float:
-    """Run a generated prepass and return its denominator.
+) -> list[float]:
+    """Run a generated prepass and return the denominator of each term.
 
     Raises
     ------
     LossIndexError
         If a class index, label or length is out of range.
     """
-    denominator, bad = kernel(*arguments, mean_scale)
+    *denominators, bad = kernel(*arguments, mean_scale)
     if bad >= 0:
         _raise_for(entry, tensors, int(bad))
-    return float(denominator)
+    return [float(denominator) for denominator in denominators]
 
 
 def check_indices(entry: Entry, tensors: Tensors, mask: Array) -> None:

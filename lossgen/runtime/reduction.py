@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ def check_reduction(reduction: Any) -> str:
 
 
 def counted_denominators(
-    variant: Variant, tensors: Tensors, divisor_weight: Array | None, mask: Array
+    variant: Variant, tensors: Tensors, by_weight: Sequence[bool], weight: Array, mask: Array
 ) -> list[float]:
     """Return the divisor of the mean of each term for a loss without a prepass.
 
@@ -33,21 +35,23 @@ def counted_denominators(
     ----------
     variant, tensors
         What is reduced.
-    divisor_weight : ndarray or None
-        Weights whose sum divides, in kernel form; None to count the items.
+    by_weight : sequence of bool
+        For each term, whether the sum of its weights divides, or the number of its items.
+    weight : ndarray
+        The weight in kernel form.
     mask : ndarray
         Samples that are kept.
     """
     samples = tensors.samples if mask.size == 1 and mask[0] else int(np.count_nonzero(mask))
-    if divisor_weight is not None:
-        if divisor_weight.size == 1:
-            return [float(divisor_weight.flat[0]) * samples]
-        kept = divisor_weight if mask.size == 1 else divisor_weight[mask]
-        return [float(np.sum(kept, dtype=np.float64))]
-    counts = []
-    for axes in variant.term_items:
-        count = float(samples)
-        for axis in axes:
-            count *= tensors.sizes[axis]
-        counts.append(count)
-    return counts
+    divisors = []
+    for axes, weighted in zip(variant.term_items, by_weight, strict=True):
+        total = float(samples)
+        if weighted and weight.size == 1:
+            total *= float(weight.flat[0])
+        elif weighted:
+            total = float(np.sum(weight if mask.size == 1 else weight[mask], dtype=np.float64))
+        # The weight of an item may be its own, or that of its sample.
+        if not (weighted and variant.item_axes and weight.size > 1):
+            total *= math.prod(tensors.sizes[axis] for axis in axes)
+        divisors.append(total)
+    return divisors

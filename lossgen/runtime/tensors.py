@@ -147,17 +147,22 @@ def _matching_layout(
                 f"{layout.shape} and {name} has shape {shape}: reshape or broadcast one of them yourself"
             )
         return layout
-    if not tensor.axes:
-        if shape != layout.batch_shape:
+    if set(tensor.axes) < set(reference.axes):
+        spans = dict(zip(reference.axes, layout.axis_dims, strict=True))
+        gone = {dim for axis, spanned in spans.items() if axis not in tensor.axes for dim in spanned}
+        kept = [dim for dim in range(len(layout.shape)) if dim not in gone]
+        needed = tuple(layout.shape[dim] for dim in kept)
+        if shape != needed:
             taken = ", ".join(
                 f"{axis} (dimension {', '.join(map(str, spanned)) or dims[axis]})"
-                for axis, spanned in zip(reference.axes, layout.axis_dims, strict=True)
+                for axis, spanned in spans.items()
+                if axis not in tensor.axes
             )
             raise LossValueError(
                 f"{name} must have the shape of {reference.name} without its axis {taken}: {reference.name} "
-                f"has shape {layout.shape}, so {name} needs {layout.batch_shape}, but it has {shape}"
+                f"has shape {layout.shape}, so {name} needs {needed}, but it has {shape}"
             )
-        return flat_layout(shape)
+        return flat_layout(shape, tuple(tuple(map(kept.index, spans[axis])) for axis in tensor.axes))
     own = _layout(tensor, array, dims)
     if own.batch_shape != layout.batch_shape:
         raise LossValueError(

@@ -3,126 +3,172 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import sympy as sp
 
-from lossgen.algebra.axes import Index
-from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.axes import Axis
+from lossgen.algebra.tensors import tensors
 from lossgen.errors import SpecError
-from lossgen.spec.model import Composition, Loss, Parameter, Variant
-from lossgen.spec.program import Place, Program, Sort, Stage, Term, renamed
+from lossgen.spec.composition import Summand
+from lossgen.spec.embed import TENSOR_ROLES, embedded
+from lossgen.spec.model import Loss, Parameter, Variant
+from lossgen.spec.program import Place, Program, Sort, Term
+from lossgen.spec.structure import classify
+from lossgen.spec.validate import validate
 
-TENSOR_ROLES = ("pred", "target", "class", "labels", "length")
 
-
-def compose(name: str, parts: Composition, *, family: str, doc: str, source: str = "") -> Loss:
+def compose(name: str, parts: Summand, *, family: str, doc: str, source: str = "") -> Loss:
     """Declare a composition as a loss of its own.
+
+    Each part is reduced by its own rule, then the values add. Parts that are reduced by the same rule become
+    one term.
 
     Raises
     ------
     SpecError
-        Where parameters collide (rename one) or the parts' axes do not fit one layout.
+        Where parameters collide (rename one) or the parts do not fit one layout.
     """
     frame = inspect.stack()[1]
-    context: Place = {"file": str(Path(frame.filename)), "line": frame.lineno, "loss": name}
-    lead = max(
-        (part.loss for part in parts.parts), key=lambda one: len(one.variants[0].program.predictions[0].axes)
-    )
-    shapes = [t for t in _program(parts, lead).inputs if t.role in TENSOR_ROLES]
-    inputs: dict[str, Tensor] = {tensor.name: tensor for tensor in shapes}
-    parameters: dict[str, Parameter] = {p.name: p for p in lead.parameters if p.kind in TENSOR_ROLES}
-    stages: list[Stage] = []
-    terms: list[Term] = []
-    for position, part in enumerate(parts.parts):
-        program = _embedded(part.loss.variants[0].program, shapes, context)
-        locals_ = {t.name: f"{t.name}_{position}" for t in _locals(program)}
-        program = renamed(program, locals_)
-        for parameter in part.loss.parameters:
-            if parameter.kind in TENSOR_ROLES:
-                continue
-            if parameter.name in parameters:
-                raise SpecError(
-                    f"parameter `{parameter.name}` belongs to more than one part",
-                    argument=parameter.name,
-                    fix=f'rename one: {part.loss.name}.rename({parameter.name}="...")',
-                    **context,
-                )
-            if not parameter.static:
-                parameters[parameter.name] = parameter
-        if any(t.keep != sp.true or t.mean_by != 1 or t.mean_scale != 1 for t in program.terms) or any(
-            t.dtype == "int" and t.role in TENSOR_ROLES for t in program.inputs
-        ):
-            raise SpecError(
-                f"`{part.loss.name}` has class labels, ignored samples or a mean of its own",
-                fix="compose losses whose mean divides by the number of items; add the values of the others",
-                **context,
-            )
-        inputs |= {t.name: t for t in program.inputs if t.role not in TENSOR_ROLES}
-        stages += program.stages
-        terms += (replace(term, coefficient=term.coefficient * part.coefficient) for term in program.terms)
-    program = Program(tuple(inputs.values()), tuple(terms), tuple(stages), _program(parts, lead).extents)
-    return Loss(
-        name=name,
-        family=family,
-        doc=inspect.cleandoc(doc),
-        source=source,
-        structure="composite",
-        parameters=tuple(parameters.values()),
-        variants=(Variant((), "", program),),
-        axes=lead.axes,
-        file=context["file"],
-        line=frame.lineno,
-    )
+    place: Place = {"file": str(Path(frame.filename)), "line": frame.lineno, "loss": name}
+    made = assembled(parts, (), place)
+    return replace(made, family=family, doc=inspect.cleandoc(doc), source=source)
 
 
-def _program(parts: Composition, of: Loss) -> Program:
-    return next(part.loss.variants[0].program for part in parts.parts if part.loss is of)
-
-
-def _locals(program: Program) -> list[Tensor]:
-    found: list[Tensor] = []
-    for stage in program.stages:
-        found += [stage.order] if isinstance(stage, Sort) else [assign.target.tensor for assign in stage.body]
-    return found
-
-
-def _embedded(program: Program, shapes: list[Tensor], context: Place) -> Program:
-    """Lay a program over the tensors of the leading part: an elementwise loss becomes one item for each
-    position.
+def assembled(parts: Summand, declared: Sequence[Parameter], place: Place) -> Loss:
+    """Return a composition as a loss; parameters that are `declared` are shared by all parts with one of that
+    name.
     """
-    own = [tensor for tensor in program.inputs if tensor.role in TENSOR_ROLES]
-    if [t.axes for t in own] == [t.axes for t in shapes] and [t.dtype for t in own] == [
-        t.dtype for t in shapes
-    ]:
-        return renamed(program, {a.name: b.name for a, b in zip(own, shapes, strict=True)})
-    fits = len(own) == len(shapes) and all(
-        a.role == b.role and not a.axes for a, b in zip(own, shapes, strict=True)
-    )
-    if not fits or program.stages:
+    if any(part.coefficient == 0 for part in parts.parts):
+        raise SpecError("a part is multiplied by 0", fix="leave it out", **place)
+    losses = [part.loss for part in parts.parts]
+    programs = embedded(losses, place)
+    parameters = _united_parameters(losses, programs, declared, place)
+    inputs = {tensor.name: tensor for program in programs for tensor in program.inputs}
+    inputs |= {tensor.name: tensor for part in parts.parts for tensor in tensors(part.coefficient)}
+    if unused := [parameter.name for parameter in declared if parameter.name not in inputs]:
         raise SpecError(
-            f"arguments ({_listed(own)}) do not fit those of the leading part ({_listed(shapes)})",
-            fix="compose losses with equal axes, or elementwise losses with any other",
-            **context,
+            f"no part reads `{unused[0]}`", argument=unused[0], fix="leave it out of the signature", **place
         )
-    axes = shapes[0].axes
-    items = tuple(Index(f"{axis.name.lower()}", axis) for axis in axes)
-    mapping = {Element(a): Element(b, *items) for a, b in zip(own, shapes, strict=True)}
-    terms = tuple(
-        replace(
-            term,
-            value=term.value.xreplace(mapping),
-            keep=term.keep.xreplace(mapping),
-            mean_by=term.mean_by.xreplace(mapping),
-            mean_scale=term.mean_scale.xreplace(mapping),
-            items=items,
-        )
+    scaled = [
+        replace(term, coefficient=part.coefficient * term.coefficient)
+        for part, program in zip(parts.parts, programs, strict=True)
         for term in program.terms
+    ]
+    terms = _merged(scaled)
+    stages = tuple(stage for program in programs for stage in program.stages)
+    extents = {axis: length for program in programs for axis, length in program.extents}
+    # Kernels take their arguments in the order of the signature.
+    ordered = tuple(inputs[parameter.name] for parameter in parameters)
+    program = Program(ordered, terms, stages, tuple(extents.items()))
+    _check_reductions(program, place)
+    validate(program, place)
+    return Loss(
+        name=place["loss"],
+        family="",
+        doc="",
+        source="",
+        structure=classify(program),
+        parameters=parameters,
+        variants=(Variant((), "", program),),
+        axes=_united_axes(axis for loss in losses for axis in loss.axes),
+        file=place["file"],
+        line=place["line"],
     )
-    parameters = tuple(tensor for tensor in program.inputs if tensor.role not in TENSOR_ROLES)
-    return Program((*shapes, *parameters), terms)
 
 
-def _listed(tensors: list[Tensor]) -> str:
-    return ", ".join(tensor.name + "".join(f"[{axis.name}]" for axis in tensor.axes) for tensor in tensors)
+def _united_axes(axes: Iterable[Axis]) -> tuple[Axis, ...]:
+    found: dict[str, Axis] = {}
+    for axis in axes:
+        found.setdefault(axis.name, axis)
+    return tuple(found.values())
+
+
+def _united_parameters(
+    losses: Sequence[Loss], programs: Sequence[Program], declared: Sequence[Parameter], place: Place
+) -> tuple[Parameter, ...]:
+    """Return the arrays of all parts, then their parameters; what two parts have must be declared."""
+    arrays: dict[str, Parameter] = {}
+    numbers = {parameter.name: parameter for parameter in declared}
+    for loss, program in zip(losses, programs, strict=True):
+        by_name = {parameter.name: parameter for parameter in loss.parameters}
+        own = loss.variants[0].program.inputs
+        for before, tensor in zip(own, program.inputs, strict=True):
+            parameter = by_name[before.name]
+            if tensor.role in TENSOR_ROLES:
+                # The domain is what the static choices and the other parts have made of it.
+                arrays[tensor.name] = replace(
+                    parameter, name=tensor.name, axes=tensor.axes, domain=tensor.domain, relaxed_by=""
+                )
+                continue
+            earlier = numbers.get(tensor.name)
+            if earlier is None:
+                numbers[tensor.name] = replace(parameter, choices=(), optional=False)
+                continue
+            if earlier not in declared:
+                raise SpecError(
+                    f"parameter `{tensor.name}` belongs to more than one part",
+                    argument=tensor.name,
+                    fix=f'rename one: {loss.name}.rename({tensor.name}="..."), or share it: take it as an '
+                    "argument of a function that returns the sum",
+                    **place,
+                )
+            if (earlier.kind, earlier.axes) != (parameter.kind, parameter.axes):
+                raise SpecError(
+                    f"`{tensor.name}` is {earlier.kind} here and {parameter.kind} in `{loss.name}`",
+                    argument=tensor.name,
+                    fix="declare it as that part does",
+                    **place,
+                )
+    return (*arrays.values(), *numbers.values())
+
+
+def _merged(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """Join terms that count the same items by the same rule: their weighted values add up item by item."""
+    groups: dict[tuple[object, ...], list[Term]] = {}
+    for term in terms:
+        rule = (term.items, term.keep, term.mean_by, term.mean_weighted, term.mean_scale)
+        groups.setdefault(rule, []).append(term)
+    joined = []
+    for group in groups.values():
+        number = group[0].coefficient.as_coeff_Mul()[0] if len(group) == 1 < len(groups) else sp.S.One
+        value = sp.Add(*(term.coefficient / number * term.value for term in group))
+        joined.append(replace(group[0], value=value, coefficient=number))
+    return tuple(joined)
+
+
+def _check_reductions(program: Program, place: Place) -> None:
+    terms = program.terms
+    if len({term.mean_scale for term in terms}) > 1:
+        raise SpecError(
+            "one part has a factor of its own in the mean (mean_scale), another has not",
+            fix="compose losses with the same mean_scale, or add their values",
+            **place,
+        )
+    if len({term.keep for term in terms}) > 1 and _stages_may_not_run(program):
+        raise SpecError(
+            "one part leaves out other samples than another, and its intermediate stages run for all",
+            fix="compose losses that keep the same samples, or add their values",
+            **place,
+        )
+
+
+def _stages_may_not_run(program: Program) -> bool:
+    """Whether some stage reads what a sample that a term leaves out need not have: a valid class, or numbers
+    of which the term would hide what is no number.
+    """
+    indices = {tensor for tensor in program.inputs if tensor.role in ("class", "labels", "length")}
+    bodies = [
+        expr
+        for stage in program.stages
+        for expr in ((stage.key,) if isinstance(stage, Sort) else (a.expr for a in stage.body))
+    ]
+    staged = any(
+        tensor.role == "local"
+        for term in program.terms
+        if tensors(term.keep)
+        for tensor in tensors(term.value)
+    )
+    return staged or any(indices & tensors(expr) for expr in bodies)

@@ -17,8 +17,11 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.blame import line_in
+from lossgen.spec.compose import assembled
+from lossgen.spec.composition import Summand
 from lossgen.spec.defaults import check_default
 from lossgen.spec.docs import split
+from lossgen.spec.embed import TENSOR_ROLES
 from lossgen.spec.language import Body, Sample, running
 from lossgen.spec.model import ANY, Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
 from lossgen.spec.program import Place
@@ -60,9 +63,11 @@ def loss(
             _parameter(name, argument, meanings.get(name, ""), context)
             for name, argument in arguments.items()
         )
-
         if not any(parameter.kind == "pred" for parameter in parameters):
-            raise SpecError("no argument is a prediction", fix="annotate one with Pred", **context)
+            made = _composition(function, parameters, context)
+            return replace(
+                made, family=family, doc=doc, source=source, peers=tuple(sorted((peers or {}).items()))
+            )
 
         def make(choices: Choices) -> Variant:
             program = _program(function, parameters, dict(choices), context)
@@ -193,22 +198,7 @@ def _program(
             if parameter.kind == "length" and parameter.over is not None:
                 extents.append((parameter.over, Element(tensor)))
     body = Body(names={tensor.name for tensor in inputs})
-    token = running.set(body)
-    try:
-        returned = function(**arguments)
-    except SpecError:
-        raise
-    except Exception as error:  # the body is the author's code: what it raises is a mistake of the spec
-        line = line_in(error, context["file"]) or context["line"]
-        raise SpecError(
-            f"the body raised {type(error).__name__}: {error}",
-            fix=_BY_IF if "truth value" in str(error) else "correct the formula",
-            file=context["file"],
-            line=line,
-            loss=context["loss"],
-        ) from error
-    finally:
-        running.reset(token)
+    returned = _returned(function, arguments, body, context)
     given = _sample(returned, context)
     # Tensors of the call come first, then run-time parameters: the order of a kernel's arguments.
     inputs.sort(key=lambda tensor: tensor.role in ("param", "per_class"))
@@ -228,6 +218,45 @@ def _sample(returned: Any, context: Place) -> Sample:
         kind = type(given.value).__name__
         raise SpecError(f"the body returns {kind}", fix="return one formula: an expression", **context)
     return given
+
+
+def _returned(function: Callable[..., Any], arguments: Mapping[str, Any], body: Body, context: Place) -> Any:
+    """Run the body; it is the author's code, so whatever it raises is reported as a mistake of the spec."""
+    token = running.set(body)
+    try:
+        return function(**arguments)
+    except SpecError:
+        raise
+    except Exception as error:
+        raise SpecError(
+            f"the body raised {type(error).__name__}: {error}",
+            fix=_BY_IF if "truth value" in str(error) else "correct the formula",
+            file=context["file"],
+            line=line_in(error, context["file"]) or context["line"],
+            loss=context["loss"],
+        ) from error
+    finally:
+        running.reset(token)
+
+
+def _composition(function: Callable[..., Any], parameters: Sequence[Parameter], context: Place) -> Loss:
+    """Return the loss of a body that adds losses up; its arguments are factors and shared parameters."""
+    for parameter in parameters:
+        if parameter.static or parameter.kind in TENSOR_ROLES:
+            raise SpecError(
+                f"`{parameter.name}` is no number, and no argument is a prediction",
+                argument=parameter.name,
+                fix="annotate the prediction with Pred; a sum of losses takes numbers only",
+                **context,
+            )
+    taken = {parameter.name: _tensor(parameter, False) for parameter in parameters}
+    arguments = {name: tensor if tensor.axes else Element(tensor) for name, tensor in taken.items()}
+    returned = _returned(function, arguments, Body(), context)
+    if not isinstance(returned, Summand):
+        raise SpecError(
+            "no argument is a prediction", fix="annotate it with Pred, or return a sum of losses", **context
+        )
+    return assembled(returned, parameters, context)
 
 
 def _stable_names(indices: Sequence[Index]) -> dict[sp.Basic, sp.Basic]:

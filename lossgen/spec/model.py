@@ -12,7 +12,10 @@ from typing import Any
 import sympy as sp
 
 from lossgen.algebra.axes import Axis
+from lossgen.algebra.tensors import Tensor
 from lossgen.errors import SpecError
+from lossgen.spec.bind import bind
+from lossgen.spec.composition import Composition, Part, Summand
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term, renamed
 
 __all__ = [
@@ -68,6 +71,19 @@ class Parameter:
         """The static choice that the default stands for: for an optional parameter, whether it is given."""
         return self.default is not None if self.optional else self.default
 
+    def chosen(self, value: Any) -> tuple[Any, ...]:
+        """Return the static choice that a value stands for, and the number if it is one at run time."""
+        if self.optional:
+            # Whether it is there is a static choice; which number it has is not.
+            return (value,) if isinstance(value, bool) else (False,) if value is None else (True, value)
+        return (value,) if self.other is None or value in self.variants else (ANY, value)
+
+    def left(self, choice: Any) -> Parameter | None:
+        """Return the run-time parameter that is left once the choice is made, None where there is none."""
+        if self.optional:
+            return replace(self, choices=(), optional=False) if choice else None
+        return self.other if choice == ANY else None
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -79,7 +95,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(Summand):
     """A declared loss: names and words, and one `Variant` for each shipped combination of static choices.
 
     ``make`` makes the variants of other combinations; it is the declaration's body and does not pickle.
@@ -102,6 +118,10 @@ class Loss:
         return {**self.__dict__, "make": None}
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        return (Part(sp.S.One, self),)
+
+    @property
     def summary(self) -> str:
         return self.doc.strip().splitlines()[0] if self.doc.strip() else ""
 
@@ -122,24 +142,42 @@ class Loss:
             fix=f"add it to `variants` of the declaration; declared: {shipped}",
         )
 
-    def with_(self, **static: Any) -> Loss:
-        """Return the loss with static choices fixed; what is fixed is no parameter any more."""
+    def with_(self, **choices: Any) -> Loss:
+        """Return the loss with static choices fixed and run-time numbers bound; what is fixed is no parameter
+        any more.
+        """
+        known = {p.name: p for p in self.parameters}
+        static: dict[str, Any] = {}
+        bound: dict[str, Any] = {}
+        for name, value in choices.items():
+            if name in known and not known[name].static:
+                bound[name] = value
+                continue
+            static[name], *number = known[name].chosen(value) if name in known else (value,)
+            bound.update((name, one) for one in number)
         variant = self.variant(**static)
-        axes = tuple(_resolved(axis, dict(variant.static)) for axis in self.axes)
-        # What any value may be given for stays a parameter, at run time.
-        left = (p.other if static.get(p.name) == ANY else p for p in self.parameters)
-        kept = tuple(p for p in left if p is not None and (p.name not in static or not p.static))
-        remaining = tuple((k, v) for k, v in variant.static if k not in static)
 
-        def make(choices: Choices) -> Variant:
-            return replace(self.variant(**dict(choices), **static), static=choices)
+        def resolved(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+            return tuple(_resolved(axis, dict(variant.static)) for axis in axes)
 
+        def fixed(variant: Variant) -> Variant:
+            program = variant.program
+            for name, value in bound.items():
+                program = bind(program, known[name].other or known[name], value, self.name)
+            inputs = tuple(
+                Tensor(t.name, resolved(t.axes), t.dtype, t.role, t.domain) for t in program.inputs
+            )
+            remaining = tuple((k, v) for k, v in variant.static if k not in static)
+            return replace(variant, static=remaining, program=replace(program, inputs=inputs))
+
+        left = (p.left(static[p.name]) if p.name in static else p for p in self.parameters)
+        kept = tuple(replace(p, axes=resolved(p.axes)) for p in left if p is not None and p.name not in bound)
         return replace(
             self,
             parameters=kept,
-            axes=axes,
-            variants=(replace(variant, static=remaining, suffix=""),),
-            make=make,
+            axes=resolved(self.axes),
+            variants=(replace(fixed(variant), suffix=""),),
+            make=lambda others: fixed(self.variant(**dict(others), **static)),
         )
 
     def rename(self, **names: str) -> Loss:
@@ -164,47 +202,6 @@ class Loss:
             variants=tuple(map(other, self.variants)),
             make=lambda choices: other(self.variant(**dict(choices))),
         )
-
-    def __mul__(self, factor: Any) -> Composition:
-        return as_composition(self) * factor
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Any) -> Composition:
-        return as_composition(self) + other
-
-
-@dataclass(frozen=True)
-class Part:
-    """One loss inside a composition; its first variant is the one meant."""
-
-    coefficient: sp.Rational
-    loss: Loss
-
-
-@dataclass(frozen=True)
-class Composition:
-    """``0.5 * a + 0.5 * b``: each part reduces by its own rule, then the values add."""
-
-    parts: tuple[Part, ...]
-
-    def __add__(self, other: Any) -> Composition:
-        return Composition(self.parts + as_composition(other).parts)
-
-    def __mul__(self, factor: Any) -> Composition:
-        number = sp.Rational(str(factor))
-        return Composition(tuple(replace(part, coefficient=part.coefficient * number) for part in self.parts))
-
-    __rmul__ = __mul__
-
-
-def as_composition(value: Any) -> Composition:
-    """Return a loss or composition as a composition."""
-    if isinstance(value, Composition):
-        return value
-    if isinstance(value, Loss):
-        return Composition((Part(sp.S.One, value),))
-    raise TypeError(f"only losses add up to a loss, got {value!r}")
 
 
 def _resolved(axis: Axis, static: dict[str, Any]) -> Axis:

@@ -6,6 +6,7 @@ say how samples become a value.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
@@ -128,8 +129,24 @@ def renamed(program: Program, names: dict[str, str]) -> Program:
         name: str = old.name
         return Tensor(names.get(name, name), old.axes, old.dtype, old.role, old.domain)
 
+    return retyped(program, tensor)
+
+
+def retyped(program: Program, tensor: Callable[[Tensor], Tensor]) -> Program:
+    """Put other tensors everywhere in the place of a program's own."""
+
     def rewrite(expr: Any) -> Any:
-        return expr.xreplace({one: tensor(one) for one in expr.atoms(Tensor) if one.name in names})
+        found = {one: tensor(one) for one in expr.atoms(Tensor)}
+        return expr.xreplace({old: new for old, new in found.items() if old != new})
+
+    inputs = tuple(map(tensor, program.inputs))
+    return rewritten(replace(program, inputs=inputs), rewrite, tensor)
+
+
+def rewritten(
+    program: Program, rewrite: Callable[[Any], Any], tensor: Callable[[Tensor], Tensor] = lambda old: old
+) -> Program:
+    """Rewrite every expression of a program, and with `tensor` the orders that its sorts write."""
 
     def stage(old: Stage) -> Stage:
         if isinstance(old, Sort):
@@ -137,18 +154,16 @@ def renamed(program: Program, names: dict[str, str]) -> Program:
         body = tuple(Assign(rewrite(a.target), rewrite(a.expr), a.add, rewrite(a.guard)) for a in old.body)
         return replace(old, body=body)
 
-    return Program(
-        tuple(map(tensor, program.inputs)),
-        tuple(
-            replace(
-                t,
-                value=rewrite(t.value),
-                keep=rewrite(t.keep),
-                mean_by=rewrite(t.mean_by),
-                mean_scale=rewrite(t.mean_scale),
-            )
-            for t in program.terms
-        ),
-        tuple(map(stage, program.stages)),
-        tuple((axis, rewrite(length)) for axis, length in program.extents),
+    terms = tuple(
+        replace(
+            term,
+            value=rewrite(term.value),
+            coefficient=rewrite(term.coefficient),
+            keep=rewrite(term.keep),
+            mean_by=rewrite(term.mean_by),
+            mean_scale=rewrite(term.mean_scale),
+        )
+        for term in program.terms
     )
+    extents = tuple((axis, rewrite(length)) for axis, length in program.extents)
+    return Program(program.inputs, terms, tuple(map(stage, program.stages)), extents)

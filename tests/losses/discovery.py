@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lossgen.paths import specs_folder
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.registry import load
 
+UNSEEN = Path(__file__).parent / "unseen"
 LOSSES: tuple[Loss, ...] = load(specs_folder())
 VARIANTS = [
     pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
@@ -78,6 +80,7 @@ def subject(
     seed: int = 0,
     size: int | None = None,
     sampler: str = "practical",
+    package: Any = lossgen.losses,
 ) -> Subject:
     """Return a loss with samples that share their parameters; one sample where the axes leave no batch."""
     oracle, arrangement = Oracle(variant.program), Arrangement(loss, variant)
@@ -87,25 +90,27 @@ def subject(
         cases = finite[: count if arrangement.batched else 1]
         if len(cases) == (count if arrangement.batched else 1):
             break
-    return Subject(loss, variant, lossgen.losses.all()[loss.name], oracle, arrangement, cases)
+    return Subject(loss, variant, package.all()[loss.name], oracle, arrangement, cases)
 
 
-def exact(it: Subject, cases: Sequence[Case], reduction: str) -> float:
-    """Return the reduced loss of some samples by the oracle: each term by its own rule, then the values
-    added.
+def exact(it: Subject, cases: Sequence[Case], reduction: str, weight: Sequence[float] | None = None) -> float:
+    """Return the reduced loss of some samples, with weights, by the oracle: each term by its own rule, then
+    the values added.
     """
+    weights = [1.0] * len(cases) if weight is None else weight
     program, result = it.variant.program, np.float64(0)
     for term in program.terms:
         alone = Oracle(replace(program, terms=(replace(term, coefficient=sp.S.One),)))
         above, below = np.float64(0), np.float64(0)
-        for case in cases:
+        divides = term.mean_weighted or reduction == "weighted_mean"
+        for case, w in zip(cases, weights, strict=True):
             for item, parts in alone.divisor(case)[0].items():
                 if parts is not None:
                     scale = parts[1] if reduction == "mean" else 1.0
-                    above += scale * float(alone.truth(case, Request("value", item=item)))
-                    below += parts[0]
+                    above += w * scale * float(alone.truth(case, Request("value", item=item)))
+                    below += parts[0] * (w if divides else 1.0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            result += float(term.coefficient) * (above / below if reduction == "mean" else above)
+            result += float(term.coefficient) * (above if reduction == "sum" else above / below)
     return float(result)
 
 

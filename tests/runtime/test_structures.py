@@ -72,17 +72,17 @@ class TestTerms:
         total = L.two_terms_case(self.X, self.Y, reduction="sum", **options)
         np.testing.assert_allclose(total, 0.25 * np.sum(product**2) + 0.125 * np.sum(r**2), **CLOSE)
 
-    @pytest.mark.parametrize(
-        ("options", "message"),
-        [
-            ({"reduction": "none"}, "no reduction='none'"),
-            ({"weight": 2.0}, "takes no weight"),
-            ({"where": True}, "takes no where"),
-        ],
-    )
-    def test_what_has_no_meaning_is_refused(self, options, message):
-        with pytest.raises(LossValueError, match=message):
-            L.two_terms_case.value_and_grad(self.X, self.Y, **options)
+    def test_weights_are_those_of_samples(self):
+        products = (self.X * self.Y).sum((2, 3)) ** 2
+        squares = ((self.X - self.Y) ** 2).sum((2, 3))
+        weight, keep = np.array([[1.0, 2.0, 0.5], [0.0, 3.0, 1.0]]), np.array([True, False, True])
+        for divisor, options in ((4, {}), (weight[:, keep].sum(), {"reduction": "weighted_mean"})):
+            value = L.two_terms_case(self.X, self.Y, weight=weight, where=keep, **options)
+            first = 0.25 * (weight * products)[:, keep].sum() / divisor
+            second = 0.125 * (weight * squares)[:, keep].sum() / (20 * divisor)
+            np.testing.assert_allclose(value, first + second, **CLOSE)
+        with pytest.raises(LossValueError, match=r"does not broadcast to the shape \(2, 3\)"):
+            L.two_terms_case(self.X, self.Y, weight=np.ones(self.X.shape))
 
     @pytest.mark.parametrize("operation", ["__call__", "value_and_grad", "grad"])
     def test_no_operation_is_unreduced(self, operation):

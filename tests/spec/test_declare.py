@@ -227,19 +227,3 @@ def test_loading_is_deterministic():
         for _ in range(2)
     )
     assert first == second
-
-
-def test_composition_refuses_parts_with_a_mean_of_their_own(tmp_path):
-    with pytest.raises(SpecError, match="`rows` has class labels"):
-        declare(
-            tmp_path,
-            """
-            C = axis("C", dims="1")
-
-            @loss(family="t")
-            def rows(x: Pred[C], y: Class[C]):
-                return -x[y]
-
-            both = compose("both", rows + 2 * rows, family="t", doc="Both.")
-            """,
-        )

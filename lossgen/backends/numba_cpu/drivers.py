@@ -39,7 +39,7 @@ class Roles:
     _order: tuple[str, ...] = ()
 
 
-def roles(kernel: Kernel, terms: int) -> Roles:
+def roles(kernel: Kernel) -> Roles:
     """Sort the arguments of a kernel by what a driver does with them."""
     sampled: list[str] = []
     spread: list[str] = []
@@ -52,9 +52,9 @@ def roles(kernel: Kernel, terms: int) -> Roles:
             scales.append(tensor.name)
             continue
         order.append(tensor.name)
-        if tensor.role == "weight" and (tensor.axes or terms > 1):
+        if tensor.role == "weight" and tensor.axes:
             items = True
-            (sampled if tensor.axes else shared).append(tensor.name)
+            sampled.append(tensor.name)
         elif tensor.role in _SAMPLED:
             sampled.append(tensor.name)
         else:
@@ -67,9 +67,8 @@ def roles(kernel: Kernel, terms: int) -> Roles:
 
 def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> str:
     """Return the text of the function that runs one block of samples."""
-    role = roles(kernel, terms)
+    role = roles(kernel)
     arguments = kernel_arguments(kernel, role)
-    ranks = {a.name: a.rank for a in kernel.function.arguments}
     first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
     sums = kernel.kind not in WITHOUT_SUMS
     lines = ["@njit", *signature(f"def {name}(", (*arguments, "k"), "):")]
@@ -81,8 +80,6 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
     passed = {n for n in (*role.sampled, *role.outputs) if n in sample.arguments or n in role.outputs}
     lines += [f"    {n} = {n}[first:last]" for n in (*role.sampled, *role.outputs) if n in passed]
     lines += [f"    {n} = real(scales[{t}])" for t, n in enumerate(role.scales) if n in sample.arguments]
-    if terms > 1 and "weight" in sample.arguments and not ranks["weight"]:
-        lines.append("    one_weight = weight[0]")
     lines += _workspace(kernel.function)
     if sums:
         lines += [f"    {_total(t, terms)}, {_lost(t, terms)} = 0.0, 0.0" for t in range(terms)]
@@ -127,7 +124,7 @@ def print_within(kernel: Kernel, names: Callable[[str], str], block: str, terms:
 def _over_blocks(
     kernel: Kernel, decorator: str, name: str, remark: str, loop: str, block: str, terms: int
 ) -> str:
-    arguments = kernel_arguments(kernel, roles(kernel, terms))
+    arguments = kernel_arguments(kernel, roles(kernel))
     first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
     count = f"-(-{first}.shape[0] // block)" if kernel.kind in WITHOUT_SUMS else "partials.shape[0]"
     lines = [decorator, *signature(f"def {name}(", arguments, "):"), f'    """{remark}"""']
@@ -193,8 +190,6 @@ def _loop(
     def passed(name: str) -> str:
         if (given := spelled(name)) is not None:
             return given
-        if name == "weight" and name in role.shared and terms > 1:
-            return "one_weight"
         return f"{name}[i]" if name in role.sampled or name in role.outputs else name
 
     results = [("numerator" if terms == 1 else f"numerator{t}") for t in range(function.numerators)]

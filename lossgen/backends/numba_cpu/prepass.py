@@ -11,13 +11,19 @@ from lossgen.backends.numba_cpu.sample import SampleText, signature
 
 def print_prepass(kernel: Kernel, sample: SampleText, mean_scale: bool) -> str:
     """Return the text of the prepass over all samples; serial, for it reads small arrays only."""
-    role = roles(kernel, 1)
+    role = roles(kernel)
+    terms = range(len(kernel.routine.results) - 2)
+
+    def each(stem: str) -> list[str]:
+        return [f"{stem}{t}" for t in terms] if len(terms) > 1 else [stem]
+
+    totals, lost, divisors = each("total"), each("lost"), each("divisor")
     arguments = (*role.names, "mask", "mean_scale")
     first = role.sampled[0]
     lines = ["@njit", *signature("def prepass(", arguments, "):")]
     lines += [
-        '    """Divisor of the mean, and the first sample with an index out of range (-1: none)."""',
-        "    total, lost = 0.0, 0.0",
+        '    """Divisor of each mean, and the first sample with an index out of range (-1: none)."""',
+        *(f"    {total}, {rest} = 0.0, 0.0" for total, rest in zip(totals, lost, strict=True)),
     ]
     spread = [n for n in (*role.spread, "mask") if n in sample.arguments or n == "mask"]
     lines += ["    # One number for all samples, or one per sample."]
@@ -30,11 +36,17 @@ def print_prepass(kernel: Kernel, sample: SampleText, mean_scale: bool) -> str:
 
     lines += [f"    for i in range({first}.shape[0]):", "        if mask[i * step_mask]:"]
     lines += signature(
-        f"bad, divisor, factor = {sample.name}(", tuple(map(passed, sample.arguments)), ")", " " * 12
+        f"bad, {', '.join(divisors)}, factor = {sample.name}(",
+        tuple(map(passed, sample.arguments)),
+        ")",
+        " " * 12,
     )
-    lines += ["            if bad != 0:", "                return math.nan, i"]
-    lines += ["            total, lost = _two_sum(total, lost, divisor)"]
+    nothing = ", ".join("math.nan" for _ in terms)
+    lines += ["            if bad != 0:", f"                return {nothing}, i"]
+    for total, rest, divisor in zip(totals, lost, divisors, strict=True):
+        lines.append(f"            {total}, {rest} = _two_sum({total}, {rest}, {divisor})")
     if mean_scale:
         lines += ["            mean_scale[i] = factor", "        else:", "            mean_scale[i] = 0"]
-    lines += ["    return _total(total, lost), -1"]
+    returned = ", ".join(f"_total({total}, {rest})" for total, rest in zip(totals, lost, strict=True))
+    lines += [f"    return {returned}, -1"]
     return "\n".join(lines) + "\n"
