@@ -40,7 +40,7 @@ class Adjoints:
             if not reads:
                 continue
             bound = {node.index for node in total.atoms(Reduction)}
-            if all(_plain(position, bound) for one in reads for position in one.positions):
+            if all(_plain(one, bound) for one in reads):
                 indices = _indices(tensor)
                 bar = Element(self._bar(tensor), *indices)
                 self._add(indices, [(bar, derivative(total, Element(tensor, *indices)))])
@@ -131,12 +131,15 @@ class Adjoints:
         self.steps.append(Sweep(indices, tuple(Assign(target, expr, True) for target, expr in pairs)))
 
 
-def _plain(position: sp.Expr, bound: set[Index]) -> bool:
-    """Whether sums over `bound` collapse at this position: an index itself, or a position that does not move
-    with them.
+def _plain(one: Element, bound: set[Index]) -> bool:
+    """Whether sums over `bound` collapse in the derivative by this entry: each position is an index itself, or is
+    looked up at indices that are positions too or that are not summed over.
     """
-    return isinstance(position, Index) or (
-        isinstance(position, Element) and not (position.free_symbols & bound)
+    pinned = {position for position in one.positions if isinstance(position, Index)}
+    return all(
+        position in pinned
+        or (isinstance(position, Element) and not (position.free_symbols & (bound - pinned)))
+        for position in one.positions
     )
 
 

@@ -84,11 +84,13 @@ def test_recurrence_and_its_reverse(tmp_path: Path) -> None:
 
 def checks() -> Routine:
     prepass = Prepass(
-        (labels, steps_length, label_length),
-        sp.Integer(2),
-        1 / sp.Max(1, U),
-        Ne(steps_length[()], 0),
-        EXTENTS,
+        inputs=(labels, steps_length, label_length),
+        divisors=(sp.Integer(2),),
+        items=((),),
+        weight=weight,
+        mean_scale=1 / sp.Max(1, U),
+        keep=Ne(steps_length[()], 0),
+        extents=EXTENTS,
     )
     over = {"labels": C, "steps": T, "count": U}
     return prepass_routine(prepass, over, (x, labels, steps_length, label_length))
