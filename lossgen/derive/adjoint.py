@@ -132,8 +132,8 @@ class Adjoints:
 
 
 def _plain(one: Element, bound: set[Index]) -> bool:
-    """Whether sums over `bound` collapse in the derivative by this entry: each position is an index itself, or is
-    looked up at indices that are positions too or that are not summed over.
+    """Whether sums over `bound` collapse in the derivative by this entry: each position is an index itself,
+    or is looked up at indices that are positions too or that are not summed over.
     """
     pinned = {position for position in one.positions if isinstance(position, Index)}
     return all(
