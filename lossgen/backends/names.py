@@ -5,7 +5,10 @@ from __future__ import annotations
 import pkgutil
 from pathlib import Path
 
-__all__ = ["backend_names"]
+__all__ = ["PACKAGE", "backend_names"]
+
+# The backend whose modules the generated Python package runs: manifest and stubs speak of them.
+PACKAGE = "numba_cpu"
 
 
 def backend_names() -> tuple[str, ...]:

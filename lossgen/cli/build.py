@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for path in report.orphans:
         said = "nothing generates it" if arguments.check else "deleted, nothing generates it"
         console.error(f"orphan: {shown(path)} ({said})")
+    for said in _left_out(report):
+        console.line(said)
     where = shown(report.out)
     if arguments.check:
         console.line(f"{where} is current" if current else f"{where} is not current: run `lossgen build`")
@@ -72,6 +74,17 @@ def _check_targets(targets: tuple[str, ...] | None) -> None:
             raise UsageError(f"no backend {name!r}: choose among {', '.join(backend_names())}")
 
 
+def _left_out(report: BuildReport) -> list[str]:
+    """Return one line for each target and reason."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for left in report.left_out:
+        groups.setdefault((left.target, left.reason), []).append(left.name)
+    return [
+        f"{target} leaves out {len(found)}, {reason}: {', '.join(sorted(found))}"
+        for (target, reason), found in sorted(groups.items())
+    ]
+
+
 def _described(report: BuildReport) -> dict[str, Any]:
     return {
         "out": str(report.out),
@@ -79,6 +92,7 @@ def _described(report: BuildReport) -> dict[str, Any]:
         "written": [str(path) for path in report.written],
         "stale": [str(path) for path in report.stale],
         "orphans": [str(path) for path in report.orphans],
+        "left_out": [asdict(left) for left in report.left_out],
         "seconds": round(report.seconds, 3),
     }
 
@@ -102,7 +116,7 @@ COMMAND = Command(
         ),
         Argument(
             "--target",
-            "only these backends (default: all); the folder then holds no others",
+            "write the files of these backends and leave the others' alone (default: all)",
             "backend",
             {"type": names, "metavar": "BACKEND,…"},
         ),
@@ -115,6 +129,7 @@ COMMAND = Command(
     "whoever reads it, also when a build is killed, sees the old files or the new ones.",
     examples=(
         ("lossgen build", "regenerate generated/ from specs/"),
+        ("lossgen build --target latex", "write the formulas, touch no kernel"),
         ("lossgen build --check", "exit 1 when generated/ is not what specs/ gives"),
         ("lossgen build my_specs/ --out my_losses", "your own losses, as a package"),
     ),

@@ -30,8 +30,6 @@ class Inputs:
     ----------
     specs : Path
         File or folder of declarations.
-    targets : tuple of str
-        Names of the backends.
 
     Attributes
     ----------
@@ -39,12 +37,12 @@ class Inputs:
         Hash of everything.
     """
 
-    def __init__(self, specs: Path, targets: tuple[str, ...]) -> None:
+    def __init__(self, specs: Path) -> None:
         files = sorted(specs.glob("*.py")) if specs.is_dir() else [specs]
         self._texts: dict[str, bytes] = {}
         self._gather([file for file in files if file.is_file() and not file.name.startswith("_")])
         # The folder's name stands in the headers of the files.
-        self._common = _hash([_generator(), specs.name, str(specs.is_dir()), *targets])
+        self._common = _hash([_generator(), specs.name, str(specs.is_dir())])
         texts = (part for name, text in sorted(self._texts.items()) for part in (name, text))
         self.all = _hash([self._common, *texts])
 
@@ -74,10 +72,10 @@ class Inputs:
         return _hash([self._common, *(part for name in sorted(needed) for part in (name, needed[name]))])
 
 
-def read_inputs(specs: Path, targets: tuple[str, ...]) -> Inputs | None:
+def read_inputs(specs: Path) -> Inputs | None:
     """Return the hashes of a build, or None where a file cannot be read (the build will say why)."""
     try:
-        return Inputs(specs, targets)
+        return Inputs(specs)
     except OSError:
         return None
 

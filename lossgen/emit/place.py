@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lossgen.backends.names import backend_names
+from lossgen.backends.names import PACKAGE, backend_names
 from lossgen.emit.inputs import read_inputs
-from lossgen.emit.report import BuildReport
-from lossgen.emit.stamp import read_stamp
+from lossgen.emit.report import BuildReport, BuildRow
+from lossgen.emit.stamp import Kept, Stamp, read_stamps
+from lossgen.emit.write import tree_files
 from lossgen.errors import LossValueError
 from lossgen.paths import generated_folder, losses_folder, specs_folder
 
-__all__ = ["OWN_STUB", "Place", "nothing_to_do"]
+__all__ = ["OWN_STUB", "Place", "nothing_to_do", "of_targets"]
 
 # Editors and type checkers look for the stub of `lossgen.losses` beside its own `__init__.py`.
 OWN_STUB = losses_folder() / "__init__.pyi"
@@ -39,20 +41,41 @@ class Place:
         return self.out.resolve() == generated_folder().resolve()
 
 
+def of_targets(*targets: str) -> Callable[[str], bool]:
+    """Return whether a file of the output folder, by its path in there, is of these targets.
+
+    A target has the folder of its name; the files beside the folders are those of the Python package.
+    """
+    return lambda name: (name.partition("/")[0] if "/" in name else PACKAGE) in targets
+
+
 def nothing_to_do(
     specs: Path | None, out: Path | None, targets: tuple[str, ...] | None
 ) -> BuildReport | None:
     """Return the report of a build that finds everything as the last one left it, else None."""
     start = time.perf_counter()
     place = Place.of(specs, out)
-    inputs = read_inputs(place.specs, targets or backend_names())
-    stamp = read_stamp(place.out)
-    if inputs is None or not stamp.holds(inputs, place.out):
+    chosen = targets or backend_names()
+    inputs, stamps = read_inputs(place.specs), read_stamps(place.out)
+    if inputs is None or not all(
+        stamps.get(target, Stamp()).holds(inputs, place.out, of_targets(target)) for target in chosen
+    ):
         return None
-    if place.own and not _same(OWN_STUB, place.out / OWN_STUB.name):
+    if targets is None and not all(map(of_targets(*chosen), tree_files(place.out))):
         return None
-    rows = [kept.row for _, kept in sorted(stamp.losses.items())]
-    return BuildReport(rows, [], [], [], place.out, time.perf_counter() - start)
+    if place.own and PACKAGE in chosen and not _same(OWN_STUB, place.out / OWN_STUB.name):
+        return None
+    rows = [
+        _row([stamps[target].losses[name] for target in chosen]) for name in sorted(stamps[chosen[0]].losses)
+    ]
+    left_out = [
+        left for target in chosen for kept in stamps[target].losses.values() for left in kept.left_out
+    ]
+    return BuildReport(rows, [], [], [], place.out, time.perf_counter() - start, left_out)
+
+
+def _row(parts: list[Kept]) -> BuildRow:
+    return replace(parts[0].row, lines=sum(part.row.lines for part in parts))
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["BuildReport", "BuildRow"]
+__all__ = ["BuildReport", "BuildRow", "LeftOut"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,15 @@ class BuildRow:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A file that a backend cannot write, and why, in a few words."""
+
+    target: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class BuildReport:
     """What a build did, or with ``check`` what it would do."""
 
@@ -30,3 +39,4 @@ class BuildReport:
     stale: list[Path]
     out: Path
     seconds: float
+    left_out: list[LeftOut] = field(default_factory=list)

@@ -37,6 +37,7 @@ def write_tree(
     files: Mapping[str, str],
     out: Path,
     owned: Callable[[str, bytes], bool] = is_generated,
+    within: Callable[[str], bool] = lambda name: True,
 ) -> tuple[list[Path], list[Path]]:
     """Make `out` hold exactly `files`, atomically; return what was written and which orphans were deleted.
 
@@ -49,6 +50,8 @@ def write_tree(
         the whole folder is replaced.
     owned
         Decides from a file's relative path and first bytes whether lossgen wrote it and may delete it.
+    within
+        Decides from a file's relative path whether it is of this build; what is not stays as it is.
 
     Returns
     -------
@@ -59,12 +62,13 @@ def write_tree(
     contents = _encoded(files)
     out.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(out):
-        present = set(tree_files(out))
+        there = set(tree_files(out))
+        present = set(filter(within, there))
         changed = sorted(name for name, data in contents.items() if _read(out / name) != data)
         orphans = sorted(present - contents.keys())
         _refuse_foreign(out, [name for name in (*changed, *orphans) if name in present], owned)
         if changed or orphans or not out.is_dir():
-            install(out, lambda fresh: _fill(fresh, out, contents, set(changed)))
+            install(out, lambda fresh: _fill(fresh, out, contents, set(changed), there - present))
     return [out / name for name in changed], [out / name for name in orphans]
 
 
@@ -84,12 +88,13 @@ def check_tree(
     files: Mapping[str, str],
     out: Path,
     owned: Callable[[str, bytes], bool] = is_generated,
+    within: Callable[[str], bool] = lambda name: True,
 ) -> tuple[list[Path], list[Path]]:
     """Compare, writing nothing: return files that are missing or differ, and generated ones nobody makes."""
     out = out.resolve()
     contents = _encoded(files)
     stale = [out / name for name, data in sorted(contents.items()) if _read(out / name) != data]
-    leftover = sorted(set(tree_files(out)) - contents.keys())
+    leftover = sorted(set(filter(within, tree_files(out))) - contents.keys())
     return stale, [out / name for name in leftover if owned(name, _head(out / name))]
 
 
@@ -130,13 +135,13 @@ def _refuse_foreign(out: Path, names: list[str], owned: Callable[[str, bytes], b
         )
 
 
-def _fill(fresh: Path, old: Path, contents: Mapping[str, bytes], changed: set[str]) -> None:
+def _fill(fresh: Path, old: Path, contents: Mapping[str, bytes], changed: set[str], others: set[str]) -> None:
     """Build the new tree in `fresh`, linking from `old` whatever stays."""
-    for name, data in contents.items():
+    for name in (*contents, *others):
         target = fresh / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if name in changed:
-            target.write_bytes(data)
+            target.write_bytes(contents[name])
         else:
             _link(old / name, target)
     for folder, _, names in os.walk(old):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from lossgen.backends.names import PACKAGE
 from lossgen.backends.registry import choose
 from lossgen.emit.helpers import helpers_module
-from lossgen.emit.inputs import Inputs, read_inputs
+from lossgen.emit.inputs import Inputs, digest, read_inputs
 from lossgen.emit.manifest import manifest
-from lossgen.emit.place import OWN_STUB, Place
+from lossgen.emit.place import OWN_STUB, Place, of_targets
+from lossgen.emit.render import render
 from lossgen.emit.report import BuildReport
-from lossgen.emit.stamp import Kept, Stamp, read_stamp, write_stamp
+from lossgen.emit.stamp import Kept, Stamp, read_stamps, write_stamps
 from lossgen.emit.stubs import stubs
 from lossgen.emit.write import check_tree, write_file, write_tree
 from lossgen.errors import LossError
@@ -48,9 +51,10 @@ def build(
     specs : Path, optional
         File or folder of declarations; lossgen's own if left out.
     out : Path, optional
-        Folder to write; lossgen's own if left out. It is replaced as a whole, atomically.
+        Folder to write; lossgen's own if left out. It is replaced in one step.
     targets : tuple of str, optional
-        Names of backends; all if left out. The folder then holds these only.
+        Names of backends, whose files alone are written and looked at; all if left out. Those beside the
+        backends' folders (manifest, stubs, helpers) are the Python package's, like `numba_cpu`.
     check : bool
         Write nothing; make every loss, and report what is not current.
     jobs : int, optional
@@ -72,53 +76,92 @@ def build(
     start = time.perf_counter()
     place = Place.of(specs, out)
     backends = tuple(backend.name for backend in choose(targets))
-    inputs = read_inputs(place.specs, backends)
+    inputs = read_inputs(place.specs)
     registry = read(place.specs)
-    stamp = Stamp() if check or force or inputs is None else read_stamp(place.out)
-    kept = {} if inputs is None else _kept(registry, inputs, stamp, place.out)
+    stamps = {} if check or force else read_stamps(place.out)
+    kept = {} if inputs is None else _kept(registry, inputs, stamps, backends, place.out)
     made = _make(registry, place.specs, backends, jobs, progress, kept)
-    again = read_inputs(place.specs, backends)
+    again = read_inputs(place.specs)
     if inputs is None or again is None or inputs.all != again.all:
         raise LossError(f"{place.specs} was changed while it was built; nothing was written: build again")
     files = _tree(registry, made, backends)
+    within = of_targets(*backends) if targets else lambda name: True
+    stub = files.get(OWN_STUB.name) if place.own else None
     if check:
-        stale, orphans = check_tree(files, place.out)
-        if place.own and (not OWN_STUB.is_file() or OWN_STUB.read_text() != files["__init__.pyi"]):
+        stale, orphans = check_tree(files, place.out, within=within)
+        if stub is not None and (not OWN_STUB.is_file() or OWN_STUB.read_text() != stub):
             stale.append(OWN_STUB)
         written: list[Path] = []
     else:
-        written, orphans = write_tree(files, place.out)
-        if place.own and write_file(files["__init__.pyi"], OWN_STUB):
+        written, orphans = write_tree(files, place.out, within=within)
+        if stub is not None and write_file(stub, OWN_STUB):
             written.append(OWN_STUB)
         stale = []
-        of = {loss.name: inputs.of(loss.file) for loss in registry.losses}
-        losses = {one.name: Kept(of[one.name], tuple(one.files), one.row("current")) for one in made}
-        write_stamp(inputs.all, files, losses, place.out)
+        write_stamps(_stamps(registry, inputs, made, files, backends), place.out)
     changed = {file.resolve() for file in (*written, *stale)}
     rows = [one.row(_status(one, place.out, changed, check)) for one in made]
-    return BuildReport(rows, written, orphans, stale, place.out, time.perf_counter() - start)
+    left_out = [left for one in made for left in one.left_out]
+    return BuildReport(rows, written, orphans, stale, place.out, time.perf_counter() - start, left_out)
 
 
 def _status(made: Made, out: Path, changed: set[Path], check: bool) -> str:
-    if any((out / name).resolve() in changed for name in made.files):
+    if any((out / name).resolve() in changed for part in made.files.values() for name in part):
         return "not current" if check else "written"
     return "current"
 
 
-def _kept(registry: Registry, inputs: Inputs, stamp: Stamp, out: Path) -> dict[str, Made]:
+def _kept(
+    registry: Registry, inputs: Inputs, stamps: Mapping[str, Stamp], backends: tuple[str, ...], out: Path
+) -> dict[str, Made]:
     """Read back the losses that are as the last build left them."""
-    if not stamp.same(out, "manifest.json"):
-        return {}
-    entries = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["losses"]
+    entries: dict[str, Any] = {}
+    if PACKAGE in backends:
+        if not stamps.get(PACKAGE, Stamp()).same(out, ["manifest.json"]):
+            return {}
+        entries = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["losses"]
     kept: dict[str, Made] = {}
     for loss in registry.losses:
-        last = stamp.losses.get(loss.name)
-        if last is None or last.inputs != inputs.of(loss.file) or not stamp.same(out, *last.files):
-            continue
-        files = {name: (out / name).read_text(encoding="utf-8") for name in last.files}
-        row = last.row
-        kept[loss.name] = Made(row.name, row.structure, row.variants, row.kernels, files, entries[loss.name])
+        files: dict[str, dict[str, str]] = {}
+        parts: list[Kept] = []
+        for target in backends:
+            stamp = stamps.get(target, Stamp())
+            last = stamp.losses.get(loss.name)
+            if last is not None and last.inputs == inputs.of(loss.file) and stamp.same(out, last.files):
+                files[target] = {name: (out / name).read_text(encoding="utf-8") for name in last.files}
+                parts.append(last)
+        if len(parts) == len(backends):
+            row, left_out = parts[0].row, tuple(left for part in parts for left in part.left_out)
+            kept[loss.name] = Made(
+                row.name,
+                row.structure,
+                row.variants,
+                row.kernels,
+                files,
+                left_out,
+                entries.get(loss.name, {}),
+            )
     return kept
+
+
+def _stamps(
+    registry: Registry, inputs: Inputs, made: list[Made], files: Mapping[str, str], backends: tuple[str, ...]
+) -> dict[str, Stamp]:
+    of = {loss.name: inputs.of(loss.file) for loss in registry.losses}
+    found: dict[str, Stamp] = {}
+    for target in backends:
+        within = of_targets(target)
+        hashes = {name: digest(text.encode()) for name, text in files.items() if within(name)}
+        losses = {
+            one.name: Kept(
+                of[one.name],
+                tuple(one.files[target]),
+                one.row("current", target),
+                tuple(left for left in one.left_out if left.target == target),
+            )
+            for one in made
+        }
+        found[target] = Stamp(inputs.all, hashes, losses)
+    return found
 
 
 def _make(
@@ -139,10 +182,16 @@ def _make(
 
 
 def _tree(registry: Registry, made: list[Made], backends: tuple[str, ...]) -> dict[str, str]:
-    files = {name: text for one in made for name, text in one.files.items()}
-    files |= {f"{backend}/__init__.py": "" for backend in backends}
+    files = {name: text for one in made for part in one.files.values() for name, text in part.items()}
+    for backend in choose(backends):
+        named = {one.name for one in made if one.files[backend.name]}
+        losses = [loss for loss in registry.losses if loss.name in named]
+        for file in backend.shared:
+            files[f"{backend.name}/{file.name}"] = render(file.template, file.context(losses))
+    if PACKAGE not in backends:
+        return files
     files["__init__.py"] = _INIT
-    files["__init__.pyi"] = stubs({one.name: one.entry for one in made}, registry.helpers)
+    files[OWN_STUB.name] = stubs({one.name: one.entry for one in made}, registry.helpers)
     files["manifest.json"] = manifest({one.name: one.entry for one in made}, registry.helpers)
     if registry.helpers:
         files["helpers.py"] = helpers_module(registry.helpers)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lossgen.backends.base import Unit
+from lossgen.backends.names import PACKAGE
 from lossgen.backends.registry import BACKENDS
 from lossgen.emit.manifest import entry
 from lossgen.emit.render import render
@@ -22,8 +23,6 @@ from lossgen.spec.model import Loss, Parameter
 
 __all__ = ["TAKEN", "compile_static"]
 
-# The backend whose modules this process can run.
-_BACKEND = "numba_cpu"
 # Seconds that a formula may take; those of the catalogue take less than one.
 LIMIT = 60.0
 # What calls of any loss take beside its own arguments.
@@ -75,8 +74,8 @@ def _compiled(loss: Loss, static: Mapping[str, Any]) -> tuple[dict[str, Any], st
     safe = loss.rename(**{name: own for name, own in internal.items() if name != own})
     # It is the only one of its module.
     compiled = compile_variant(safe, replace(safe.variant(**static), suffix=""))
-    backend = BACKENDS[_BACKEND]
-    unit = Unit(loss.name, loss.summary, "a formula given to lossgen.compile", compiled.kernels)
+    backend = BACKENDS[PACKAGE]
+    unit = Unit(loss, "a formula given to lossgen.compile", (compiled.kernels,))
     text = render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI})
     described = entry(safe, [compiled.described], "", [text])
     return {"name": loss.name, **_public(described, {own: name for name, own in internal.items()})}, text

@@ -91,7 +91,7 @@ def explain(loss: Loss, variant: Variant, specs: Path) -> Explanation:
         Where it is declared.
     """
     lifted, record = lift_with_record(variant.program)
-    (text,) = make_loss(replace(loss, variants=(variant,)), specs, (_SHOWN,)).files.values()
+    (text,) = make_loss(replace(loss, variants=(variant,)), specs, (_SHOWN,)).files[_SHOWN].values()
     derived = routines(lifted)
     outputs = tuple(
         _output(kind, derived[kind], variant, lifted, record, text) for kind in KINDS if kind in derived

@@ -16,11 +16,11 @@ from os import path
 from pathlib import Path
 from typing import Any
 
-from lossgen.backends.base import Unit
+from lossgen.backends.names import PACKAGE
 from lossgen.backends.registry import choose
 from lossgen.emit.manifest import entry
 from lossgen.emit.render import render
-from lossgen.emit.report import BuildRow
+from lossgen.emit.report import BuildRow, LeftOut
 from lossgen.errors import LossError, SpecError
 from lossgen.pipeline.variant import compile_variant
 from lossgen.runtime.abi import RUNTIME_ABI
@@ -34,18 +34,30 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Made:
-    """What was made of one loss: its modules in every backend and its part of the manifest."""
+    """What was made of one loss.
+
+    Attributes
+    ----------
+    files : dict
+        Texts by path in the output folder, of each target.
+    left_out : tuple of LeftOut
+        What a target cannot write.
+    entry : dict
+        Its part of the manifest; empty where the Python package is no target.
+    """
 
     name: str
     structure: str
     variants: int
     kernels: int
-    files: dict[str, str]
+    files: dict[str, dict[str, str]]
+    left_out: tuple[LeftOut, ...] = ()
     entry: dict[str, Any] = field(default_factory=dict)
 
-    def row(self, status: str) -> BuildRow:
-        """Return what is reported of it."""
-        lines = sum(text.count("\n") for text in self.files.values())
+    def row(self, status: str, *targets: str) -> BuildRow:
+        """Return what is reported of it, in some targets or all."""
+        parts = [self.files[target] for target in targets or self.files]
+        lines = sum(text.count("\n") for part in parts for text in part.values())
         return BuildRow(self.name, self.structure, self.variants, self.kernels, lines, status)
 
 
@@ -135,20 +147,19 @@ def _limit(loss: Loss, said: str, fix: str) -> SpecError:
 def _made(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
     compiled = [compile_variant(loss, variant) for variant in loss.variants]
     origin = f"{specs.name}/{path.basename(loss.file)}" if specs.is_dir() else specs.name
-    stems = [f"{loss.name}__{v.suffix}" if v.suffix else loss.name for v in loss.variants]
-    files = {
-        f"{backend.name}/{stem}.{backend.extension}": render(
-            backend.template,
-            {
-                **backend.context(Unit(loss.name, loss.summary, origin, one.kernels)),
-                "abi": RUNTIME_ABI,
-            },
-        )
-        for backend in choose(backends)
-        for stem, one in zip(stems, compiled, strict=True)
-    }
-    texts = tuple(files.values())[: len(stems)]
-    module = next(iter(files)).removesuffix(".py").replace("/", ".")
-    described = entry(loss, [one.described for one in compiled], module, texts)
+    files: dict[str, dict[str, str]] = {name: {} for name in backends}
+    left_out: list[LeftOut] = []
+    for backend in choose(backends):
+        for unit in backend.units(loss, origin, [one.kernels for one in compiled]):
+            reason = backend.refuses(unit)
+            if reason is not None:
+                left_out.append(LeftOut(backend.name, unit.stem, reason))
+                continue
+            text = render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI})
+            files[backend.name][f"{backend.name}/{unit.stem}.{backend.extension}"] = text
     kernels = sum(len(one.kernels.kernels) + (one.kernels.prepass is not None) for one in compiled)
-    return Made(loss.name, loss.structure, len(compiled), kernels, files, described)
+    described: dict[str, Any] = {}
+    if PACKAGE in files:
+        module = next(iter(files[PACKAGE])).removesuffix(".py").replace("/", ".")
+        described = entry(loss, [one.described for one in compiled], module, tuple(files[PACKAGE].values()))
+    return Made(loss.name, loss.structure, len(compiled), kernels, files, tuple(left_out), described)

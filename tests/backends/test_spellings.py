@@ -43,7 +43,11 @@ AMPLIFIED = {
 MAGNITUDES = {"real": (-1, 1), "positive": (1,), "nonnegative": (1,), "negative": (-1,), "unit": (1,)}
 
 
-@pytest.mark.parametrize("backend", BACKENDS.values(), ids=lambda backend: backend.name)
+# A backend that writes formulas spells no loops.
+SPELLING = [backend for backend in BACKENDS.values() if backend.spellings]
+
+
+@pytest.mark.parametrize("backend", SPELLING, ids=lambda backend: backend.name)
 def test_every_row_is_spelled(backend) -> None:
     assert not OPERATORS.keys() - backend.spellings.keys()
 

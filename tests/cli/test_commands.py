@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from lossgen import cli, console
 from lossgen.cli import build, deferred
 from lossgen.cli import verify as cli_verify
 from lossgen.cli.codes import Code, MissingError, UsageError
+from lossgen.emit.report import BuildReport, BuildRow, LeftOut
 from lossgen.errors import LossError, SpecError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,15 +29,12 @@ class Pipeline:
 
     def __init__(self, **changes: Any) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        row = SimpleNamespace(
-            name="first", structure="row", variants=2, kernels=14, lines=321, status="built"
-        )
-        report = {"rows": [row], "written": [], "orphans": [], "stale": [], "out": Path.cwd(), "seconds": 1.5}
-        self.report = SimpleNamespace(**(report | changes))
+        row = BuildRow("first", "row", 2, 14, 321, "built")
+        self.report = replace(BuildReport([row], [], [], [], Path.cwd(), 1.5), **changes)
 
     def build(
         self, specs: Any, out: Any, targets: Any, check: Any, jobs: Any, progress: Any, force: Any
-    ) -> SimpleNamespace:
+    ) -> BuildReport:
         self.calls.append((specs, out, targets, check, jobs, force))
         progress("first", 1, 1)
         return self.report
@@ -71,6 +70,18 @@ def test_build_prints_a_plain_table(
     assert lines[0].split() == ["loss", "structure", "variants", "kernels", "lines", "status"]
     assert lines[1].split() == ["first", "row", "2", "14", "321", "built"]
     assert lines[2] == "1 losses in .: 1 files written (1.5 s)"
+
+
+def test_build_says_what_a_target_leaves_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = [
+        LeftOut("abacus", name, reason) for name, reason in [("b", "too deep"), ("c", "odd"), ("a", "odd")]
+    ]
+    use(monkeypatch, Pipeline(left_out=left))
+    assert cli.main(["build", "--force"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:4] == ["abacus leaves out 2, odd: a, c", "abacus leaves out 1, too deep: b"]
 
 
 @pytest.mark.parametrize("fault", ["stale", "orphans"])

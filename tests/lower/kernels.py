@@ -15,6 +15,7 @@ from lossgen.derive.model import Routine
 from lossgen.emit.render import render
 from lossgen.lower import lower
 from lossgen.runtime.abi import RUNTIME_ABI
+from lossgen.spec.model import Loss
 
 
 def module(
@@ -25,7 +26,7 @@ def module(
     before = None if prepass is None else Kernel("prepass", prepass, lower(prepass))
     variant = VariantKernels("Formula", (), kernels, len(routines[0].results) or 1, before, mean_scale)
     backend = BACKENDS["numba_cpu"]
-    unit = Unit("case", "A case.", "a test", variant)
+    unit = Unit(Loss("case", "", "A case.", "", "", (), ()), "a test", (variant,))
     path = folder / "case.py"
     path.write_text(render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI}))
     spec = importlib.util.spec_from_file_location(f"case_{folder.name}", path)

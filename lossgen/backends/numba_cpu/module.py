@@ -51,8 +51,8 @@ def context(unit: Unit) -> dict[str, Any]:
     # Those that others call come first.
     ordered.sort(key=lambda name: name in NEEDS)
     return {
-        "name": unit.name,
-        "summary": unit.summary.replace("\\", "\\\\").replace('"""', "'''"),
+        "name": unit.loss.name,
+        "summary": unit.loss.summary.replace("\\", "\\\\").replace('"""', "'''"),
         "origin": unit.origin,
         "title": variant.title,
         "formula": _formula(variant),
