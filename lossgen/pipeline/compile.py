@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,13 +12,13 @@ from lossgen.backends.registry import BACKENDS
 from lossgen.emit.manifest import entry
 from lossgen.emit.render import render
 from lossgen.errors import LossError
-from lossgen.lower.names import RESERVED
 from lossgen.pipeline.deadline import limited
+from lossgen.pipeline.names import kernel_names, public, with_names
 from lossgen.pipeline.variant import compile_variant
 from lossgen.pipeline.waiting import Waiting
 from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.runtime.bind import OPTIONS
-from lossgen.spec.model import Loss, Parameter
+from lossgen.spec.model import Loss
 
 __all__ = ["TAKEN", "compile_static"]
 
@@ -27,10 +26,6 @@ __all__ = ["TAKEN", "compile_static"]
 LIMIT = 60.0
 # What calls of any loss take beside its own arguments.
 TAKEN = frozenset(name for options in OPTIONS.values() for name in options) | {"v"}
-# What the drivers around a kernel call their own variables.
-_DRIVERS = re.compile(
-    r"(weight|out|mean_scale|factor|(scale|total|lost|state)\d*|(one|grad|hess|hv|tangent|out)_.*)\Z"
-)
 
 
 def compile_static(
@@ -70,36 +65,13 @@ def compile_static(
 
 
 def _compiled(loss: Loss, static: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    internal = {p.name: _internal(p) for p in loss.parameters}
-    safe = loss.rename(**{name: own for name, own in internal.items() if name != own})
     # It is the only one of its module.
-    compiled = compile_variant(safe, replace(safe.variant(**static), suffix=""))
+    alone = replace(loss, variants=(replace(loss.variant(**static), suffix=""),))
+    names = kernel_names(alone)
+    safe = with_names(alone, names)
+    compiled = compile_variant(safe, safe.variants[0])
     backend = BACKENDS[PACKAGE]
     unit = Unit(loss, "a formula given to lossgen.compile", (compiled.kernels,))
     text = render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI})
     described = entry(safe, [compiled.described], "", [text])
-    return {"name": loss.name, **_public(described, {own: name for name, own in internal.items()})}, text
-
-
-def _internal(parameter: Parameter) -> str:
-    """Return what kernels call an argument: Python's words and the drivers' own names are avoided."""
-    name = parameter.name
-    return f"{name}_" if not parameter.static and (name in RESERVED or _DRIVERS.match(name)) else name
-
-
-def _public(described: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Give arguments the names that the declaration has for them."""
-
-    def back(given: list[str]) -> list[str]:
-        return [names.get(name, name) for name in given]
-
-    for argument in (*described["tensors"], *described["params"]):
-        argument["name"] = names.get(argument["name"], argument["name"])
-    for variant in described["variants"]:
-        variant["params"], variant["wrt_all"] = back(variant["params"]), back(variant["wrt_all"])
-        variant["gradient_latex"] = {
-            names.get(name, name): formula for name, formula in variant["gradient_latex"].items()
-        }
-        if variant["prepass"] is not None:
-            variant["prepass"]["args"] = back(variant["prepass"]["args"])
-    return described
+    return {"name": loss.name, **public(described, names)}, text

@@ -22,6 +22,7 @@ from lossgen.emit.manifest import entry
 from lossgen.emit.render import render
 from lossgen.emit.report import BuildRow, LeftOut
 from lossgen.errors import LossError, SpecError
+from lossgen.pipeline.names import kernel_names, public, with_names
 from lossgen.pipeline.variant import compile_variant
 from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import Loss
@@ -145,7 +146,9 @@ def _limit(loss: Loss, said: str, fix: str) -> SpecError:
 
 
 def _made(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
-    compiled = [compile_variant(loss, variant) for variant in loss.variants]
+    names = kernel_names(loss)
+    safe = with_names(loss, names)
+    compiled = [compile_variant(safe, variant) for variant in safe.variants]
     origin = f"{specs.name}/{path.basename(loss.file)}" if specs.is_dir() else specs.name
     files: dict[str, dict[str, str]] = {name: {} for name in backends}
     left_out: list[LeftOut] = []
@@ -161,5 +164,6 @@ def _made(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
     described: dict[str, Any] = {}
     if PACKAGE in files:
         module = next(iter(files[PACKAGE])).removesuffix(".py").replace("/", ".")
-        described = entry(loss, [one.described for one in compiled], module, tuple(files[PACKAGE].values()))
+        texts = tuple(files[PACKAGE].values())
+        described = public(entry(safe, [one.described for one in compiled], module, texts), names)
     return Made(loss.name, loss.structure, len(compiled), kernels, files, tuple(left_out), described)
