@@ -23,7 +23,7 @@ class _bce_with_logits(Loss):
     pos_weight : float or array_like, default 1.0
         Factor on the loss of the positive class. Not negative.
     label_smoothing : float or array_like, default None
-        Share of the label that is replaced by 1/2. In [0, 1].
+        Share of the label that is replaced by 1/2. In [0, 1] and less than 1.
     weight : array_like, optional
         Weight of each sample, broadcast over the batch.
     where : array_like of bool, optional
@@ -639,7 +639,8 @@ class _l0_annealed(Loss):
     y : array_like
         Target. Shape of `x`.
     gamma : float or array_like, default 2.0
-        Exponent; 2 is the squared error, 1 the absolute error, 0 a constant. Not negative.
+        Exponent; 2 is the squared error, 1 the absolute error, 0 a constant. Not negative and at most
+        2.
     eps : float or array_like, default 1e-08
         Added to the absolute error, in the units of `x`; keeps the slope finite for `gamma` below 1.
         Positive.

@@ -17,7 +17,7 @@ def _probability(x):
     },
 )
 def bce_with_logits(
-    x: Pred, y: Target.unit, pos_weight: NonNegative = 1.0, label_smoothing: Optional[Unit] = None
+    x: Pred, y: Target.unit, pos_weight: NonNegative = 1.0, label_smoothing: Optional[Unit.below(1)] = None
 ):
     """Binary cross-entropy of a logit.
 

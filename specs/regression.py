@@ -61,7 +61,7 @@ def smooth_l1(x: Pred, y: Target, beta: NonNegative = 1.0):
 
 
 @loss(family="regression", source="Lehtinen et al. 2018, arXiv:1803.04189")
-def l0_annealed(x: Pred, y: Target, gamma: NonNegative = 2.0, eps: Positive = 1e-8):
+def l0_annealed(x: Pred, y: Target, gamma: NonNegative.at_most(2) = 2.0, eps: Positive = 1e-8):
     """Power of the absolute error whose exponent `gamma` is lowered from 2 to 0 in training.
 
     `l0_gamma` gives the exponent of a training step. At a tie the derivative is 0; for `gamma` below 1 the

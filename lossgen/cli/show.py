@@ -60,6 +60,7 @@ def _arguments(loss: Any, width: int) -> Iterator[str]:
     for param in loss.entry.params:
         default = "" if param.required else f"={param.default!r}"
         domain = "any number" if param.domain == "real" else param.domain
+        domain += f", {param.above}" if param.above else ""
         rows.append((f"{param.name}{default}", param.doc or domain))
     for static in loss.entry.statics:
         choices = " or ".join(map(repr, static.choices))

@@ -151,6 +151,7 @@ def _param(parameter: Parameter) -> dict[str, Any]:
         "over": parameter.over.name if parameter.over else None,
         "default": parameter.default,
         "domain": parameter.domain,
+        "limit": None if parameter.limit is None else [parameter.limit.number, parameter.limit.included],
         "optional": parameter.optional,
         "doc": parameter.doc,
     }

@@ -21,6 +21,7 @@ from lossgen.oracle.evaluate import Array, Case, Oracle
 from lossgen.oracle.marks import marks
 from lossgen.oracle.roots import toward_root
 from lossgen.oracle.source import axes_of
+from lossgen.spec.domains import Limit
 from lossgen.spec.model import Loss, Parameter, Program, Sweep, Variant
 
 SAMPLERS = ("practical", "full", "near", "edges")
@@ -133,7 +134,8 @@ class _Maker:
         if tensor.name in self.around:
             low, high = self.around[tensor.name]
             return self._filled(shape, lambda: float(np.exp(self.rng.uniform(np.log(low), np.log(high)))))
-        return self._filled(shape, lambda: _parameter_value(self.rng, tensor.domain))
+        limit = None if declared is None else declared.limit
+        return self._filled(shape, lambda: _parameter_value(self.rng, tensor.domain, limit))
 
     # Samples
 
@@ -220,11 +222,16 @@ def _practical(rng: Random, domain: str) -> float:
     return float(magnitude if domain in ("positive", "nonnegative") else magnitude * rng.choice((-1, 1)))
 
 
-def _parameter_value(rng: Random, domain: str) -> float:
+def _parameter_value(rng: Random, domain: str, limit: Limit | None) -> float:
     if domain == "unit":
-        return float(rng.uniform())
-    magnitude = 10 ** rng.uniform(-1.5, 0.7)
-    return float(magnitude if domain in ("positive", "nonnegative") else magnitude * rng.choice((-1, 1)))
+        number = float(rng.uniform())
+    else:
+        magnitude = float(10 ** rng.uniform(-1.5, 0.7))
+        number = magnitude if domain in ("positive", "nonnegative") else magnitude * rng.choice((-1, 1))
+    if limit is None or limit.allows(number):
+        return number
+    top = float(limit.number)
+    return top if limit.included else top - abs(top or 1.0) * float(rng.uniform(0.25, 0.75))
 
 
 def _any_exponent(rng: Random, domain: str, dtype: np.dtype[Any]) -> float:

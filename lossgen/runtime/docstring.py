@@ -68,7 +68,7 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
         if static.name in open_choices:
             (param,) = (param for param in entry.params if param.name == static.name)
             kind = f"{{{choices}}} or float or array_like, default {static.default!r}"
-            facts = _DOMAINS.get(param.domain, "")
+            facts = _range(param)
         items.append((static.name, kind, _sentences(static.doc, facts) or "Static choice."))
     named = {name for name, _, _ in items}
     items += [
@@ -133,10 +133,14 @@ def _tensor(entry: Entry, tensor: Tensor) -> tuple[str, str, str]:
     )
 
 
+def _range(param: Param) -> str:
+    return " and ".join(filter(None, (_DOMAINS.get(param.domain, ""), param.above)))
+
+
 def _param(param: Param) -> tuple[str, str, str]:
     kind = "float or array_like" if param.is_float else "int"
     default = "" if param.required else f", default {param.default!r}"
-    facts = [_DOMAINS.get(param.domain, "")]
+    facts = [_range(param)]
     if param.axes:
         facts.append(f"one for each entry of axis {', '.join(param.axes)}")
     if param.over is not None:

@@ -24,7 +24,7 @@ class Tensor:
     doc: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Param:
     """A run-time parameter: a number, or one number for each entry of an axis."""
 
@@ -35,9 +35,19 @@ class Param:
     over: str | None
     default: Any
     domain: str
+    # The largest number that it may be, and whether it may be that.
+    limit: tuple[float, bool] | None
     optional: bool
     required: bool
     doc: str
+
+    @property
+    def above(self) -> str:
+        """Say where the numbers end that it may be; empty where they do not."""
+        if self.limit is None:
+            return ""
+        number, included = self.limit
+        return f"{'at most' if included else 'less than'} {number}"
 
 
 @dataclass(frozen=True)
@@ -194,6 +204,7 @@ def _param(item: Mapping[str, Any], open_choice: bool) -> Param:
         over=item.get("over"),
         default=item.get("default"),
         domain=item.get("domain") or kind,
+        limit=None if item.get("limit") is None else (item["limit"][0], item["limit"][1]),
         optional=bool(item.get("optional", False)),
         required=not open_choice
         and ("default" not in item or (item["default"] is None and not item.get("optional", False))),

@@ -77,7 +77,7 @@ def prepare_params(entry: Entry, variant: Variant, given: Mapping[str, Any], ten
         kind = type(value)
         if not param.axes and (kind is float or kind is int):
             # The sign is part of the key because 0.0 == -0.0.
-            array = _number(param.name, param.domain, param.is_float, value, copysign(1.0, value), dtype)
+            array = _number(param, value, copysign(1.0, value), dtype)
             params.add(param, _in_range(param, array, tensors), ())
             continue
         if value is None:
@@ -105,9 +105,9 @@ def _refuse_unused(param: Param, given: Mapping[str, Any]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _number(name: str, domain: str, is_float: bool, value: float, sign: float, dtype: np.dtype[Any]) -> Array:
-    array = np.asarray([value]) if is_float else _integers(np.asarray([value]), name)
-    return _checked(name, domain, array, dtype, ())
+def _number(param: Param, value: float, sign: float, dtype: np.dtype[Any]) -> Array:
+    array = np.asarray([value]) if param.is_float else _integers(np.asarray([value]), param.name)
+    return _checked(param, array, dtype, ())
 
 
 def _many(param: Param, array: Array, dtype: np.dtype[Any], tensors: Tensors) -> Array:
@@ -125,7 +125,7 @@ def _many(param: Param, array: Array, dtype: np.dtype[Any], tensors: Tensors) ->
             f"{param.name} has shape {array.shape}, which does not broadcast to {shape} ({meaning}): "
             "pass one number or an array of that shape"
         ) from None
-    checked = _checked(param.name, param.domain, array, dtype, array.shape)
+    checked = _checked(param, array, dtype, array.shape)
     if not param.axes and array.size == 1:
         return checked.reshape(1)
     return kernel_array(np.broadcast_to(checked, shape), dtype).reshape(shape if param.axes else wide.size)
@@ -139,12 +139,16 @@ def _integers(array: Array, name: str) -> Array:
     raise LossTypeError(f"{name} has dtype {array.dtype}, an integer is needed: pass int({name})")
 
 
-def _checked(name: str, domain: str, array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
+def _checked(param: Param, array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         # Judged after rounding, because the kernel sees the rounded number: 1e-60 is 0 in float32.
         rounded = np.array(array, dtype=dtype, order="C")
-    allowed, wording = _DOMAINS.get(domain, _DOMAINS["real"])
+    allowed, wording = _DOMAINS.get(param.domain, _DOMAINS["real"])
     good = allowed(rounded)
+    if param.limit is not None:
+        limit, included = dtype.type(param.limit[0]), param.limit[1]
+        good &= rounded <= limit if included else rounded < limit
+        wording = param.above if param.domain == "real" else f"{wording} and {param.above}"
     if bool(np.all(good)):
         return rounded
     place = tuple(int(index) for index in np.argwhere(np.atleast_1d(~good))[0])
@@ -153,7 +157,9 @@ def _checked(name: str, domain: str, array: Array, dtype: np.dtype[Any], shape: 
     note = (
         f" (it becomes {np.atleast_1d(rounded)[place]} in {dtype})" if _changed(value, rounded, place) else ""
     )
-    raise LossValueError(f"{name}{where}={_plain(value)} is not allowed{note}: {name} must be {wording}")
+    raise LossValueError(
+        f"{param.name}{where}={_plain(value)} is not allowed{note}: {param.name} must be {wording}"
+    )
 
 
 def _changed(value: Any, rounded: Array, place: tuple[int, ...]) -> bool:

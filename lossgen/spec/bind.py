@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +9,12 @@ import sympy as sp
 
 from lossgen.algebra.tensors import Element
 from lossgen.errors import SpecError
+from lossgen.spec.domains import excluded
 from lossgen.spec.program import Program, rewritten
 
 if TYPE_CHECKING:
     from lossgen.spec.model import Parameter
 
-_ALLOWED: dict[str, tuple[Callable[[sp.Rational], bool], str]] = {
-    "positive": (lambda number: number > 0, "greater than 0"),
-    "nonnegative": (lambda number: number >= 0, "0 or greater"),
-    "unit": (lambda number: 0 <= number <= 1, "between 0 and 1"),
-}
 _BOUND_KINDS = ("real", "positive", "nonnegative", "unit", "int", "per_class")
 
 
@@ -41,10 +36,10 @@ def bind(program: Program, parameter: Parameter, value: Any, loss: str) -> Progr
         kind = "a whole number" if parameter.dtype == "int" else "a number"
         raise SpecError(f"`{name}`={value!r} is not {kind}", loss=loss, argument=name, fix=f"give {kind}")
     number = sp.Rational(str(value)) if value - value == 0 else None
-    allowed, wording = _ALLOWED.get(parameter.domain, (lambda _: True, "finite"))
-    if number is None or not allowed(number):
+    must = "finite" if number is None else excluded(parameter.domain, parameter.limit, value)
+    if must is not None:
         raise SpecError(
-            f"`{name}`={value!r} is not allowed", loss=loss, argument=name, fix=f"it must be {wording}"
+            f"`{name}`={value!r} is not allowed", loss=loss, argument=name, fix=f"it must be {must}"
         )
 
     def rewrite(expr: Any) -> Any:

@@ -115,14 +115,19 @@ def _united_parameters(
                     "argument of a function that returns the sum",
                     **place,
                 )
-            if (earlier.kind, earlier.axes) != (parameter.kind, parameter.axes):
+            here, there = ((one.kind, one.axes, one.limit) for one in (earlier, parameter))
+            if here != there:
                 raise SpecError(
-                    f"`{tensor.name}` is {earlier.kind} here and {parameter.kind} in `{loss.name}`",
+                    f"`{tensor.name}` is {_said(earlier)} here and {_said(parameter)} in `{loss.name}`",
                     argument=tensor.name,
                     fix="declare it as that part does",
                     **place,
                 )
     return (*arrays.values(), *numbers.values())
+
+
+def _said(parameter: Parameter) -> str:
+    return parameter.kind if parameter.limit is None else f"{parameter.kind}, {parameter.limit},"
 
 
 def _merged(terms: Sequence[Term]) -> tuple[Term, ...]:

@@ -121,6 +121,7 @@ def _declared(name: str, role: Role, default: Any, doc: str) -> Parameter:
         doc=doc,
         domain=role.domain,
         relaxed_by=role.relaxed_by,
+        limit=role.limit,
         other=None if role.other is None else _declared(name, role.other, None, doc),
     )
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 from lossgen.errors import SpecError
+from lossgen.spec.domains import described, excluded
 from lossgen.spec.program import Place
 from lossgen.spec.roles import Role
 
 __all__ = ["check_default"]
-
-_DOMAINS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "positive": ("a positive number", lambda value: value > 0),
-    "nonnegative": ("a number that is not negative", lambda value: value >= 0),
-    "unit": ("a number in [0, 1]", lambda value: 0 <= value <= 1),
-}
 
 
 def check_default(name: str, role: Role, default: Any, context: Place) -> None:
@@ -34,11 +28,11 @@ def check_default(name: str, role: Role, default: Any, context: Place) -> None:
     elif default is None:
         return
     else:
-        wanted, inside = _DOMAINS.get(role.domain, ("a number", lambda value: True))
-        if role.dtype == "int":
-            wanted = "a whole number"
         numeric = isinstance(default, int if role.dtype == "int" else Real) and not isinstance(default, bool)
-        fits = numeric and inside(default)
+        wanted = f"a {'whole' if role.dtype == 'int' else 'finite'} number"
+        if role.domain != "real" or role.limit is not None:
+            wanted = f"{wanted} {described(role.domain, role.limit)}"
+        fits = numeric and excluded(role.domain, role.limit, default) is None
     if not fits:
         raise SpecError(
             f"the default of `{name}` is {default!r}", argument=name, fix=f"give {wanted}", **context

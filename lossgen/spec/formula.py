@@ -9,22 +9,15 @@ import sympy as sp
 
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import FormulaError, LossError, LossTypeError, LossValueError
+from lossgen.spec.domains import DOMAINS, excluded
 from lossgen.spec.grammar import Node, parse
 from lossgen.spec.meaning import names, translate
 from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.program import Program, Term
 from lossgen.spec.validate import validate
 
-__all__ = ["DOMAINS", "formula"]
+__all__ = ["formula"]
 
-# Whether a number lies in a domain.
-DOMAINS = {
-    "real": lambda number: True,
-    "positive": lambda number: number > 0,
-    "nonnegative": lambda number: number >= 0,
-    "unit": lambda number: 0 <= number <= 1,
-    "sign": lambda number: number in (-1, 1),
-}
 _PREDICTION, _TARGET = "x", "y"
 _SUMMARY = 90
 
@@ -42,7 +35,7 @@ def formula(
     text : str
         The loss of one sample; see `lossgen.spec.grammar`.
     domains : mapping, optional
-        A key of `DOMAINS` for each symbol that is not real.
+        A key of `lossgen.spec.domains.DOMAINS` for each symbol that is not real.
     defaults : mapping, optional
         Default of parameters; those without one must be given in every call.
     taken : iterable of str
@@ -131,7 +124,7 @@ def _check_defaults(defaults: Mapping[str, float], parameters: Mapping[str, str]
             )
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LossTypeError(f"defaults[{name!r}]={value!r} is no number")
-        if not DOMAINS[parameters[name]](value) or not abs(value) < float("inf"):
+        if excluded(parameters[name], None, value) or not abs(value) < float("inf"):
             raise LossValueError(f"defaults[{name!r}]={value!r} is not {parameters[name]}")
 
 

@@ -16,6 +16,7 @@ from lossgen.algebra.tensors import Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.bind import bind
 from lossgen.spec.composition import Composition, Part, Summand
+from lossgen.spec.domains import Limit
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term, renamed
 
 __all__ = [
@@ -56,6 +57,7 @@ class Parameter:
     domain: str = "real"
     relaxed_by: str = ""
     other: Parameter | None = None
+    limit: Limit | None = None
 
     @property
     def static(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lossgen.algebra.axes import Axis
+from lossgen.spec.domains import Limit, excluded
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Role:
     other : Role, optional
         For a choice, what else may be given: a parameter of that role, at run time. The body runs once more
         with its symbol.
+    limit : Limit, optional
+        The largest number that a parameter may be.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Role:
     points: bool = False
     relaxed_by: str = ""
     other: Role | None = None
+    limit: Limit | None = None
 
     # A class with __getitem__ is an endless sequence to Python.
     __iter__ = None
@@ -86,6 +90,21 @@ class Role:
     @property
     def binary(self) -> Role:
         return replace(self, domain="binary")
+
+    def at_most(self, number: int | float) -> Role:
+        """Return the role of a parameter that is `number` at most."""
+        return self._limited(Limit(number, included=True))
+
+    def below(self, number: int | float) -> Role:
+        """Return the role of a parameter that is less than `number`."""
+        return self._limited(Limit(number, included=False))
+
+    def _limited(self, limit: Limit) -> Role:
+        if not self.is_parameter or self.choices or self.over is not None:
+            raise TypeError(f"{self.kind} takes no limit: give one to a number, such as Positive.at_most(2)")
+        if (must := excluded(self.domain, None, limit.number)) is not None:
+            raise TypeError(f"no number is {must} and {limit}: give a larger limit")
+        return replace(self, limit=limit)
 
     def real_if(self, flag: str) -> Role:
         """Return the role whose values are any real number where the static `flag` is true (logits instead of

@@ -24,11 +24,19 @@ NUMBERS = [
 ]
 
 
+def beyond(limit):
+    """Return the first number that a limit does not allow."""
+    if limit is None:
+        return ()
+    return (math.nextafter(limit.number, math.inf) if limit.included else limit.number,)
+
+
 @pytest.mark.parametrize(("loss", "variant", "name"), NUMBERS)
 def test_numbers_outside_the_domain_are_refused(loss, variant, name):
     it = subject(loss, variant, count=2)
     (domain,) = (tensor.domain for tensor in variant.program.inputs if tensor.name == name)
-    for value in OUTSIDE[domain]:
+    (declared,) = (p.other or p for p in loss.parameters if p.name == name)
+    for value in (*OUTSIDE[domain], *beyond(declared.limit)):
         given = it.given
         given[name] = np.full_like(given[name], value) if np.ndim(given[name]) else value
         with pytest.raises(LossValueError, match=rf"^{name}\b.* is not allowed"):
@@ -105,5 +113,6 @@ def test_indices_out_of_range_are_refused(loss, variant, name):
 
 def test_there_are_parameters_of_every_kind():
     assert NUMBERS
+    assert {p.limit.included for loss in LOSSES for p in loss.parameters if p.limit} == {True, False}
     assert OPEN
     assert INDICES

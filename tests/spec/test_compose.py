@@ -142,6 +142,7 @@ def test_arguments_are_factors_or_shared_parameters(tmp_path):
         ("flag: Flag = False", "error", "`flag` is no number"),
         ("y: Target", "error", "`y` is no number"),
         ("c: Unit = 0.5", "2 * error", "`c` is unit here and positive in `error`"),
+        ("c: Positive.at_most(2) = 1", "error", "`c` is positive, at most 2, here and positive in `error`"),
     ],
 )
 def test_arguments_of_sums_are_checked(signature, body, message, tmp_path):

@@ -31,8 +31,14 @@ MISTAKES = {
     "division by 0": (F + "return x / 0", 3, "constants"),
     "not a number": (F + 'return x + float("nan")', 3, "constants"),
     "an exit": (F + "raise SystemExit", 6, "exit"),
-    "a default that is a text": (F.replace("Pred", 'Pred, a: Positive = "1"') + "return a", 3, "positive"),
-    "a default outside": (F.replace("Pred", "Pred, a: Unit = 2") + "return a", 3, "[0, 1]"),
+    "a default that is a text": (
+        F.replace("Pred", 'Pred, a: Positive = "1"') + "return a",
+        3,
+        "greater than 0",
+    ),
+    "a default outside": (F.replace("Pred", "Pred, a: Unit = 2") + "return a", 3, "between 0 and 1"),
+    "a default above": (F.replace("Pred", "Pred, a: Real.at_most(2) = 3") + "return a", 3, "at most 2"),
+    "a default at the end": (F.replace("Pred", "Pred, a: Unit.below(1) = 1") + "return a", 3, "less than 1"),
     "a default that is no choice": (F.replace("Pred", "Pred, p: Choice(1, 2) = 3") + "return x", 3, "1, 2"),
     "syntax": (F.replace(":\n", "\n", 1) + "return x", 4, "syntax"),
 }
