@@ -434,8 +434,7 @@ class _huber(Loss):
     ) -> Any: ...
 
 class _info_nce(Loss):
-    """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own
-    other view.
+    """Cross-entropy of the inner products of two views of a batch, whose rows pair up.
 
     Rows are expected to be normalised by the caller.
 

@@ -100,8 +100,7 @@ def info_nce_scores(s: Pred[N, M], temperature: Positive = 0.07, symmetric: Flag
 
 @loss(family="embedding", source="van den Oord et al. 2018, arXiv:1807.03748")
 def info_nce(a: Pred[N, D], b: Pred[N, D], temperature: Positive = 0.07, symmetric: Flag = False):
-    """Cross-entropy of the inner products of two views of a batch, against pairing each row with its own
-    other view.
+    """Cross-entropy of the inner products of two views of a batch, whose rows pair up.
 
     Rows are expected to be normalised by the caller.
 

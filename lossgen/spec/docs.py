@@ -26,9 +26,16 @@ def split(doc: str, names: Collection[str], place: Place) -> tuple[str, dict[str
     Raises
     ------
     SpecError
-        Where the section explains what is no argument.
+        Where the summary is longer than a line, or the section explains what is no argument.
     """
     before, found, section = doc.partition(_HEADING)
+    summary, *rest = before.strip().splitlines() or [""]
+    if rest and rest[0].strip():
+        raise SpecError(
+            f"the summary in the docstring goes on after its first line: {summary!r}",
+            fix="say in one line what the loss is, then leave a line empty",
+            **place,
+        )
     if not found:
         return doc, {}
     meanings: dict[str, list[str]] = {}

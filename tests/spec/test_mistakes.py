@@ -40,6 +40,7 @@ MISTAKES = {
     "a default above": (F.replace("Pred", "Pred, a: Real.at_most(2) = 3") + "return a", 3, "at most 2"),
     "a default at the end": (F.replace("Pred", "Pred, a: Unit.below(1) = 1") + "return a", 3, "less than 1"),
     "a default that is no choice": (F.replace("Pred", "Pred, p: Choice(1, 2) = 3") + "return x", 3, "1, 2"),
+    "a summary of two lines": (F.replace("F.", "F and\n    more.") + "return x", 3, "one line"),
     "syntax": (F.replace(":\n", "\n", 1) + "return x", 4, "syntax"),
 }
 
