@@ -26,6 +26,19 @@ VARIANTS = [
     for loss in LOSSES
     for variant in loss.variants
 ]
+# Compiling is what takes the time: float32 of other variants than the default is tried by the full tier.
+TYPED = [
+    pytest.param(
+        loss,
+        variant,
+        dtype,
+        id=f"{loss.name}-{variant.suffix or 'default'}-{dtype.__name__}",
+        marks=[pytest.mark.full] if variant.suffix and dtype is np.float32 else [],
+    )
+    for loss in LOSSES
+    for variant in loss.variants
+    for dtype in (np.float32, np.float64)
+]
 BATCHED = [param for param in VARIANTS if Arrangement(*param.values).batched]
 SINGLE_TERM = [param for param in VARIANTS if len(param.values[1].program.terms) == 1]
 DEFAULTS = [pytest.param(loss, loss.variants[0], id=loss.name) for loss in LOSSES]

@@ -5,7 +5,7 @@ import pytest
 
 from lossgen.oracle.verify import verify_variant
 
-from .discovery import LOSSES, VARIANTS
+from .discovery import LOSSES, TYPED, VARIANTS
 
 DTYPES = [np.float32, np.float64]
 # Samples for each of four samplers in the full tier; a sample of a coupled loss costs hundreds of exact
@@ -31,8 +31,7 @@ def explain(rows):
     return f"{sum(row.failed for row in rows)} numbers fail:\n" + "\n".join(lines[:12])
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+@pytest.mark.parametrize(("loss", "variant", "dtype"), TYPED)
 def test_against_the_exact_expression(loss, variant, dtype):
     rows = verify_variant(loss, variant, dtypes=[dtype], points=16)
     outputs = {row.output for row in rows}

@@ -9,7 +9,7 @@ from lossgen.algebra.tensors import tensors
 from lossgen.oracle.evaluate import Case, Request
 from lossgen.oracle.verify import verify_variant
 
-from .discovery import BATCHED, DEFAULTS, SINGLE_TERM, VARIANTS, per_sample, subject
+from .discovery import BATCHED, DEFAULTS, SINGLE_TERM, TYPED, VARIANTS, per_sample, subject
 
 # Two magnitudes on the way to infinity: where the exact results at both agree they are the limit.
 FAR = (2.0**900, 2.0**1000)
@@ -37,8 +37,7 @@ def _depends(it, case, place):
     return it.oracle.reads(case, place)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+@pytest.mark.parametrize(("loss", "variant", "dtype"), TYPED)
 def test_nan_in_nan_out(loss, variant, dtype):
     it = subject(loss, variant, dtype, count=4)
     noticed = 0

@@ -5,11 +5,10 @@ import pytest
 
 import lossgen
 
-from .discovery import BATCHED, SINGLE_TERM, VARIANTS, as_list, per_sample, subject
+from .discovery import BATCHED, SINGLE_TERM, TYPED, VARIANTS, as_list, per_sample, subject
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+@pytest.mark.parametrize(("loss", "variant", "dtype"), TYPED)
 def test_fused_is_separate(loss, variant, dtype):
     it = subject(loss, variant, dtype)
     for reduction in ("mean", "sum", "none") if it.has_values else ("mean", "sum"):
