@@ -43,7 +43,7 @@ P = axis("P", dims=":", when={"per_image": "1:"})
 )
 def soft_dice(
     x: Pred.unit[C, S].real_if("from_logits"),
-    y: Target.unit[C, S],
+    y: Target.unit[C, S].or_index(C, ignoring="ignore_index"),
     from_logits: Choice(False, True, "softmax") = False,
     include_background: Flag = True,
     batch: Flag = False,
@@ -67,7 +67,8 @@ def soft_dice(
     x
         Probabilities, or logits.
     y
-        What share of a site belongs to a class, 0 or 1 as a rule.
+        What share of a site belongs to a class, 0 or 1 as a rule; or the class of each site, as integers
+        without the axis of classes.
     from_logits
         The prediction holds logits: True takes the sigmoid of each, "softmax" that over the classes.
     include_background

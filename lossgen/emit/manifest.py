@@ -137,6 +137,8 @@ def _tensor(parameter: Parameter) -> dict[str, Any]:
         "domain": parameter.domain,
         "relaxed_by": parameter.relaxed_by,
         "over": parameter.over.name if parameter.over else None,
+        "spells": parameter.spells.name if parameter.spells else None,
+        "marked_by": parameter.marked_by,
         "optional": parameter.optional or parameter.kind == "length",
         "doc": parameter.doc,
     }

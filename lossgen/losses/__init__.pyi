@@ -1084,8 +1084,9 @@ class _soft_dice(Loss):
     x : array_like
         Probabilities, or logits. In [0, 1]. Axis C is dimension 1, S is dimensions 2 and later.
     y : array_like
-        What share of a site belongs to a class, 0 or 1 as a rule. In [0, 1]. Axis C is dimension 1, S
-        is dimensions 2 and later.
+        What share of a site belongs to a class, 0 or 1 as a rule; or the class of each site, as
+        integers without the axis of classes. In [0, 1]. Axis C is dimension 1, S is dimensions 2 and
+        later.
     class_weight : float or array_like, default 1
         Factor of each class: of its value, or in a micro average of its sums. Not negative. One for
         each entry of axis C.

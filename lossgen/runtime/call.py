@@ -52,7 +52,7 @@ class Call:
                 f"{loss} has no reduction='none': its terms differ in shape; use 'mean' or 'sum'"
             )
         dims = axis_dims(entry, variant.static, options.get("axis"))
-        self.tensors = prepare_tensors(entry, request.tensors, dims)
+        self.tensors = prepare_tensors(entry, request.tensors, dims, request.params)
         self._refuse_empty()
         self.params = prepare_params(entry, variant, request.params, self.tensors)
         self.values_layout = values_layout(entry, variant, self.tensors)

@@ -22,6 +22,9 @@ class Tensor:
     optional: bool
     domain: str
     doc: str
+    # The axis along which it is 1 at one position, if given as indices; the parameter that marks the ignored.
+    spells: str | None = None
+    marked_by: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +194,8 @@ def _tensor(item: Mapping[str, Any]) -> Tensor:
         optional=bool(item.get("optional", False)),
         domain=item.get("domain") or "real",
         doc=item.get("doc") or "",
+        spells=item.get("spells"),
+        marked_by=item.get("marked_by") or "",
     )
 
 

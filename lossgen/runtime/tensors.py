@@ -19,7 +19,7 @@ from lossgen.runtime.arrays import (
     require_numbers,
     result_dtype,
 )
-from lossgen.runtime.labels import pad_concatenated
+from lossgen.runtime.labels import pad_concatenated, spelled_out
 from lossgen.runtime.layout import Layout, flat_layout, make_layout
 from lossgen.runtime.manifest import Entry, Tensor
 
@@ -83,8 +83,13 @@ def axis_dims(entry: Entry, static: Mapping[str, Any], axis: Any) -> dict[str, s
     return dims
 
 
-def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, str]) -> Tensors:
-    """Check all array arguments against each other and bring them to the form of kernels."""
+def prepare_tensors(
+    entry: Entry, given: Mapping[str, Any], dims: Mapping[str, str], marks: Mapping[str, Any]
+) -> Tensors:
+    """Check all array arguments against each other and bring them to the form of kernels.
+
+    `marks` are the parameters of the call, one of which may mark what takes no part.
+    """
     raw: dict[str, Array] = {}
     for tensor in entry.tensors:
         value = given.get(tensor.name)
@@ -115,6 +120,11 @@ def prepare_tensors(entry: Entry, given: Mapping[str, Any], dims: Mapping[str, s
             raw[tensor.name] = _one_row_each(entry, tensor, raw, batch_shape)
         elif tensor.role == "length" and raw[tensor.name].ndim == 0:
             raw[tensor.name] = np.broadcast_to(raw[tensor.name], batch_shape)
+        elif tensor.spells is not None:
+            default = next((one.default for one in entry.params if one.name == tensor.marked_by), None)
+            mark = marks.get(tensor.marked_by, default)
+            given_as = (raw[tensor.name], layouts[reference.name], reference.axes)
+            raw[tensor.name] = spelled_out(tensor, *given_as, mark, tensors.compute)
         if tensor is not reference:
             layouts[tensor.name] = _matching_layout(tensor, raw, reference, layouts[reference.name], dims)
         _join_sizes(tensor, layouts[tensor.name], tensors.sizes, raw)

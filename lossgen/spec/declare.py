@@ -1,7 +1,6 @@
 """``@loss``: from a Python function over symbols to a `Loss`.
 
-Names, roles, axes and domains are in the signature, the formula is the body, the documentation is the
-docstring.
+Names, roles, axes and domains are in the signature, the formula is the body, the words are the docstring.
 """
 
 from __future__ import annotations
@@ -122,6 +121,8 @@ def _declared(name: str, role: Role, default: Any, doc: str) -> Parameter:
         domain=role.domain,
         relaxed_by=role.relaxed_by,
         limit=role.limit,
+        spells=role.spells,
+        marked_by=role.marked_by,
         other=None if role.other is None else _declared(name, role.other, None, doc),
     )
 

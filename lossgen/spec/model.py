@@ -58,6 +58,8 @@ class Parameter:
     relaxed_by: str = ""
     other: Parameter | None = None
     limit: Limit | None = None
+    spells: Axis | None = None
+    marked_by: str = ""
 
     @property
     def static(self) -> bool:
@@ -193,7 +195,10 @@ class Loss(Summand):
                     argument=old,
                     fix=f"choose among {sorted(by_name)}",
                 )
-        parameters = tuple(replace(p, name=names.get(p.name, p.name)) for p in self.parameters)
+        parameters = tuple(
+            replace(p, name=names.get(p.name, p.name), marked_by=names.get(p.marked_by, p.marked_by))
+            for p in self.parameters
+        )
 
         def other(variant: Variant) -> Variant:
             return replace(variant, program=renamed(variant.program, names))

@@ -31,6 +31,10 @@ class Role:
         with its symbol.
     limit : Limit, optional
         The largest number that a parameter may be.
+    spells : Axis, optional
+        An axis along which a target is 1 at one position and 0 elsewhere, if given as indices of positions.
+    marked_by : str
+        The parameter whose value, among such indices, marks what takes no part.
     """
 
     kind: str
@@ -45,6 +49,8 @@ class Role:
     relaxed_by: str = ""
     other: Role | None = None
     limit: Limit | None = None
+    spells: Axis | None = None
+    marked_by: str = ""
 
     # A class with __getitem__ is an endless sequence to Python.
     __iter__ = None
@@ -90,6 +96,15 @@ class Role:
     @property
     def binary(self) -> Role:
         return replace(self, domain="binary")
+
+    def or_index(self, axis: Axis, ignoring: str = "") -> Role:
+        """Return the role of a target that may also be given as indices of positions on one of its axes.
+
+        `ignoring` names the parameter whose value marks what takes no part.
+        """
+        if self.kind != "target" or axis not in self.axes:
+            raise TypeError("or_index(AXIS) is for targets with that axis: Target.unit[C, S].or_index(C)")
+        return replace(self, spells=axis, marked_by=ignoring)
 
     def at_most(self, number: int | float) -> Role:
         """Return the role of a parameter that is `number` at most."""
