@@ -479,3 +479,71 @@ def hvp_parallel(x, y, gamma, eps, tangent_x, weight, mask, scales, hv_x, block)
     """As `hvp`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block(x, y, gamma, eps, tangent_x, weight, mask, scales, hv_x, block, k)
+
+
+@njit
+def _irls(x, y, gamma, eps, weight):
+    """One sample: gradient and weight of reweighted least squares."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    eps = real(eps)
+    weight = real(weight)
+    residual = x - y
+    abs_residual = abs(residual)
+    sum_abs_eps = abs_residual + eps
+    grad_x_value = _powered(weight * gamma * _sign(residual), sum_abs_eps, gamma, real(-1))
+    hess_x_value = _powered(weight / abs_residual * gamma, sum_abs_eps, gamma, real(-1))
+    return grad_x_value, hess_x_value
+
+
+@njit
+def _irls_block(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        gamma.shape[0] == 1
+        and eps.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_gamma = gamma[0]
+        one_eps = eps[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            grad_x[i], hess_x[i] = _irls(x[i], y[i], one_gamma, one_eps, one_weight)
+    else:
+        gamma = gamma[first:last]
+        eps = eps[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                grad_x[i], hess_x[i] = _irls(x[i], y[i], gamma[i], eps[i], weight[i])
+            else:
+                grad_x[i] = real(0)
+                hess_x[i] = real(0)
+
+
+@njit
+def irls(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and weight of reweighted least squares, by the predictions."""
+    for k in range(-(-x.shape[0] // block)):
+        _irls_block(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit(parallel=True)
+def irls_parallel(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block):
+    """As `irls`, in threads; the same bits."""
+    for k in prange(-(-x.shape[0] // block)):
+        _irls_block(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block, k)

@@ -11,7 +11,9 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.spec.model import Stage
 
-KINDS = ("values", "value", "gradient", "gradient_all", "hessian", "hvp")
+# Gradient with a curvature, unreduced: the Hessian diagonal, and what stands in for it.
+CURVATURES = ("hessian", "bound", "irls")
+KINDS = ("values", "value", "gradient", "gradient_all", "hessian", "hvp", "bound", "irls")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Routine:
     inputs : tuple of Tensor
         What it may read, in the order of the kernel's arguments: tensors, parameters, tangents (role
         ``tangent``), ``weight`` (role ``weight``, over the item axes), then ``scale0``, ``scale1`` ... (role
-        ``scale``, one number per term; absent in ``values`` and ``hessian``).
+        ``scale``, one number per term; absent in ``values`` and `CURVATURES`).
     outputs : tuple of Tensor
         What it writes (role ``output``), in the order of the kernel's arguments. Every entry is written; an
         output assigned with ``add`` starts at 0.
@@ -33,8 +35,8 @@ class Routine:
         Sweeps and sorts in order; they assign local tensors (role ``local``) and outputs. A local assigned
         with ``add`` starts at 0.
     results : tuple of Expr
-        One number per term: the sum over its items of weight * value. Empty for ``values``, ``hessian`` and
-        ``hvp``.
+        One number per term: the sum over its items of weight * value. Empty for ``values``, ``hvp`` and
+        `CURVATURES`.
     keep : Boolean
         Where false, results and outputs are 0 and nothing but what the condition itself names is read.
     extents : tuple

@@ -4,7 +4,7 @@ prepass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sympy as sp
 
@@ -71,7 +71,7 @@ def prepass(program: Program) -> Prepass | None:
         inputs=inputs,
         divisors=tuple(term.mean_by for term in terms),
         items=tuple(term.items for term in terms),
-        weight=_weight(program),
+        weight=weight_of(program),
         mean_scale=terms[0].mean_scale,
         keep=common_keep(program),
         needed=indices_needed(program),
@@ -83,7 +83,7 @@ def _checked(program: Program) -> list[Tensor]:
     return [tensor for tensor in program.inputs if tensor.role in ("class", "labels", "length")]
 
 
-def _weight(program: Program) -> Tensor:
+def weight_of(program: Program) -> Tensor:
     items = common_items(program) or ()
     return Tensor("weight", tuple(index.axis for index in items), role="weight")
 
@@ -108,7 +108,7 @@ def _attached(expr: sp.Expr) -> sp.Expr:
 
 
 def _results(program: Program) -> tuple[sp.Expr, ...]:
-    weight = _weight(program)
+    weight = weight_of(program)
     return tuple(_attached(_numerator(term, weight)) for term in program.terms)
 
 
@@ -121,7 +121,7 @@ def _routine(
     extra: Sequence[Tensor] = (),
     scaled: bool = True,
 ) -> Routine:
-    inputs = (*program.inputs, *extra, _weight(program), *(_scales(program) if scaled else ()))
+    inputs = (*program.inputs, *extra, weight_of(program), *(_scales(program) if scaled else ()))
     return Routine(
         kind, inputs, tuple(outputs), tuple(steps), tuple(results), program.terms[0].keep, program.extents
     )
@@ -143,7 +143,7 @@ def _value(program: Program) -> Routine:
 
 
 def _values(program: Program) -> Routine:
-    items, weight = program.terms[0].items, _weight(program)
+    items, weight = program.terms[0].items, weight_of(program)
     out = Tensor("out", weight.axes, role="output")
     total = sp.Add(*(term.coefficient * _attached(term.value) for term in program.terms))
     store = Sweep(items, (Assign(Element(out, *items), Element(weight, *items) * total),))
@@ -151,7 +151,7 @@ def _values(program: Program) -> Routine:
 
 
 def _total(program: Program) -> sp.Expr:
-    weight = _weight(program)
+    weight = weight_of(program)
     pairs = zip(program.terms, _scales(program), strict=True)
     return sp.Add(*(Element(scale) * _numerator(term, weight) for term, scale in pairs))
 
@@ -216,7 +216,7 @@ def _gradient(program: Program, kind: str, wanted: Sequence[Tensor]) -> Routine:
 
 def _gradients(program: Program, wanted: Sequence[Tensor]) -> list[tuple[Tensor, Assign]]:
     """Unscaled closed-form gradient assignments of a program whose stages do not depend on predictions."""
-    weight = _weight(program)
+    weight = weight_of(program)
     total = sp.Add(*(term.coefficient * _numerator(term, weight) for term in program.terms))
     found = []
     for tensor in wanted:
@@ -231,19 +231,25 @@ def _source(assign: Assign, tensor: Tensor) -> Element:
 
 
 def _hessian(program: Program) -> Routine:
-    gradients = _gradients(program, program.predictions)
+    return with_curvature(
+        program, "hessian", lambda x, assign: _attached(derivative(assign.expr, _source(assign, x)))
+    )
+
+
+def with_curvature(
+    program: Program, kind: str, curvature: Callable[[Tensor, Assign], sp.Expr]
+) -> Routine:
+    """Return the routine of gradient and curvature, unreduced; `curvature` gives that of each prediction
+    from its gradient.
+    """
+    program = settled(program)
     steps: list[Stage] = []
-    for tensor, assign in gradients:
+    for tensor, assign in _gradients(program, program.predictions):
         hess = Element(_output(tensor, "hess"), *assign.target.positions)
-        curvature = derivative(assign.expr, _source(assign, tensor))
-        steps.append(
-            Sweep(
-                assign.target.positions,
-                (Assign(assign.target, _attached(assign.expr)), Assign(hess, _attached(curvature))),
-            )
-        )
+        slope = Assign(assign.target, _attached(assign.expr))
+        steps.append(Sweep(assign.target.positions, (slope, Assign(hess, curvature(tensor, assign)))))
     outputs = [_output(x, prefix) for prefix in ("grad", "hess") for x in program.predictions]
-    return _routine(program, "hessian", outputs, [*_primal(program), *steps], (), scaled=False)
+    return _routine(program, kind, outputs, [*_primal(program), *steps], (), scaled=False)
 
 
 def _hvp(program: Program) -> Routine:

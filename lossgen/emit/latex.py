@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -12,7 +13,8 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element
 from lossgen.algebra.vocabulary import StableFunction
-from lossgen.spec.program import Program, Sort, Sweep
+from lossgen.emit.plain import unweighted
+from lossgen.spec.program import Assign, Program, Sort, Sweep
 
 # An omicron has no command: it is spelled o.
 _GREEK = {name: rf"\{name}" for name in greeks if name != "omicron"} | {"eps": r"\varepsilon"}
@@ -168,10 +170,10 @@ def gradient_formulas(program: Program, steps: tuple[Any, ...]) -> dict[str, str
             for assign in step.body:
                 tensor = assign.target.tensor
                 if tensor.role == "output" and not assign.add:
-                    unit = {
-                        element: sp.S.One
-                        for element in assign.expr.atoms(Element)
-                        if element.tensor.role in ("weight", "scale")
-                    }
-                    found[tensor.name.removeprefix("grad_")] = latex(assign.expr.xreplace(unit))
+                    found[tensor.name.removeprefix("grad_")] = latex(unweighted(assign.expr))
     return found
+
+
+def curvature_formulas(assigns: Iterable[Assign]) -> dict[str, str]:
+    """Return the LaTeX of each curvature, by name of the argument."""
+    return {a.target.tensor.name.removeprefix("hess_"): latex(unweighted(a.expr)) for a in assigns}

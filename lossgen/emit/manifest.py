@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossgen.algebra.tensors import Tensor
 from lossgen.derive.keep import common_items
 from lossgen.derive.model import KINDS, Prepass, Routine
-from lossgen.emit.latex import formula, gradient_formulas
-from lossgen.emit.plain import formula_text, gradient_texts
+from lossgen.emit.latex import curvature_formulas, formula, gradient_formulas
+from lossgen.emit.plain import curvature_texts, formula_text, gradient_texts
 from lossgen.spec.model import ANY, Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes
 from lossgen.spec.program import Program
 from lossgen.spec.schedule import Helper
 from lossgen.spec.structure import SMALL, classify
+from lossgen.stabilize.curvature.rules import Rule
 
 # The version of the calling convention that generated modules follow; the runtime refuses any other.
 ABI = 1
@@ -50,6 +51,8 @@ class Built:
         Why a sample cannot be cut, if it cannot.
     work : tuple of str
         Axes of the deepest nest of loops in the value of one sample.
+    rules : mapping
+        Curvature rules beside the exact one.
     """
 
     variant: Variant
@@ -62,6 +65,7 @@ class Built:
     within: tuple[str, ...] = ()
     whole: str | None = None
     work: tuple[str, ...] = ()
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
 
 def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...]) -> str:
@@ -185,6 +189,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "params": [p.name for p in loss.parameters if is_param(p) and p.name in names],
         "wrt_all": [t.name for t in program.differentiable],
         "no_hessian": built.no_hessian,
+        "curvature": {name: _rule(rule) for name, rule in built.rules.items()},
         "passes": {kind: _passes(program, built.passes[kind]) for kind in ("value", "gradient")},
         "within": list(built.within),
         "whole": built.whole,
@@ -195,6 +200,17 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "gradient_latex": gradient_formulas(program, built.routines["gradient"].steps),
         "gradient_text": gradient_texts(built.routines["gradient"].steps),
         "fingerprint": "sha256:" + hashlib.sha256(f"{exact}\n{text}".encode()).hexdigest(),
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    if not rule.kind:
+        return {"kind": None, "reason": rule.reason}
+    return {
+        "kind": rule.kind,
+        "above": rule.above,
+        "text": curvature_texts(rule.curvatures),
+        "latex": curvature_formulas(rule.curvatures),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -14,7 +15,7 @@ from lossgen.algebra.nodes import Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.spec.program import Assign, Program, Sort, Sweep
 
-__all__ = ["assigned_text", "formula_text", "gradient_texts", "plain"]
+__all__ = ["assigned_text", "curvature_texts", "formula_text", "gradient_texts", "plain", "unweighted"]
 
 # Cases that are longer have their condition on the next line.
 _WIDTH = 72
@@ -160,13 +161,26 @@ def gradient_texts(steps: tuple[Any, ...]) -> dict[str, str]:
         for assign in step.body if isinstance(step, Sweep) else ():
             tensor = assign.target.tensor
             if tensor.role == "output" and not assign.add:
-                unit = {
-                    element: sp.S.One
-                    for element in assign.expr.atoms(Element)
-                    if element.tensor.role in ("weight", "scale")
-                }
                 name = tensor.name.removeprefix("grad_")
-                positions = ", ".join(map(plain, assign.target.positions))
-                by = f"{name}[{positions}]" if positions else name
-                found[name] = _cases(f"d loss/d {by}", assign.expr.xreplace(unit))
+                found[name] = _cases(f"d loss/d {_place(name, assign)}", unweighted(assign.expr))
     return found
+
+
+def curvature_texts(assigns: Iterable[Assign]) -> dict[str, str]:
+    """Return each curvature, by name of the argument; weights are left out."""
+    found: dict[str, str] = {}
+    for assign in assigns:
+        name = assign.target.tensor.name.removeprefix("hess_")
+        found[name] = _cases(f"curvature by {_place(name, assign)}", unweighted(assign.expr))
+    return found
+
+
+def unweighted(expr: sp.Expr) -> sp.Expr:
+    """Return a derivative for weights and factors of the call that are 1."""
+    given = [element for element in expr.atoms(Element) if element.tensor.role in ("weight", "scale")]
+    return expr.xreplace(dict.fromkeys(given, sp.S.One))
+
+
+def _place(name: str, assign: Assign) -> str:
+    positions = ", ".join(map(plain, assign.target.positions))
+    return f"{name}[{positions}]" if positions else name

@@ -22,7 +22,6 @@ _TYPES = {
     "out": "Any",
     "upstream": "ArrayLike | None",
     "wrt": "str | tuple[str, ...] | None",
-    "curvature": 'Literal["exact"]',
     "v": "Any",
 }
 _PAIRS = ("value_and_grad", "grad_and_hess")
@@ -86,6 +85,8 @@ def _arguments(entry: Entry, signature: Signature) -> list[str]:
         if name in statics:
             kind = f"Literal[{', '.join(map(_literal, statics[name].choices))}]"
             kind += "" if statics[name].other is None else " | ArrayLike"
+        elif keyword and name == "curvature":
+            kind = f"Literal[{', '.join(map(_literal, entry.curvatures))}]"
         elif keyword and name in _TYPES:
             kind = _TYPES[name]
         else:

@@ -424,7 +424,7 @@ class _huber(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, hess_owner: Literal[False, True] = False,
         weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, delta: ArrayLike = 1.0,
@@ -684,7 +684,7 @@ class _l0_annealed(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, gamma: ArrayLike = 2.0, eps: ArrayLike = 1e-08,
         weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, gamma: ArrayLike = 2.0, eps: ArrayLike = 1e-08,
@@ -742,7 +742,7 @@ class _l1(Loss):
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, weight: ArrayLike | None = None,
@@ -867,7 +867,7 @@ class _mse(Loss):
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, weight: ArrayLike | None = None,
@@ -1065,7 +1065,7 @@ class _smooth_l1(Loss):
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, beta: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
+        where: ArrayLike | None = None, curvature: Literal["exact", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, beta: ArrayLike = 1.0, weight: ArrayLike | None = None,

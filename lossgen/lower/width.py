@@ -16,7 +16,7 @@ from lossgen.algebra.tensors import Element
 from lossgen.derive.model import Routine
 from lossgen.spec.model import Sweep
 
-_SECOND_ORDER = ("hessian", "hvp")
+_SECOND_ORDER = ("hessian", "hvp", "bound", "irls")
 # Entries that are coupled, and what vanishes far from 0.
 _FAR = (Reduction, sp.exp, vo.sigmoid, vo.powered)
 _VARYING = ("pred", "local")

@@ -16,6 +16,7 @@ from lossgen.lower.work import work_axes
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.structure import SMALL
 from lossgen.stabilize.clean import clean
+from lossgen.stabilize.curvature.rules import curvature_rules
 from lossgen.stabilize.lift import lift
 
 
@@ -32,6 +33,8 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
     lifted = lift(variant.program)  # exact mathematics to stable functions
     derived = routines(lifted)  # value, gradients, curvature
     cleaned = {kind: clean(routine) for kind, routine in derived.items()}  # each branch in its own best form
+    rules = curvature_rules(variant.program, lifted, cleaned.get("hessian"))  # weights and bounds
+    cleaned |= {rule.kind: rule.routine for rule in rules.values() if rule.routine is not None}
     lowered = {kind: lower(cleaned[kind]) for kind in KINDS if kind in cleaned}  # loops over one sample
     reason: str | None = None
     if loss.structure not in SMALL:  # one sample may span the array: its loops in blocks, for any driver
@@ -71,6 +74,7 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             tuple(kind for kind, function in lowered.items() if has_blocks(function)),
             reason,
             _work(next(kernel for kernel in kernels if kernel.kind == "value")),
+            rules,
         ),
     )
 

@@ -41,8 +41,12 @@ _OPTIONS = {
         'Derivative of what follows by this value; an array for reduction="none".',
     ),
     "wrt": ("str or tuple of str, optional", "What to differentiate by; the predictions if left out."),
-    "curvature": ('{"exact"}', "Which curvature to return."),
     "out": ("ndarray or tuple of ndarray, optional", "Where to write the result."),
+}
+
+_MEANINGS = {
+    "bound": "an upper bound of the second derivative that is never negative",
+    "irls": "the weight slope / residual, never negative",
 }
 
 _RETURNS = {
@@ -73,7 +77,7 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
     named = {name for name, _, _ in items}
     items += [
         (name, kind, text)
-        for name, (kind, text) in _OPTIONS.items()
+        for name, (kind, text) in (_OPTIONS | {"curvature": _curvature(entry)}).items()
         if name in signature.parameters and name not in named
     ]
     parameters = "\n".join(
@@ -90,6 +94,16 @@ def documentation(entry: Entry, operation: str, signature: Signature) -> str:
     if entry.source:
         sections.append(f"References\n----------\n{entry.source}")
     return "\n\n".join(sections)
+
+
+def _curvature(entry: Entry) -> tuple[str, str]:
+    """Return the curvature rules, and the formula of each beside the exact one."""
+    said = ["Which curvature to return."]
+    for name, rule in entry.default_variant.curvature.items():
+        if rule.kind is not None:
+            formulas = ", ".join(" ".join(text.partition(" = ")[2].split()) for text in rule.text.values())
+            said.append(f"{name!r} is {_MEANINGS[name]}: {formulas}.")
+    return f"{{{', '.join(map(repr, entry.curvatures))}}}", " ".join(said)
 
 
 def _sentences(*texts: str) -> str:

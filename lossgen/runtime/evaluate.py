@@ -113,14 +113,7 @@ def _packed(arrays: Sequence[Array]) -> Any:
 
 
 def _grad_and_hess(call: Call, request: Request) -> Any:
-    curvature = request.options["curvature"]
-    if curvature != "exact":
-        raise LossValueError(f"curvature={curvature!r} does not exist: use curvature='exact'")
-    if "hessian" not in call.variant.kinds:
-        reason = call.variant.no_hessian or "its Hessian is not diagonal"
-        raise LossTypeError(
-            f"{call.loss} has no grad_and_hess: {reason}. Use {call.loss}.hvp for products with the Hessian"
-        )
+    kind = _curvature_kind(call, request.options["curvature"])
     count = len(call.entry.predictions)
     shapes = [call.tensors.layouts[tensor.name].shape for tensor in call.entry.predictions]
     out = request.options["out"]
@@ -130,11 +123,30 @@ def _grad_and_hess(call: Call, request: Request) -> Any:
         out = [*out[0], *out[1]]
     weight = call.weight
     outs = check_outs(out, shapes * 2, call.tensors.result, False)
-    outputs = _prediction_outputs(call, "hessian", outs, [*call.inputs, weight])
+    outputs = _prediction_outputs(call, kind, outs, [*call.inputs, weight])
     kernels = [output.kernel for output in outputs]
-    call.run("hessian", kernels, scales=np.ones(call.variant.terms), weight=weight)
+    call.run(kind, kernels, scales=np.ones(call.variant.terms), weight=weight)
     arrays = [output.finished() for output in outputs]
     return _packed(arrays[:count]), _packed(arrays[count:])
+
+
+def _curvature_kind(call: Call, curvature: Any) -> str:
+    """Return the kind of kernel that computes the curvature of a call."""
+    rules = call.variant.curvature
+    rule = rules.get(curvature) if isinstance(curvature, str) else None
+    if rule is not None and rule.kind is not None:
+        return rule.kind
+    if "hessian" not in call.variant.kinds:
+        reason = call.variant.no_hessian or "its Hessian is not diagonal"
+        raise LossTypeError(
+            f"{call.loss} has no grad_and_hess: {reason}. Use {call.loss}.hvp for products with the Hessian"
+        )
+    if curvature == "exact":
+        return "hessian"
+    others = ["exact", *(name for name, one in rules.items() if one.kind is not None)]
+    fix = " or ".join(f"curvature={name!r}" for name in others)
+    reason = f" for {call.loss}: {rule.reason}" if rule is not None else f" for {call.loss}"
+    raise LossValueError(f"curvature={curvature!r} does not exist{reason}; use {fix}")
 
 
 def _hvp(call: Call, request: Request) -> Any:

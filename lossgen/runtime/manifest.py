@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Axis", "Entry", "Param", "Static", "Tensor", "Variant", "parse_entry"]
+__all__ = ["Axis", "Entry", "Param", "Rule", "Static", "Tensor", "Variant", "parse_entry"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,19 @@ class Axis:
     equals: str | None = None
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A curvature rule beside the exact one: its kind of kernel, or the reason why there is none, and its
+    formula by prediction. With `above`, the parabola with this curvature lies above the loss.
+    """
+
+    kind: str | None
+    reason: str = ""
+    above: bool = False
+    text: Mapping[str, str] = field(default_factory=dict)
+    latex: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Variant:
     """One combination of static choices that has kernels."""
@@ -93,6 +106,7 @@ class Variant:
     params: tuple[str, ...]
     wrt_all: tuple[str, ...]
     no_hessian: str | None
+    curvature: Mapping[str, Rule]
     within: frozenset[str]
     chunks: str | None
     work: tuple[str, ...]
@@ -138,6 +152,12 @@ class Entry:
         """The axis that ``axis=`` moves: the only axis of the loss, where it is declared as dimension 1."""
         names = list(self.axes)
         return names[0] if len(names) == 1 and self.axes[names[0]].dims == "1" else None
+
+    @cached_property
+    def curvatures(self) -> tuple[str, ...]:
+        """The curvature rules that some variant has, the exact one first."""
+        found = {name for variant in self.variants for name, rule in variant.curvature.items() if rule.kind}
+        return ("exact", *sorted(found))
 
     @property
     def default_variant(self) -> Variant:
@@ -241,6 +261,7 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         params=tuple(in_variant),
         wrt_all=wrt_all,
         no_hessian=item.get("no_hessian"),
+        curvature={name: Rule(**rule) for name, rule in (item.get("curvature") or {}).items()},
         within=frozenset(item.get("within") or ()),
         chunks=_chunks(item) if "whole" in item else None,
         work=tuple(item.get("work") or ()),

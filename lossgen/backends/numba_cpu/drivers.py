@@ -17,7 +17,7 @@ from lossgen.lower import ir
 
 _SAMPLED = ("pred", "target", "class", "labels", "length", "tangent")
 # These kinds report no sums.
-WITHOUT_SUMS = ("values", "hessian", "hvp")
+WITHOUT_SUMS = ("values", "hessian", "hvp", "bound", "irls")
 
 
 @dataclass(frozen=True)

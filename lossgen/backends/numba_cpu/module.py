@@ -22,6 +22,8 @@ _REMARKS = {
     "gradient_all": "Sums of weighted losses, and their scaled gradient by everything differentiable.",
     "hessian": "Weighted gradient and diagonal of the Hessian, by the predictions.",
     "hvp": "Product of the scaled Hessian with a direction.",
+    "bound": "Weighted gradient and upper bound of the curvature, by the predictions.",
+    "irls": "Weighted gradient and weight of reweighted least squares, by the predictions.",
     "prepass": "Whether an index is out of range, share of the divisor, factor in the mean.",
 }
 _SAMPLE_REMARK = "One sample: {}."
@@ -32,6 +34,8 @@ _RETURNED = {
     "gradient_all": "its weighted loss, and all gradients",
     "hessian": "gradient and diagonal of the Hessian",
     "hvp": "product of the Hessian with the tangent",
+    "bound": "gradient and upper bound of the curvature",
+    "irls": "gradient and weight of reweighted least squares",
     "prepass": "is an index out of range, share of the divisor, factor in the mean",
 }
 

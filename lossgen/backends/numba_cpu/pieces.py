@@ -41,6 +41,7 @@ _STORES = {
     "gradient_all": ("gradient", "its gradients"),
     "hessian": ("curvature", "gradient and diagonal of the Hessian"),
     "hvp": ("product", "product of the Hessian with the tangent"),
+    "bound": ("curvature", "gradient and upper bound of the curvature"),
 }
 _INTERMEDIATE = ("entries", "what later blocks read")
 

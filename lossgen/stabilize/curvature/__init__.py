@@ -1,0 +1,1 @@
+"""Curvature rules beside the exact Hessian diagonal: derived weights and upper bounds."""

@@ -1,0 +1,83 @@
+"""The curvature rules of a program: which exist, what they compute, and why the others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lossgen.algebra.tensors import Element
+from lossgen.derive.model import Routine
+from lossgen.derive.routines import weight_of, with_curvature
+from lossgen.errors import LossError
+from lossgen.spec.program import Assign, Program, Sweep
+from lossgen.stabilize.clean import clean
+from lossgen.stabilize.curvature.reweight import weight
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One curvature rule of one variant.
+
+    Attributes
+    ----------
+    kind : str
+        The kind of kernel that computes it; empty where the rule does not exist.
+    derived : Routine or None
+        What was derived, before cleaning.
+    routine : Routine or None
+        The cleaned routine; None where the kernel of the Hessian computes the same.
+    curvatures : tuple of Assign
+        The assignments of the curvatures, cleaned.
+    above : bool
+        Whether the parabola with this curvature that touches the loss is proved to lie above it.
+    reason : str
+        Why the rule does not exist.
+    """
+
+    kind: str = ""
+    derived: Routine | None = None
+    routine: Routine | None = None
+    curvatures: tuple[Assign, ...] = ()
+    above: bool = False
+    reason: str = ""
+
+
+def curvature_rules(program: Program, lifted: Program, hessian: Routine | None) -> dict[str, Rule]:
+    """Return the rules beside ``exact``, by name.
+
+    Parameters
+    ----------
+    program, lifted : Program
+        The exact mathematics, and its stable form.
+    hessian : Routine or None
+        Gradient and Hessian diagonal, cleaned: a rule that says the same needs no kernel.
+    """
+    return {"irls": _irls(program, lifted, hessian)}
+
+
+def _irls(program: Program, lifted: Program, hessian: Routine | None) -> Rule:
+    try:
+        found = weight(program)
+    except LossError as error:
+        return Rule(reason=f"weights are slope / residual, and {error}")
+    each = Element(weight_of(lifted))
+    routine = with_curvature(lifted, "irls", lambda x, assign: each * found.expr)
+    return _rule(routine, hessian, found.falls)
+
+
+def _rule(derived: Routine, hessian: Routine | None, above: bool) -> Rule:
+    routine = clean(derived)
+    found = _curvatures(routine)
+    if hessian is not None and found == _curvatures(hessian):
+        return Rule("hessian", derived, None, found, above)
+    return Rule(routine.kind, derived, routine, found, above)
+
+
+def _curvatures(routine: Routine) -> tuple[Assign, ...]:
+    written = {output.name for output in routine.outputs if output.name.startswith("hess_")}
+    return tuple(
+        assign
+        for step in routine.steps
+        if isinstance(step, Sweep)
+        for assign in step.body
+        if assign.target.tensor.name in written
+    )
