@@ -494,7 +494,14 @@ def _irls(x, y, gamma, eps, weight):
     abs_residual = abs(residual)
     sum_abs_eps = abs_residual + eps
     grad_x_value = _powered(weight * gamma * _sign(residual), sum_abs_eps, gamma, real(-1))
-    hess_x_value = _powered(weight / abs_residual * gamma, sum_abs_eps, gamma, real(-1))
+    hess_x_value = (
+        weight
+        * (
+            real(0)
+            if gamma == real(0)
+            else _powered(gamma / abs_residual, sum_abs_eps, gamma, real(-1))
+        )
+    )
     return grad_x_value, hess_x_value
 
 

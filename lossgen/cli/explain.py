@@ -18,7 +18,7 @@ from lossgen.paths import specs_folder
 
 __all__ = ["COMMAND"]
 
-_OUTPUTS = ("value", "gradient", "hessian")
+_OUTPUTS = ("value", "gradient", "hessian", "bound", "irls")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

@@ -40,6 +40,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     gradients = loss.entry.default_variant.gradient_text
     text = "\n".join(indented(one, console.width) for one in gradients.values())
     section(console, "Gradient", text or "  by recurrence backwards; `lossgen explain` shows it")
+    rules = loss.entry.default_variant.curvature
+    for name, rule in rules.items():
+        formulas = "\n".join(indented(one, console.width) for one in rule.text.values())
+        section(console, f"Curvature {name!r}", formulas)
     section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
     section(console, "Example", textwrap.indent(_example(loss, spoken(arguments)), "  "))
     if not arguments.no_plot:
@@ -108,7 +112,7 @@ def _facts(loss: Any, width: int) -> Iterator[str]:
         "family": entry.family,
         "structure": entry.structure,
         "variants": "; ".join(variants) if len(variants) > 1 else "",
-        "curvature": entry.default_variant.no_hessian or "grad_and_hess, hvp",
+        "curvature": entry.default_variant.no_hessian or f"{', '.join(entry.curvatures)}; hvp",
         "elsewhere": ", ".join(f"{where}: {name}" for where, name in entry.peers.items()),
         "source": entry.source,
         "fingerprint": loss.fingerprint,

@@ -84,6 +84,7 @@ def _checked(program: Program) -> list[Tensor]:
 
 
 def weight_of(program: Program) -> Tensor:
+    """Return the weight of a sample, or of its items."""
     items = common_items(program) or ()
     return Tensor("weight", tuple(index.axis for index in items), role="weight")
 
@@ -236,9 +237,7 @@ def _hessian(program: Program) -> Routine:
     )
 
 
-def with_curvature(
-    program: Program, kind: str, curvature: Callable[[Tensor, Assign], sp.Expr]
-) -> Routine:
+def with_curvature(program: Program, kind: str, curvature: Callable[[Tensor, Assign], sp.Expr]) -> Routine:
     """Return the routine of gradient and curvature, unreduced; `curvature` gives that of each prediction
     from its gradient.
     """

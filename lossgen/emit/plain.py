@@ -13,6 +13,7 @@ from sympy.printing.str import StrPrinter
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.vocabulary import exact
 from lossgen.spec.program import Assign, Program, Sort, Sweep
 
 __all__ = ["assigned_text", "curvature_texts", "formula_text", "gradient_texts", "plain", "unweighted"]
@@ -171,7 +172,7 @@ def curvature_texts(assigns: Iterable[Assign]) -> dict[str, str]:
     found: dict[str, str] = {}
     for assign in assigns:
         name = assign.target.tensor.name.removeprefix("hess_")
-        found[name] = _cases(f"curvature by {_place(name, assign)}", unweighted(assign.expr))
+        found[name] = _cases(f"curvature by {_place(name, assign)}", exact(unweighted(assign.expr)))
     return found
 
 

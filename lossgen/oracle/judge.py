@@ -31,8 +31,8 @@ from lossgen.oracle.series import Ball
 from lossgen.spec.model import Sweep
 
 # Largest error in ulp without a look at the inputs.
-BOUNDS = {"value": 8.0, "gradient": 8.0, "hessian": 64.0, "hvp": 64.0}
-WIDER = {"value": 16.0, "gradient": 16.0, "hessian": 64.0, "hvp": 64.0}
+BOUNDS = {"value": 8.0, "gradient": 8.0, "hessian": 64.0, "hvp": 64.0, "irls": 8.0}
+WIDER = {"value": 16.0, "gradient": 16.0, "hessian": 64.0, "hvp": 64.0, "irls": 16.0}
 INPUT_ULPS = 2
 # How many joint moves of all inputs are tried where single ones explain nothing.
 JOINT_MOVES = 48

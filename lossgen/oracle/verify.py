@@ -20,6 +20,7 @@ from lossgen.oracle.arrange import Arrangement
 from lossgen.oracle.evaluate import Array, Case, Oracle, Request
 from lossgen.oracle.judge import BOUNDS, WIDER, Verdict, judge
 from lossgen.oracle.samplers import SAMPLERS, Batch, batches
+from lossgen.oracle.weights import oracle as knowing_most
 from lossgen.paths import specs_folder
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.registry import load
@@ -135,7 +136,7 @@ def verify_variant(
 ) -> list[VerifyRow]:
     """Judge one variant of a loss; see `verify`."""
     function = (lossgen.losses if package is None else package).all()[loss.name]
-    oracle = Oracle(variant.program)
+    oracle = knowing_most(variant.program)
     rows: list[VerifyRow] = []
     for dtype in map(np.dtype, dtypes):
         probe = _Probe(loss, variant, function, oracle, dtype, np.random.default_rng(seed))
@@ -162,9 +163,12 @@ class _Probe:
         self.oracle, self.dtype, self.rng = oracle, dtype, rng
         self.arrangement = Arrangement(loss, variant)
         self.rows: dict[str, VerifyRow] = {}
-        kinds = next(v.kinds for v in function.entry.variants if v.suffix == variant.suffix)
-        self.has_values, self.has_hessian = "values" in kinds, "hessian" in kinds
-        self.has_hvp, self.has_all = "hvp" in kinds, "gradient_all" in kinds
+        built = next(v for v in function.entry.variants if v.suffix == variant.suffix)
+        self.has_values, self.has_hvp = "values" in built.kinds, "hvp" in built.kinds
+        self.has_all = "gradient_all" in built.kinds
+        # By curvature rule, what the oracle is asked for.
+        self.curvatures = {"exact": "hessian"} if "hessian" in built.kinds else {}
+        self.curvatures |= {name: name for name, rule in built.curvature.items() if rule.kind}
 
     def measure(self, batch: Batch) -> None:
         """Judge every output on a batch."""
@@ -174,8 +178,8 @@ class _Probe:
             given = self.arrangement.arrays(cases)
             self._values(batch.sampler, cases, given)
             self._gradients(batch.sampler, cases, given)
-            if self.has_hessian:
-                self._hessians(batch.sampler, cases, given)
+            for rule, kind in self.curvatures.items():
+                self._curvatures(rule, kind, batch.sampler, cases, given)
             if self.has_hvp:
                 self._products(batch.sampler, cases, given)
 
@@ -219,10 +223,12 @@ class _Probe:
             for case, number in zip(cases, np.asarray(gradient).reshape(-1), strict=True):
                 self._judge(f"gradient {name}", sampler, case, Request("gradient", (name, ())), number)
 
-    def _hessians(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
+    def _curvatures(
+        self, rule: str, kind: str, sampler: str, cases: Sequence[Case], given: dict[str, Any]
+    ) -> None:
         names = [t.name for t in self.variant.program.predictions]
-        _, hessians = self.function.grad_and_hess(**given)
-        self._entries("hessian", sampler, cases, names, hessians if len(names) > 1 else (hessians,))
+        _, found = self.function.grad_and_hess(**given, curvature=rule)
+        self._entries(kind, sampler, cases, names, found if len(names) > 1 else (found,))
 
     def _products(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
         names = [t.name for t in self.variant.program.predictions]

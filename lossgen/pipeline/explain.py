@@ -17,7 +17,8 @@ from lossgen.emit.plain import assigned_text, formula_text, plain
 from lossgen.pipeline.make import make_loss
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.program import Program, Sort, Stage
-from lossgen.stabilize.clean import clean_with_record
+from lossgen.stabilize.clean import clean, clean_with_record
+from lossgen.stabilize.curvature.rules import curvature_rules
 from lossgen.stabilize.lift import lift_with_record
 from lossgen.stabilize.rule import Rewrite
 from lossgen.stabilize.rules import RULES
@@ -25,7 +26,13 @@ from lossgen.stabilize.rules import RULES
 __all__ = ["Branch", "Explanation", "Fired", "Output", "explain"]
 
 # Kinds of kernels that are explained; the others are made of the same expressions.
-KINDS = {"value": "Value", "gradient": "Gradient", "hessian": "Hessian diagonal"}
+KINDS = {
+    "value": "Value",
+    "gradient": "Gradient",
+    "hessian": "Hessian diagonal",
+    "bound": "Upper bound of the curvature",
+    "irls": "Weight of reweighted least squares",
+}
 # The backend whose code is shown: the one that people read.
 _SHOWN = "numba_cpu"
 _DOCS = {rule.name: " ".join(rule.doc.split()) for rule in RULES} | {
@@ -93,6 +100,9 @@ def explain(loss: Loss, variant: Variant, specs: Path) -> Explanation:
     lifted, record = lift_with_record(variant.program)
     (text,) = make_loss(replace(loss, variants=(variant,)), specs, (_SHOWN,)).files[_SHOWN].values()
     derived = routines(lifted)
+    hessian = clean(derived["hessian"]) if "hessian" in derived else None
+    rules = curvature_rules(variant.program, lifted, hessian).values()
+    derived |= {rule.kind: rule.derived for rule in rules if rule.routine is not None and rule.derived}
     outputs = tuple(
         _output(kind, derived[kind], variant, lifted, record, text) for kind in KINDS if kind in derived
     )

@@ -101,9 +101,14 @@ def _curvature(entry: Entry) -> tuple[str, str]:
     said = ["Which curvature to return."]
     for name, rule in entry.default_variant.curvature.items():
         if rule.kind is not None:
-            formulas = ", ".join(" ".join(text.partition(" = ")[2].split()) for text in rule.text.values())
+            formulas = "; ".join(_in_line(text.partition(" = ")[2]) for text in rule.text.values())
             said.append(f"{name!r} is {_MEANINGS[name]}: {formulas}.")
     return f"{{{', '.join(map(repr, entry.curvatures))}}}", " ".join(said)
+
+
+def _in_line(cases: str) -> str:
+    """Return the cases of a formula as one line."""
+    return ", ".join(" ".join(line.split()) for line in cases.splitlines())
 
 
 def _sentences(*texts: str) -> str:

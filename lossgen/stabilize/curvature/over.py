@@ -66,7 +66,7 @@ def beside_zero(expr: sp.Expr, r: Element) -> sp.Expr | None:
     return value_at_zero(expr.xreplace(signs), r)
 
 
-def _sign(node: sp.sign, r: Element) -> sp.Expr:
+def _sign(node: sp.Expr, r: Element) -> sp.Expr:
     slope = derivative(node.args[0], r)
     return sp.sign(slope) if value_at_zero(node.args[0], r) == 0 else node
 
@@ -110,9 +110,11 @@ def _of_product(expr: sp.Mul, r: Element) -> sp.Expr | None:
         if inner is not None:
             rest = sp.Mul(*(other for other in expr.args if other != part))
             # A factor that may be 0 switches the pole at 0 off.
-            loose = [f for f in sp.Mul.make_args(rest) if isinstance(part, sp.sign) and f.is_zero is not False]
+            loose = [
+                f for f in sp.Mul.make_args(rest) if isinstance(part, sp.sign) and f.is_zero is not False
+            ]
             gate = sp.Mul(*loose)
-            return inner * rest if not loose or r in elements(gate) else vo.gated(gate, inner * rest / gate)
+            return inner * rest if r in elements(gate) else Where(sp.Eq(gate, 0), 0, inner * rest)
     return None
 
 
