@@ -5,6 +5,7 @@ rest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sympy as sp
 
@@ -14,7 +15,7 @@ from lossgen.algebra.tensors import Element, elements
 from lossgen.derive.differentiate import derivative
 
 # f(a) / a of stable functions, where that is another one.
-_QUOTIENTS: tuple[tuple[type, Callable[[sp.Expr], sp.Expr]], ...] = ((vo.over1psq, vo.inv1psq),)
+_QUOTIENTS: tuple[tuple[Any, Callable[[sp.Expr], sp.Expr]], ...] = ((vo.over1psq, vo.inv1psq),)
 
 
 def over(slope: sp.Expr, r: Element) -> sp.Expr:
