@@ -221,9 +221,7 @@ class Call:
 
     def reduced(self, partials: Array) -> float:
         """Combine block sums, always in the same order, into the reduced value."""
-        sums = np.add.reduce(partials, axis=0).tolist()
-        terms = zip(self.coefficients, sums, self.denominators, strict=True)
-        return float(sum(divide(coefficient * total, divisor) for coefficient, total, divisor in terms))
+        return self.kernels.reduced(self.variant.suffix, partials, self.coefficients, self.denominators)
 
     def item_weight(self) -> Array:
         """Return the weight of gradients: each sample's weight times its upstream gradient."""

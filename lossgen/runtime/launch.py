@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -15,8 +16,9 @@ import numpy as np
 from numba.core import config
 from numba.np.ufunc.parallel import threading_layer
 
-from lossgen.runtime.arrays import is_half
+from lossgen.runtime.arrays import Array, is_half
 from lossgen.runtime.half_arrays import HalfArray
+from lossgen.runtime.outputs import divide
 from lossgen.runtime.threads import in_forked_child, requested_threads
 
 __all__ = ["Kernels"]
@@ -55,6 +57,15 @@ class Kernels:
     def serial(self, kind: str, suffix: str) -> Any:
         """Return a serial kernel."""
         return self._find(kind, suffix, "")
+
+    @staticmethod
+    def reduced(
+        suffix: str, partials: Array, coefficients: Sequence[float], denominators: Sequence[float]
+    ) -> float:
+        """Return the value, from the sums of all blocks, which are added in their order."""
+        sums = np.add.reduce(partials, axis=0).tolist()
+        terms = zip(coefficients, sums, denominators, strict=True)
+        return float(sum(divide(coefficient * total, divisor) for coefficient, total, divisor in terms))
 
     def run(
         self,

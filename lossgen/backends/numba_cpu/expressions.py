@@ -26,6 +26,8 @@ _SIGNS = {
 class Expressions:
     """Prints expressions and remembers which helpers they need."""
 
+    spelling = staticmethod(spelling)
+
     def __init__(self, kinds: dict[str, str], narrow: frozenset[str] = frozenset()) -> None:
         self.kinds = kinds  # accumulator -> operation and type
         self.narrow = narrow  # arrays that hold less than what is computed in
@@ -61,7 +63,7 @@ class Expressions:
 
     def _split(self, expr: ir.Op, prefix: str, indent: str) -> list[str]:
         inner = indent + _INDENT
-        if (head := _call(expr)) is not None:
+        if (head := self._call(expr)) is not None:
             return self._split_call(expr, f"{prefix}{head}", indent)
         lines = [f"{indent}{prefix}("]
         for lead, part, level in self._parts(expr):
@@ -74,7 +76,7 @@ class Expressions:
         return [*lines, f"{indent})"]
 
     def _split_call(self, call: ir.Op, head: str, indent: str) -> list[str]:
-        self.helpers.update(spelling(call.name).helpers)
+        self.helpers.update(self.spelling(call.name).helpers)
         lines = [f"{indent}{head}("]
         for arg in call.args:
             part = self.broken(arg, "", indent + _INDENT)
@@ -126,7 +128,7 @@ class Expressions:
         if op.name in _SIGNS:
             left, right = op.args
             return f"{self._inside(left, level)} {_SIGNS[op.name]} {self._inside(right, level + 1)}"
-        spelled = spelling(op.name)
+        spelled = self.spelling(op.name)
         self.helpers.update(spelled.helpers)
         if level < _ATOM and "(" not in spelled.text:
             return spelled.text.format(*(self._inside(arg, level + 1) for arg in op.args))
@@ -149,6 +151,15 @@ class Expressions:
             return f"real(_norm_root({name}_big, {name}, {name}_lost, {name}_small))"
         return name
 
+    def _call(self, expr: ir.Op) -> str | None:
+        """Return the function that an operation calls with all its arguments, None for other text."""
+        if expr.name in _LEVELS or expr.name == "float":
+            return None
+        text = self.spelling(expr.name).text
+        head = text.partition("(")[0]
+        places = ", ".join(f"{{{k}}}" for k in range(len(expr.args)))
+        return head if text == f"{head}({places})" else None
+
     def _constant(self, const: ir.Const) -> str:
         if const.type == "bool":
             return str(const.value)
@@ -156,16 +167,6 @@ class Expressions:
             return str(int(const.value))
         self.uses_real = True
         return number(const.value)
-
-
-def _call(expr: ir.Op) -> str | None:
-    """Return the name of the function that an operation calls with all its arguments, None for other text."""
-    if expr.name in _LEVELS or expr.name == "float":
-        return None
-    text = spelling(expr.name).text
-    head = text.partition("(")[0]
-    places = ", ".join(f"{{{k}}}" for k in range(len(expr.args)))
-    return head if text == f"{head}({places})" else None
 
 
 class _Whole:

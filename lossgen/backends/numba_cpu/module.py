@@ -15,7 +15,7 @@ from lossgen.backends.numba_cpu.spelling import HELPERS
 from lossgen.lower.pieces import has_blocks
 
 _WIDTH = 100
-_REMARKS = {
+REMARKS = {
     "values": "Weighted loss of every item.",
     "value": "Sums of weighted losses, one row of `partials` for each block.",
     "gradient": "Sums of weighted losses, and their scaled gradient by the predictions.",
@@ -26,8 +26,8 @@ _REMARKS = {
     "irls": "Weighted gradient and weight of reweighted least squares, by the predictions.",
     "prepass": "Whether an index is out of range, share of the divisor, factor in the mean.",
 }
-_SAMPLE_REMARK = "One sample: {}."
-_RETURNED = {
+SAMPLE_REMARK = "One sample: {}."
+RETURNED = {
     "values": "its weighted loss",
     "value": "its weighted loss",
     "gradient": "its weighted loss, and the gradient",
@@ -59,7 +59,7 @@ def context(unit: Unit) -> dict[str, Any]:
         "summary": unit.loss.summary.replace("\\", "\\\\").replace('"""', "'''"),
         "origin": unit.origin,
         "title": variant.title,
-        "formula": _formula(variant),
+        "formula": formula_lines(variant),
         "helpers": [HELPERS[name] for name in ordered],
         "functions": functions,
     }
@@ -75,7 +75,7 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
     def public(role: str) -> str:
         return f"{kind}_{role}" if role else kind
 
-    remark = _SAMPLE_REMARK.format(_RETURNED[kind])
+    remark = SAMPLE_REMARK.format(RETURNED[kind])
     if has_blocks(kernel.function):
         printed = print_pieces(kernel, private, remark)
         sample, functions = printed.serial, [*printed.pieces, printed.serial.text]
@@ -84,7 +84,7 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
         printed, functions = None, [sample.text]
     helpers |= sample.helpers
     functions.append(print_block(kernel, sample, private("block"), terms))
-    functions.append(print_kernels(kernel, public, private("block"), terms, _REMARKS[kind]))
+    functions.append(print_kernels(kernel, public, private("block"), terms, REMARKS[kind]))
     if printed is not None:
         functions.append(printed.threads.text)
         functions.append(print_block(kernel, printed.threads, private("block_within"), terms))
@@ -93,12 +93,12 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
 
 
 def _prepass(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
-    sample = print_sample(kernel, "_prepass", _SAMPLE_REMARK.format(_RETURNED["prepass"]))
+    sample = print_sample(kernel, "_prepass", SAMPLE_REMARK.format(RETURNED["prepass"]))
     helpers |= sample.helpers
     return [sample.text, print_prepass(kernel, sample, variant.mean_scale)]
 
 
-def _formula(variant: VariantKernels) -> list[str]:
+def formula_lines(variant: VariantKernels) -> list[str]:
     lines: list[str] = []
     for formula in variant.formula:
         wrapped = textwrap.wrap(formula, _WIDTH, break_long_words=False, subsequent_indent="        ")

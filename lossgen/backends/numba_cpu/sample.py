@@ -28,13 +28,19 @@ class SampleText:
     helpers: frozenset[str]
 
 
-def print_sample(kernel: Kernel, name: str, remark: str) -> SampleText:
+def print_sample(
+    kernel: Kernel,
+    name: str,
+    remark: str,
+    printer: type[Statements] = Statements,
+    decorator: str = "@njit",
+) -> SampleText:
     """Return the text of the function that a driver calls for each sample."""
     function = kernel.function
-    statements = Statements(function)
+    statements = printer(function)
     body = statements.lines()
     names = sample_arguments(function)
-    lines = ["@njit", *signature(f"def {name}(", names, "):"), f'    """{remark}"""']
+    lines = [decorator, *signature(f"def {name}(", names, "):"), f'    """{remark}"""']
     if statements.expressions.uses_real or function.wide:
         lines.append(anchor_line(function, names)[0])
     return SampleText(

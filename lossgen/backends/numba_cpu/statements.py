@@ -12,12 +12,14 @@ _INDENT = "    "
 class Statements:
     """Prints the body of one function."""
 
+    printer = Expressions
+
     def __init__(self, function: ir.Function) -> None:
         self.function = function
         kinds = {
             s.name: f"{s.op} {s.type}" for s in ir.statements(function.body) if isinstance(s, ir.Accumulator)
         }
-        self.expressions = Expressions(kinds, _narrow(function))
+        self.expressions = self.printer(kinds, _narrow(function))
 
     def lines(self) -> list[str]:
         """Return the lines of the body, one level deep, the return included."""

@@ -1,0 +1,83 @@
+"""Answers questions about CUDA kernels in Numba's simulator, one line of JSON for each. Run with
+NUMBA_ENABLE_CUDASIM=1: Numba reads it at import, so this is a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import lossgen.losses
+from lossgen.oracle.arrange import Arrangement
+from lossgen.oracle.evaluate import Oracle
+from lossgen.oracle.samplers import batches
+from lossgen.oracle.verify import verify_variant
+from lossgen.paths import specs_folder
+from lossgen.runtime.launch_cuda import FOLDER, CudaKernels, CudaLoss
+from lossgen.spec.registry import load
+from tests.backends.device_math import DEVICE_MATH
+
+LOSSES = {loss.name: loss for loss in load(specs_folder())}
+
+
+class Simulated(CudaKernels):
+    """Kernels whose `math` is that of a device."""
+
+    def _find(self, kind: str, suffix: str, way: str) -> Any:
+        kernel = super()._find(kind, suffix, way)
+        kernel.__wrapped__.__globals__["math"] = DEVICE_MATH
+        return kernel
+
+
+def on_device(name: str, threads: int = 4, most_blocks: int = 2) -> CudaLoss:
+    loss = lossgen.losses.all()[name]
+    return CudaLoss(loss, Simulated(f"lossgen.losses.{FOLDER}.{name}", name, threads, most_blocks))
+
+
+def verify(name: str, suffix: str, dtype: str, points: int) -> list[dict[str, Any]]:
+    """Judge one variant by its exact expression."""
+    loss = LOSSES[name]
+    variant = next(v for v in loss.variants if v.suffix == suffix)
+    package = SimpleNamespace(all=lambda: {name: on_device(name)})
+    rows = verify_variant(loss, variant, package, dtypes=[np.dtype(dtype)], points=points)
+    return [{"output": r.output, "points": r.points, "failed": r.failed, "failures": r.failures} for r in rows]
+
+
+def launches(name: str, suffix: str) -> list[list[str]]:
+    """Return the bits of a value and its gradient under several launches."""
+    loss = LOSSES[name]
+    variant = next(v for v in loss.variants if v.suffix == suffix)
+    (batch,) = batches(loss, variant, Oracle(variant.program), "practical", 64, np.dtype(np.float32), 0)
+    given = Arrangement(loss, variant).arrays(batch.cases)
+    found = []
+    for threads, blocks in ((1, 1), (3, 2), (200, 1)):
+        value, gradient = on_device(name, threads, blocks).value_and_grad(**given, reduction="mean")
+        arrays = [value, *(gradient if isinstance(gradient, tuple) else (gradient,))]
+        found.append([np.asarray(array).tobytes().hex() for array in arrays])
+    return found
+
+
+def refused(name: str) -> str:
+    """Return what is said of a loss without CUDA kernels."""
+    rng = np.random.default_rng(0)
+    try:
+        on_device(name)(rng.random((3, 2, 4)), rng.random((3, 2, 4)))
+    except lossgen.LossError as error:
+        return str(error)
+    return "it ran"
+
+
+QUESTIONS = {function.__name__: function for function in (verify, launches, refused)}
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        question, *arguments = json.loads(line)
+        try:
+            answer = {"answer": QUESTIONS[question](*arguments)}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
