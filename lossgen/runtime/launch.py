@@ -58,9 +58,8 @@ class Kernels:
         """Return a serial kernel."""
         return self._find(kind, suffix, "")
 
-    @staticmethod
     def reduced(
-        suffix: str, partials: Array, coefficients: Sequence[float], denominators: Sequence[float]
+        self, suffix: str, partials: Array, coefficients: Sequence[float], denominators: Sequence[float]
     ) -> float:
         """Return the value, from the sums of all blocks, which are added in their order."""
         sums = np.add.reduce(partials, axis=0).tolist()

@@ -145,9 +145,7 @@ class CudaLoss:
         if variant is None:
             missing = LossError("CUDA kernels are not compiled on first use")
             raise no_variant(self.name, self.entry, wanted, missing)
-        return OPERATIONS[operation](
-            Call(self.name, self.entry, variant, request, self.kernels), request
-        )
+        return OPERATIONS[operation](Call(self.name, self.entry, variant, request, self.kernels), request)
 
 
 def on_cuda(loss: Loss) -> CudaLoss:

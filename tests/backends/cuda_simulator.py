@@ -17,10 +17,14 @@ from lossgen.oracle.evaluate import Oracle
 from lossgen.oracle.samplers import batches
 from lossgen.oracle.verify import verify_variant
 from lossgen.paths import specs_folder
+from lossgen.runtime import call
 from lossgen.runtime.launch_cuda import FOLDER, CudaKernels, CudaLoss
+from lossgen.spec.model import Loss, Variant
 from lossgen.spec.registry import load
 from tests.backends.device_math import DEVICE_MATH
 
+# Several blocks of samples in small batches too.
+call.BLOCK_ELEMENTS = 16
 LOSSES = {loss.name: loss for loss in load(specs_folder())}
 
 
@@ -44,15 +48,24 @@ def verify(name: str, suffix: str, dtype: str, points: int) -> list[dict[str, An
     variant = next(v for v in loss.variants if v.suffix == suffix)
     package = SimpleNamespace(all=lambda: {name: on_device(name)})
     rows = verify_variant(loss, variant, package, dtypes=[np.dtype(dtype)], points=points)
-    return [{"output": r.output, "points": r.points, "failed": r.failed, "failures": r.failures} for r in rows]
+    return [
+        {"output": r.output, "points": r.points, "failed": r.failed, "failures": r.failures} for r in rows
+    ]
+
+
+def sampled(loss: Loss, variant: Variant, count: int) -> dict[str, Any]:
+    """Return arguments of a call in float32, about an eighth of `count` samples."""
+    every = batches(loss, variant, Oracle(variant.program), "practical", count, np.dtype(np.float32), 0)
+    arrangement = Arrangement(loss, variant)
+    cases = next(every).cases
+    return arrangement.arrays(cases if arrangement.batched else cases[:1])
 
 
 def launches(name: str, suffix: str) -> list[list[str]]:
     """Return the bits of a value and its gradient under several launches."""
     loss = LOSSES[name]
     variant = next(v for v in loss.variants if v.suffix == suffix)
-    (batch,) = batches(loss, variant, Oracle(variant.program), "practical", 64, np.dtype(np.float32), 0)
-    given = Arrangement(loss, variant).arrays(batch.cases)
+    given = sampled(loss, variant, 160)
     found = []
     for threads, blocks in ((1, 1), (3, 2), (200, 1)):
         value, gradient = on_device(name, threads, blocks).value_and_grad(**given, reduction="mean")
@@ -61,17 +74,41 @@ def launches(name: str, suffix: str) -> list[list[str]]:
     return found
 
 
+def indexed() -> list[str]:
+    """Return the losses with class indices."""
+    entries = {name: loss.entry for name, loss in lossgen.losses.all().items()}
+    return [
+        name
+        for name, entry in entries.items()
+        if entry.structure == "row" and any(tensor.role == "class" for tensor in entry.tensors)
+    ]
+
+
+def out_of_range(name: str) -> str:
+    """Return what is said of one bad index among many good ones."""
+    loss = LOSSES[name]
+    variant = loss.variants[0]
+    given = sampled(loss, variant, 160)
+    (index,) = (tensor.name for tensor in variant.program.inputs if tensor.role == "class")
+    given[index][-2] = 10**6
+    return _error(lambda: on_device(name)(**given))
+
+
 def refused(name: str) -> str:
     """Return what is said of a loss without CUDA kernels."""
-    rng = np.random.default_rng(0)
+    loss = LOSSES[name]
+    return _error(lambda: on_device(name)(**sampled(loss, loss.variants[0], 4)))
+
+
+def _error(run: Any) -> str:
     try:
-        on_device(name)(rng.random((3, 2, 4)), rng.random((3, 2, 4)))
+        run()
     except lossgen.LossError as error:
         return str(error)
     return "it ran"
 
 
-QUESTIONS = {function.__name__: function for function in (verify, launches, refused)}
+QUESTIONS = {function.__name__: function for function in (verify, launches, indexed, out_of_range, refused)}
 
 if __name__ == "__main__":
     for line in sys.stdin:

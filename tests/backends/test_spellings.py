@@ -1,7 +1,11 @@
 """Every function of the vocabulary, as each backend spells it, against mpmath."""
 
+import importlib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -9,11 +13,11 @@ import pytest
 import sympy as sp
 
 from lossgen.algebra.vocabulary import OPERATORS
-from lossgen.backends.numba_cpu.helpers_sums import NEEDS
-from lossgen.backends.numba_cpu.spelling import HELPERS, SPELLINGS, spelling
 from lossgen.backends.registry import BACKENDS
 from lossgen.errors import LossError
 from lossgen.runtime.jit import njit
+
+from .device_math import DEVICE_MATH
 
 # Largest error in ulp of the result; 2 where nothing is said. That of `logaddexp` is relative to the
 # larger argument, which the
@@ -52,28 +56,69 @@ def test_every_row_is_spelled(backend) -> None:
     assert not OPERATORS.keys() - backend.spellings.keys()
 
 
-def test_missing_row_is_named() -> None:
-    with pytest.raises(LossError, match="no spelling of 'nosuchfunction'"):
-        spelling("nosuchfunction")
-
-
-def compiled(name: str) -> Callable[..., float]:
-    """Compile the helpers of a function and the call of it, alone, as a generated module would hold them."""
-    row = SPELLINGS[name]
-    names = [n for helper in row.helpers for n in (*NEEDS.get(helper, ()), helper)]
-    arity = row.text.count("{")
-    arguments = [f"a{k}" for k in range(arity)]
-    text = "\n".join(HELPERS[n] for n in names)
-    text += f"\n@njit\ndef call({', '.join(arguments)}):\n    return {row.text.format(*arguments)}\n"
-    # Numba can only cache functions that lie in a file.
-    space = {"njit": _uncached, "np": np, "math": math}
-    exec(compile(text, f"<{name}>", "exec"), space)
-    function: Callable[..., float] = space["call"]  # type: ignore[assignment]
-    return function
-
-
 def _uncached(function: Callable[..., float]) -> Callable[..., float]:
+    # Numba can only cache functions that lie in a file.
     return njit.__globals__["numba"].njit(error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def _signature(function: Any, _result: Any) -> str:
+    (signature,) = function.nopython_signatures
+    return str(signature.return_type)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How the text of a backend is run here: its names, how a function is made, the type of a result."""
+
+    space: dict[str, Any]
+    make: Callable[..., Any]
+    returns: Callable[[Any, Any], str]
+
+
+# Device functions run as plain Python with the arithmetic of a device.
+RUNNERS = {
+    "numba_cpu": Runner({"njit": _uncached, "np": np, "math": math}, _uncached, _signature),
+    "numba_cuda": Runner(
+        {"cuda": SimpleNamespace(jit=lambda device: lambda f: f), "np": np, "math": DEVICE_MATH},
+        lambda function: function,
+        lambda _function, result: type(result).__name__,
+    ),
+}
+RUN = pytest.mark.parametrize("backend", [backend.name for backend in SPELLING])
+
+
+def test_every_backend_that_spells_can_be_run() -> None:
+    assert RUNNERS.keys() == {backend.name for backend in SPELLING}
+
+
+def table(backend: str) -> Any:
+    return importlib.import_module(f"lossgen.backends.{backend}.spelling")
+
+
+@RUN
+def test_missing_row_is_named(backend: str) -> None:
+    with pytest.raises(LossError, match=f"{backend} .*no spelling of 'nosuchfunction'"):
+        table(backend).spelling("nosuchfunction")
+
+
+def compiled(backend: str, name: str) -> Callable[..., Any]:
+    """Make the helpers of a function and the call of it, alone, as a generated module would hold them."""
+    spelled = table(backend)
+    row, runner = spelled.SPELLINGS[name], RUNNERS[backend]
+    names = [n for helper in row.helpers for n in (*spelled.NEEDS.get(helper, ()), helper)]
+    arguments = [f"a{k}" for k in range(row.text.count("{"))]
+    text = "\n".join(spelled.HELPERS[n] for n in names)
+    text += f"\ndef call({', '.join(arguments)}):\n    return {row.text.format(*arguments)}\n"
+    space = dict(runner.space)
+    exec(compile(text, f"<{name}>", "exec"), space)
+    function = runner.make(space["call"])
+
+    def quiet(*given: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*given)
+
+    quiet.function = function  # type: ignore[attr-defined]
+    return quiet
 
 
 def samples(domain: str, dtype: type, rng: np.random.Generator, count: int) -> np.ndarray:
@@ -132,9 +177,21 @@ def test_accuracy_of_spelling(name: str, dtype: type) -> None:
     columns = [samples(domain, dtype, rng, count) for domain in row.domain]
     length = min(map(len, columns))
     points = tuple(rng.permutation(column)[:length] for column in columns)
-    function = compiled(name)
+    truths = exact_values(name, points)
+    for backend in RUNNERS:
+        worst = worst_error(compiled(backend, name), name, dtype, points, truths)
+        assert worst <= BOUNDS.get(name, 2), f"{name} in {backend}: {worst:.2f} ulp"
+
+
+def worst_error(
+    function: Callable[..., Any],
+    name: str,
+    dtype: type,
+    points: tuple[np.ndarray, ...],
+    truths: list[mpmath.mpf],
+) -> float:
     worst = 0.0
-    for point, exact in zip(zip(*points, strict=True), exact_values(name, points), strict=True):
+    for point, exact in zip(zip(*points, strict=True), truths, strict=True):
         result = function(*point)
         floor = max(abs(float(p)) for p in point) if name == "logaddexp" else 0.0
         # Products and quotients of the arguments may leave the range on the way down: what rounds to 0 is
@@ -144,7 +201,7 @@ def test_accuracy_of_spelling(name: str, dtype: type) -> None:
             continue
         error = ulps(float(result), exact, dtype, floor)
         worst = max(worst, error - AMPLIFIED.get(name, lambda *_: 0.0)(*map(float, point)))
-    assert worst <= BOUNDS.get(name, 2), f"{name}: {worst:.2f} ulp"
+    return worst
 
 
 # A question about its argument (is this logarithm minus infinity?) has an answer for NaN too: go on and
@@ -156,18 +213,20 @@ VARYING = [
 ]
 
 
+@RUN
 @pytest.mark.parametrize("name", VARYING)
-def test_nan_goes_through(name: str) -> None:
-    function = compiled(name)
+def test_nan_goes_through(name: str, backend: str) -> None:
+    function = compiled(backend, name)
     for place in range(len(OPERATORS[name].domain)):
         arguments = [
             0.5 if "negative" not in domain or domain == "nonnegative" else -0.5
             for domain in OPERATORS[name].domain
         ]
         arguments[place] = math.nan
-        assert math.isnan(function(*arguments)), place
+        assert math.isnan(function(*map(np.float64, arguments))), place
 
 
+@RUN
 @pytest.mark.parametrize(
     ("name", "arguments", "expected"),
     [
@@ -221,14 +280,14 @@ def test_nan_goes_through(name: str) -> None:
         ("nan_or_zero", (-math.inf,), 0.0),
     ],
 )
-def test_edges(name: str, arguments: tuple[float, ...], expected: float) -> None:
-    np.testing.assert_equal(compiled(name)(*arguments), expected)
+def test_edges(name: str, arguments: tuple[float, ...], expected: float, backend: str) -> None:
+    np.testing.assert_equal(compiled(backend, name)(*map(np.float64, arguments)), expected)
 
 
-@pytest.mark.parametrize("name", sorted(SPELLINGS))
-def test_single_precision_stays_single(name: str) -> None:
-    function = compiled(name)
-    arity = SPELLINGS[name].text.count("{")
-    function(*[np.float32(0.25)] * arity)
-    (signature,) = function.nopython_signatures  # type: ignore[attr-defined]
-    assert str(signature.return_type) == "float32"
+@RUN
+@pytest.mark.parametrize("name", sorted({name for backend in SPELLING for name in backend.spellings}))
+def test_single_precision_stays_single(name: str, backend: str) -> None:
+    call = compiled(backend, name)
+    arity = table(backend).SPELLINGS[name].text.count("{")
+    result = call(*[np.float32(0.25)] * arity)
+    assert RUNNERS[backend].returns(call.function, result) == "float32"  # type: ignore[attr-defined]

@@ -99,6 +99,7 @@ def _prepass(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list
 
 
 def formula_lines(variant: VariantKernels) -> list[str]:
+    """Return formula and derivatives as lines of a docstring."""
     lines: list[str] = []
     for formula in variant.formula:
         wrapped = textwrap.wrap(formula, _WIDTH, break_long_words=False, subsequent_indent="        ")

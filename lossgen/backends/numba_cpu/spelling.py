@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from lossgen.backends.numba_cpu.helpers_elementary import ELEMENTARY
 from lossgen.backends.numba_cpu.helpers_exponential import EXPONENTIAL
 from lossgen.backends.numba_cpu.helpers_gamma import GAMMA
-from lossgen.backends.numba_cpu.helpers_sums import SUMS
+from lossgen.backends.numba_cpu.helpers_sums import NEEDS, SUMS
 from lossgen.errors import LossError
+
+__all__ = ["HELPERS", "NEEDS", "SPELLINGS", "Spelling", "spelling"]
 
 HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **GAMMA, **SUMS}
 

@@ -79,9 +79,7 @@ def passed(name: str, each: Sequence[str], spread: Sequence[str]) -> str:
     return f"{name}[i]" if name in each else name
 
 
-def _sample(
-    kernel: Kernel, sample: SampleText, role: Roles, spread: Sequence[str], indent: str
-) -> list[str]:
+def _sample(kernel: Kernel, sample: SampleText, role: Roles, spread: Sequence[str], indent: str) -> list[str]:
     """Return the lines of one sample."""
     function = kernel.function
     inner = f"{indent}    " if role.masked else indent

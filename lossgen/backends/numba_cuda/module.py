@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossgen.backends.base import Unit
+from lossgen.backends.base import Kernel, Unit
 from lossgen.backends.numba_cpu.module import REMARKS, RETURNED, SAMPLE_REMARK, formula_lines
-from lossgen.backends.numba_cpu.sample import print_sample
+from lossgen.backends.numba_cpu.sample import SampleText, print_sample
 from lossgen.backends.numba_cuda.drivers import print_kernel
 from lossgen.backends.numba_cuda.lanes import FINISH, LANES
 from lossgen.backends.numba_cuda.prepass import print_prepass
@@ -19,15 +19,19 @@ def context(unit: Unit) -> dict[str, Any]:
     variant = unit.variant
     helpers: set[str] = {"two_sum", "total", "merge_sums", "join_lanes"}
     functions: list[str] = []
-    for kernel in (*variant.kernels, *(() if variant.prepass is None else (variant.prepass,))):
+
+    def printed(kernel: Kernel) -> SampleText:
         remark = SAMPLE_REMARK.format(RETURNED[kernel.kind])
         sample = print_sample(kernel, f"_{kernel.kind}", remark, DeviceStatements, DEVICE)
-        helpers |= sample.helpers
-        functions.append(sample.text)
-        if kernel is variant.prepass:
-            functions.append(print_prepass(kernel, sample, variant.mean_scale))
-        else:
-            functions.append(print_kernel(kernel, sample, REMARKS[kernel.kind]))
+        helpers.update(sample.helpers)
+        return sample
+
+    for kernel in variant.kernels:
+        sample = printed(kernel)
+        functions += [sample.text, print_kernel(kernel, sample, REMARKS[kernel.kind])]
+    if variant.prepass is not None:
+        sample = printed(variant.prepass)
+        functions += [sample.text, print_prepass(variant.prepass, sample, variant.mean_scale)]
     return {
         "name": unit.loss.name,
         "summary": unit.loss.summary.replace("\\", "\\\\").replace('"""', "'''"),

@@ -21,7 +21,10 @@ def print_prepass(kernel: Kernel, sample: SampleText, mean_scale: bool) -> str:
     lines += steps([*spread, "mask"])
     lines += [f"    totals = {SHARED}", f"    losts = {SHARED}"]
     lines += ["    firsts = cuda.shared.array(LANES, np.int64)", *blocks(first)]
-    lines += ["            total, lost = np.float64(0), np.float64(0)", f"            found = {first}.shape[0]"]
+    lines += [
+        "            total, lost = np.float64(0), np.float64(0)",
+        f"            found = {first}.shape[0]",
+    ]
     lines += ["            for i in range(first + lane, last, LANES):"]
     lines += ["                if mask[i * step_mask]:"]
     given = tuple(passed(name, role.sampled, spread) for name in sample.arguments)

@@ -8,7 +8,6 @@ GPU has few units for: where the compiler cannot undo that, the literal is typed
 from __future__ import annotations
 
 from lossgen.backends.numba_cpu import spelling as cpu
-from lossgen.backends.numba_cpu.helpers_sums import NEEDS as CPU_NEEDS
 from lossgen.backends.numba_cuda.lanes import LANES_HELPERS
 from lossgen.errors import LossError
 
@@ -39,7 +38,7 @@ HELPERS: dict[str, str] = {
 }
 
 # Helpers that call other helpers.
-NEEDS: dict[str, tuple[str, ...]] = {**CPU_NEEDS, "join_lanes": ("merge_sums", "two_sum")}
+NEEDS: dict[str, tuple[str, ...]] = {**cpu.NEEDS, "join_lanes": ("merge_sums", "two_sum")}
 
 SPELLINGS: dict[str, cpu.Spelling] = {
     **cpu.SPELLINGS,

@@ -21,7 +21,7 @@ class DeviceStatements(Statements):
     printer = DeviceExpressions
 
     def _opened(self, statement: ir.Accumulator) -> str:
-        # Sums are in float64 whatever is summed: said here, since the simulator runs this text as plain Python.
+        # Sums are in float64 whatever is summed: said here, since a simulator runs this text as plain Python.
         names = ", ".join(state(statement).names)
         start = super()._opened(statement).partition(" = ")[2].split(", ")
         return f"{names} = {', '.join('np.float64(0)' if text == '0.0' else text for text in start)}"
