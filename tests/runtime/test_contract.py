@@ -27,6 +27,9 @@ class Recorder:
 
         return recorded
 
+    def reduced(self, *arguments):
+        return self.real.reduced(*arguments)
+
     def run(self, kind, suffix, arguments, elements, blocks, divisible):
         self.calls.append((kind, suffix, arguments, elements, blocks))
         self.real.run(kind, suffix, arguments, elements, blocks, divisible)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from lossgen.backends.base import Kernel, Unit
@@ -20,17 +21,13 @@ def context(unit: Unit) -> dict[str, Any]:
     helpers: set[str] = {"two_sum", "total", "merge_sums", "join_lanes"}
     functions: list[str] = []
 
-    def printed(kernel: Kernel) -> SampleText:
-        remark = SAMPLE_REMARK.format(RETURNED[kernel.kind])
-        sample = print_sample(kernel, f"_{kernel.kind}", remark, DeviceStatements, DEVICE)
-        helpers.update(sample.helpers)
-        return sample
-
     for kernel in variant.kernels:
-        sample = printed(kernel)
+        sample = _sample(kernel)
+        helpers |= sample.helpers
         functions += [sample.text, print_kernel(kernel, sample, REMARKS[kernel.kind])]
     if variant.prepass is not None:
-        sample = printed(variant.prepass)
+        sample = _sample(variant.prepass)
+        helpers |= sample.helpers
         functions += [sample.text, print_prepass(variant.prepass, sample, variant.mean_scale)]
     return {
         "name": unit.loss.name,
@@ -39,12 +36,22 @@ def context(unit: Unit) -> dict[str, Any]:
         "title": variant.title,
         "formula": formula_lines(variant),
         "lanes": LANES,
-        "helpers": [HELPERS[name] for name in _ordered(helpers)],
+        "helpers": [HELPERS[name] for name in _with_needed(helpers)],
         "functions": [*functions, FINISH],
     }
 
 
-def _ordered(helpers: set[str]) -> list[str]:
+def needed_helpers(kernel: Kernel) -> list[str]:
+    """Return the names of the helpers that the function of one sample calls, and of those they call."""
+    return _with_needed(_sample(kernel).helpers)
+
+
+def _sample(kernel: Kernel) -> SampleText:
+    remark = SAMPLE_REMARK.format(RETURNED[kernel.kind])
+    return print_sample(kernel, f"_{kernel.kind}", remark, DeviceStatements, DEVICE)
+
+
+def _with_needed(helpers: Set[str]) -> list[str]:
     """Return helpers and what they call, called ones first."""
     found: dict[str, None] = {}
 
