@@ -330,6 +330,49 @@ def hvp(x, y, gamma, eps, tangent_x, weight, mask, scales, hv_x, block):
             hv_x[i] = real(0)
 
 
+@cuda.jit(device=True)
+def _irls(x, y, gamma, eps, weight):
+    """One sample: gradient and weight of reweighted least squares."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    eps = real(eps)
+    weight = real(weight)
+    residual = x - y
+    abs_residual = abs(residual)
+    sum_abs_eps = abs_residual + eps
+    grad_x_value = _powered(weight * gamma * _sign(residual), sum_abs_eps, gamma, real(-1))
+    hess_x_value = (
+        weight
+        * (
+            real(0)
+            if gamma == real(0)
+            else _powered(gamma / abs_residual, sum_abs_eps, gamma, real(-1))
+        )
+    )
+    return grad_x_value, hess_x_value
+
+
+@cuda.jit
+def irls(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and weight of reweighted least squares, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_gamma = 0 if gamma.shape[0] == 1 else 1
+    step_eps = 0 if eps.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            grad_x[i], hess_x[i] = _irls(
+                x[i], y[i], gamma[i * step_gamma], eps[i * step_eps], weight[i * step_weight]
+            )
+        else:
+            grad_x[i] = real(0)
+            hess_x[i] = real(0)
+
+
 @cuda.jit
 def finish(partials, coefficients, divisors, out):
     """Reduced value, from the sums of all blocks of samples. Launched with one block of threads."""

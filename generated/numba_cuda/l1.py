@@ -238,6 +238,30 @@ def hvp(x, y, tangent_x, weight, mask, scales, hv_x, block):
             hv_x[i] = real(0)
 
 
+@cuda.jit(device=True)
+def _irls(x, y, weight):
+    """One sample: gradient and weight of reweighted least squares."""
+    residual = x - y
+    grad_x_value = weight * _sign(residual)
+    hess_x_value = weight / abs(residual)
+    return grad_x_value, hess_x_value
+
+
+@cuda.jit
+def irls(x, y, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and weight of reweighted least squares, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            grad_x[i], hess_x[i] = _irls(x[i], y[i], weight[i * step_weight])
+        else:
+            grad_x[i] = real(0)
+            hess_x[i] = real(0)
+
+
 @cuda.jit
 def finish(partials, coefficients, divisors, out):
     """Reduced value, from the sums of all blocks of samples. Launched with one block of threads."""
