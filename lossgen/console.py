@@ -118,7 +118,7 @@ class Progress:
             return
         if self._task is None:
             self._task = self._bar.add_task("", total=total)
-        self._bar.update(self._task, completed=done, description=name)
+        self._bar.update(self._task, completed=done, total=total, description=name)
 
     def __exit__(
         self,

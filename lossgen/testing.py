@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lossgen.errors import LossValueError
-from lossgen.oracle.verify import VerifyRow, verify_variant
+from lossgen.oracle.rows import VerifyRow
+from lossgen.oracle.verify import verify_variant
 from lossgen.runtime.loss import Loss
 from lossgen.spec.model import Loss as Declaration
 from lossgen.spec.registry import load

@@ -21,13 +21,16 @@ __all__ = ["COMMAND"]
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Build, and say what was made of each loss."""
     _check_targets(arguments.target)
+    place = deferred.user_side("lossgen.emit.place")
+    plan = None
+    if not arguments.no_measure:
+        plan = place.Place.of(arguments.specs, arguments.out).plan(arguments.points)
     report = None
     if not arguments.check and not arguments.force:
-        place = deferred.user_side("lossgen.emit.place")
-        report = place.nothing_to_do(arguments.specs, arguments.out, arguments.target)
+        report = place.nothing_to_do(arguments.specs, arguments.out, arguments.target, plan)
     idle = "no file changed" if report is None else "nothing to do"
     if report is None:
-        report = _build(arguments, console)
+        report = _build(arguments, plan, console)
     current = not report.stale and not report.orphans
     code = Code.WRONG if arguments.check and not current else Code.DONE
     if arguments.json:
@@ -53,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _build(arguments: argparse.Namespace, console: Console) -> BuildReport:
+def _build(arguments: argparse.Namespace, plan: Any, console: Console) -> BuildReport:
     pipeline = deferred.build_side("lossgen.pipeline")
     with Progress(console) as progress:
         report: BuildReport = pipeline.build(
@@ -64,6 +67,7 @@ def _build(arguments: argparse.Namespace, console: Console) -> BuildReport:
             arguments.jobs,
             progress,
             arguments.force,
+            plan,
         )
     return report
 
@@ -122,11 +126,19 @@ COMMAND = Command(
         ),
         flag("--check", "write nothing; make every loss and exit 1 if a file is not current"),
         flag("--force", "make every loss again, also those whose declaration did not change"),
+        Argument(
+            "--points",
+            "samples of each kind, seed and dtype at which kernels without a record are measured",
+            "",
+            {"type": positive, "metavar": "N"},
+        ),
+        flag("--no-measure", "measure nothing: kernels without a record go without"),
         Argument("--jobs", "processes (default: one per core)", "", {"type": positive, "metavar": "N"}),
         JSON,
     ),
-    about="Only losses whose declaration changed are made again. The folder is replaced in one step:\n"
-    "whoever reads it, also when a build is killed, sees the old files or the new ones.",
+    about="Only losses whose declaration changed are made again, and only kernels whose code changed are\n"
+    "measured again; the others keep their accuracy records. The folder is replaced in one step: whoever\n"
+    "reads it, also when a build is killed, sees the old files or the new ones.",
     examples=(
         ("lossgen build", "regenerate generated/ from specs/"),
         ("lossgen build --target latex", "write the formulas, touch no kernel"),

@@ -111,7 +111,8 @@ def _data() -> Iterator[Finding]:
         fix = "" if there else "install lossgen again"
         yield Finding(area, name, str(folder) if there else "missing", "good" if there else "wrong", fix)
     place = deferred.user_side("lossgen.emit.place")
-    done = place.nothing_to_do(None, None, None) is not None
+    plan = place.Place.of(None, None).plan(None)
+    done = place.nothing_to_do(None, None, None, plan) is not None
     yield Finding(
         area,
         "freshness",

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Argument, Command, flag
 from lossgen.cli.packages import PACKAGE, chosen_package
 from lossgen.console import Console
+from lossgen.runtime.accuracy import percent, read_certificate
 
 __all__ = ["COMMAND"]
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the losses that match; without any, answer that something is wrong, as `grep` does."""
-    losses = chosen_package(arguments).manifest["losses"]
+    package = chosen_package(arguments)
+    losses = package.manifest["losses"]
     words = [word.lower() for word in arguments.words]
     found = {
         name: loss
@@ -26,24 +29,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         and all(word in _searched(name, loss) for word in words)
     }
     if arguments.json:
-        console.json([_described(name, loss) for name, loss in found.items()])
+        console.json([_described(name, loss, package.folder) for name, loss in found.items()])
     elif arguments.names:
         for name in found:
             console.line(name)
     else:
-        _table(found, console)
+        _table(found, package.folder, console)
         if not found:
             console.error("no loss fits; `lossgen list` shows them all")
     return Code.DONE if found else Code.WRONG
 
 
-def _table(found: Mapping[str, Any], console: Console) -> None:
-    measured = any(_worst(loss) is not None for loss in found.values())
-    header = ["loss", "family", "structure", *(["worst ulp"] if measured else []), "summary"]
+def _table(found: Mapping[str, Any], folder: Path, console: Console) -> None:
+    passing = {name: _passing(_accuracy(name, loss, folder)) for name, loss in found.items()}
+    measured = any(passing.values())
+    header = ["loss", "family", "structure", *(["pass"] if measured else []), "summary"]
     rows = []
     for name, loss in found.items():
-        worst = _worst(loss)
-        accuracy = ["-" if worst is None else f"{worst:.2f}"] if measured else []
+        accuracy = [passing[name] or "-"] if measured else []
         rows.append([name, loss["family"], loss["structure"], *accuracy, loss["summary"]])
     console.table(header, rows, clip=True)
 
@@ -55,21 +58,27 @@ def _searched(name: str, loss: Mapping[str, Any]) -> str:
     return " ".join(parts).lower()
 
 
-def _worst(loss: Mapping[str, Any]) -> float | None:
-    """Return the largest recorded error of any output."""
-    recorded = loss.get("accuracy") or {}
-    found = [one["max_ulp"] for one in recorded.values() if isinstance(one, Mapping) and "max_ulp" in one]
-    return max(found, default=None)
+def _accuracy(name: str, loss: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None:
+    """Return what was measured of the default variant; NumPy is not needed to know it."""
+    default = next(one for one in loss["variants"] if not one["suffix"])
+    found = read_certificate(folder / "records" / f"{name}.json", default["fingerprint"])
+    return None if found is None else found["outputs"]
 
 
-def _described(name: str, loss: Mapping[str, Any]) -> dict[str, Any]:
+def _passing(outputs: Mapping[str, Any] | None) -> str:
+    """Return the share of points that pass, in the output and dtype where it is smallest."""
+    shares = [one["failed"] for dtypes in (outputs or {}).values() for one in dtypes.values()]
+    return percent(1 - max(shares)) if shares else ""
+
+
+def _described(name: str, loss: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     kept = ("family", "structure", "summary", "source", "peers")
     return (
         {"name": name}
         | {key: loss[key] for key in kept}
         | {
             "variants": [variant["static"] for variant in loss["variants"]],
-            "accuracy": loss.get("accuracy"),
+            "accuracy": _accuracy(name, loss, folder),
         }
     )
 
@@ -92,7 +101,8 @@ COMMAND = Command(
         JSON,
     ),
     about="The structure says what is coupled: nothing (elementwise), the entries of a row, all samples\n"
-    "(reduce, pairwise), their order (sort), or steps of a sequence (recurrence).",
+    "(reduce, pairwise), their order (sort), or steps of a sequence (recurrence). `pass` is the share of\n"
+    "measured points that are good, in the output and dtype where it is smallest.",
     examples=(
         ("lossgen list", "all of them"),
         ("lossgen list robust", "those that mention the word"),

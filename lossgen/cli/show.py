@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lossgen.cli import deferred
@@ -14,6 +14,7 @@ from lossgen.cli.packages import PACKAGE, chosen_package, importable, known, spo
 from lossgen.cli.plot import draw, side_by_side
 from lossgen.cli.text import indented, paragraphs, section
 from lossgen.console import Console
+from lossgen.runtime.accuracy import percent
 
 __all__ = ["COMMAND"]
 
@@ -29,7 +30,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     (name,) = known((arguments.name,), package)
     raw = package.manifest["losses"][name]
     if arguments.json:
-        console.json({"name": name, "package": spoken(arguments), **raw})
+        accuracy = package.get(name).accuracy
+        console.json({"name": name, "package": spoken(arguments), **raw, "accuracy": accuracy})
         return Code.DONE
     loss = importable(package).get(name)
     summary, _, rest = loss.entry.doc.strip().partition("\n\n")
@@ -48,6 +50,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     section(console, "Example", textwrap.indent(_example(loss, spoken(arguments)), "  "))
     if not arguments.no_plot:
         section(console, "Plot", "\n".join(_plot(loss, console)))
+    section(console, "Accuracy", "\n".join(_accuracy(loss.accuracy or {})))
     section(console, "More", "\n".join(_facts(loss, console.width)))
     return Code.DONE
 
@@ -103,6 +106,26 @@ def _plot(loss: Any, console: Console) -> Iterator[str]:
     )
     yield from (f"  {line}" for line in side_by_side(value, gradient))
     yield f"  {found.title}"
+
+
+def _accuracy(outputs: Mapping[str, Any]) -> Iterator[str]:
+    """The certificate of the default variant, as a small table."""
+    rows = [("", "", "points", "within 4 ulp", "within 16 ulp", "pass")]
+    rows += [
+        (
+            output,
+            dtype,
+            f"{one['points']:,}",
+            *(percent(1 - one[share]) for share in ("over_4", "over_16", "failed")),
+        )
+        for output, dtypes in outputs.items()
+        for dtype, one in dtypes.items()
+    ]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows if outputs else ():
+        texts = zip(row, widths, strict=True)
+        padded = [text.ljust(width) if k < 2 else text.rjust(width) for k, (text, width) in enumerate(texts)]
+        yield "  " + "  ".join(padded).rstrip()
 
 
 def _facts(loss: Any, width: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lossgen.emit.records import Plan
 from lossgen.paths import package_folder, templates_folder
 
 __all__ = ["Inputs", "digest", "read_inputs"]
@@ -30,6 +31,8 @@ class Inputs:
     ----------
     specs : Path
         File or folder of declarations.
+    plan : Plan, optional
+        How kernels are measured, if they are.
 
     Attributes
     ----------
@@ -37,14 +40,14 @@ class Inputs:
         Hash of everything.
     """
 
-    def __init__(self, specs: Path) -> None:
+    def __init__(self, specs: Path, plan: Plan | None = None) -> None:
         files = sorted(specs.glob("*.py")) if specs.is_dir() else [specs]
         self._texts: dict[str, bytes] = {}
         self._gather([file for file in files if file.is_file() and not file.name.startswith("_")])
         # The folder's name stands in the headers of the files.
         self._common = _hash([_generator(), specs.name, str(specs.is_dir())])
         texts = (part for name, text in sorted(self._texts.items()) for part in (name, text))
-        self.all = _hash([self._common, *texts])
+        self.all = _hash([self._common, repr(plan), *texts])
 
     def _gather(self, files: list[Path]) -> None:
         """Read files and whatever they import from their folder."""
@@ -72,10 +75,10 @@ class Inputs:
         return _hash([self._common, *(part for name in sorted(needed) for part in (name, needed[name]))])
 
 
-def read_inputs(specs: Path) -> Inputs | None:
+def read_inputs(specs: Path, plan: Plan | None = None) -> Inputs | None:
     """Return the hashes of a build, or None where a file cannot be read (the build will say why)."""
     try:
-        return Inputs(specs)
+        return Inputs(specs, plan)
     except OSError:
         return None
 

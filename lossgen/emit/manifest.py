@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any
 from lossgen.algebra.tensors import Tensor
 from lossgen.derive.keep import common_items
 from lossgen.derive.model import KINDS, Prepass, Routine
+from lossgen.emit.fingerprint import fingerprint
 from lossgen.emit.latex import curvature_formulas, formula, gradient_formulas
 from lossgen.emit.plain import curvature_texts, formula_text, gradient_texts
 from lossgen.spec.model import ANY, Loss, Parameter, Variant
@@ -174,7 +174,6 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         given = [t.name for t in built.prepass_inputs if t.role != "weight"]
         prepass = {"args": given, "mean_scale": built.prepass.mean_scale != 1}
         kinds.append("prepass")
-    exact = "\n".join(map(str, (stable_text(program.terms), stable_text(program.stages), program.extents)))
     return {
         "static": dict(variant.static),
         "suffix": variant.suffix,
@@ -199,7 +198,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "formula_text": formula_text(program),
         "gradient_latex": gradient_formulas(program, built.routines["gradient"].steps),
         "gradient_text": gradient_texts(built.routines["gradient"].steps),
-        "fingerprint": "sha256:" + hashlib.sha256(f"{exact}\n{text}".encode()).hexdigest(),
+        "fingerprint": fingerprint(loss, variant, text),
     }
 
 
@@ -218,23 +217,3 @@ def _passes(program: Program, loops: int) -> int:
     """Passes over memory: a small sample stays in cache, however often its kernel goes over it."""
     alone = {classify(replace(program, terms=(term,))) for term in program.terms}
     return 1 if alone <= set(SMALL) else loops
-
-
-def stable_text(parts: Any) -> str:
-    """Return a text of expressions in which running numbers of indices are replaced by their order."""
-    text, seen = str(parts), dict[str, str]()
-    return "".join(
-        seen.setdefault(word, f"{word.partition('#')[0]}#{len(seen)}") if "#" in word else word
-        for word in _words(text)
-    )
-
-
-def _words(text: str) -> list[str]:
-    words, current = [""], ""
-    for letter in text:
-        if letter.isalnum() or letter in "_#":
-            current += letter
-        else:
-            words += [current, letter]
-            current = ""
-    return [*words, current]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lossgen.backends.names import PACKAGE, backend_names
 from lossgen.emit.inputs import read_inputs
+from lossgen.emit.records import FOREIGN, OWN, RECORDS, Plan
 from lossgen.emit.report import BuildReport, BuildRow
 from lossgen.emit.stamp import Kept, Stamp, read_stamps
 from lossgen.emit.write import tree_files
@@ -40,23 +41,39 @@ class Place:
         """Whether lossgen's own folder is written, whose stub has a second place."""
         return self.out.resolve() == generated_folder().resolve()
 
+    def plan(self, points: int | None) -> Plan:
+        """Return how its kernels are measured: those that are shipped thoroughly, those of a user in seconds.
+
+        Parameters
+        ----------
+        points : int, optional
+            Samples of each kind and seed, if not as many as usual.
+        """
+        return (OWN if self.own else FOREIGN).with_points(points)
+
 
 def of_targets(*targets: str) -> Callable[[str], bool]:
     """Return whether a file of the output folder, by its path in there, is of these targets.
 
-    A target has the folder of its name; the files beside the folders are those of the Python package.
+    A target has the folder of its name; the files beside the folders, and the records of what was measured,
+    are those of the Python package.
     """
-    return lambda name: (name.partition("/")[0] if "/" in name else PACKAGE) in targets
+
+    def of(name: str) -> str:
+        folder, inside, _ = name.partition("/")
+        return folder if inside and folder != RECORDS else PACKAGE
+
+    return lambda name: of(name) in targets
 
 
 def nothing_to_do(
-    specs: Path | None, out: Path | None, targets: tuple[str, ...] | None
+    specs: Path | None, out: Path | None, targets: tuple[str, ...] | None, plan: Plan | None
 ) -> BuildReport | None:
     """Return the report of a build that finds everything as the last one left it, else None."""
     start = time.perf_counter()
     place = Place.of(specs, out)
     chosen = targets or backend_names()
-    inputs, stamps = read_inputs(place.specs), read_stamps(place.out)
+    inputs, stamps = read_inputs(place.specs, plan), read_stamps(place.out)
     if inputs is None or not all(
         stamps.get(target, Stamp()).holds(inputs, place.out, of_targets(target)) for target in chosen
     ):

@@ -38,18 +38,32 @@ Reduction = Literal["none", "mean", "sum", "weighted_mean", "batchmean"]
 '''
 
 
-def stubs(entries: Mapping[str, dict[str, Any]], helpers: Sequence[Helper]) -> str:
-    """Return the text of ``__init__.pyi`` for what the manifest says of each loss."""
+def stubs(
+    entries: Mapping[str, dict[str, Any]], helpers: Sequence[Helper], accuracy: Mapping[str, str]
+) -> str:
+    """Return the text of ``__init__.pyi``.
+
+    Parameters
+    ----------
+    entries : mapping
+        What the manifest says of each loss.
+    helpers : sequence of Helper
+        Functions beside the losses.
+    accuracy : mapping
+        A line for each loss that says how accurate it is; empty where that was not measured.
+    """
     parts = [_HEAD]
-    parts += [_loss_class(name, parse_entry(entries[name])) for name in sorted(entries)]
+    parts += [_loss_class(name, parse_entry(entries[name]), accuracy[name]) for name in sorted(entries)]
     parts += ["\n", *(f"{name}: _{name}\n" for name in sorted(entries))]
     parts += [_helper(helper) for helper in helpers]
     parts.append("\ndef all() -> Mapping[str, Loss]: ...\n")
     return "".join(parts)
 
 
-def _loss_class(name: str, entry: Entry) -> str:
+def _loss_class(name: str, entry: Entry, accuracy: str) -> str:
     text = documentation(entry, "value", operation_signature(entry, "value"))
+    if accuracy:
+        text += "\n\nNotes\n-----\n" + textwrap.fill(accuracy, 100)
     doc = textwrap.indent(text.replace("\\", "\\\\"), "    ")
     methods = [_method(entry, operation) for operation in OPTIONS]
     return f'\nclass _{name}(Loss):\n    """{doc.strip()}\n    """\n\n' + "".join(methods)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from lossgen.errors import LossValueError
 from lossgen.oracle.arrange import Arrangement
 from lossgen.oracle.evaluate import Array, Case, Oracle, Request
 from lossgen.oracle.judge import BOUNDS, WIDER, Verdict, judge
+from lossgen.oracle.rows import VerifyRow
 from lossgen.oracle.samplers import SAMPLERS, Batch, batches
 from lossgen.oracle.weights import oracle as knowing_most
 from lossgen.paths import specs_folder
@@ -29,60 +29,6 @@ from lossgen.spec.registry import load
 ENTRIES = 3
 # Targets that take two values only are not differentiated by.
 _DISCRETE = ("binary", "sign")
-
-
-@dataclass
-class VerifyRow:
-    """How accurate one output of one variant is in one dtype.
-
-    Attributes
-    ----------
-    loss, variant, output, dtype : str
-        What was measured; ``output`` is ``value`` or a derivative with the name of the tensor.
-    points : int
-        How many numbers were judged.
-    worst_ulp : float
-        Largest raw distance to the exact result.
-    failed : int
-        Numbers that fail the rule of `lossgen.oracle.judge`, those without a certified truth included.
-    uncertified : int
-        Numbers whose exact result could not be certified.
-    over_4, over_16 : int
-        Numbers further away than 4 and 16 ulp.
-    worst_point : str
-        The first failing point, or else the one of `worst_ulp`.
-    failures : list of str
-        The first failing points.
-    """
-
-    loss: str
-    variant: str
-    output: str
-    dtype: str
-    points: int = 0
-    worst_ulp: float = 0.0
-    failed: int = 0
-    uncertified: int = 0
-    over_4: int = 0
-    over_16: int = 0
-    worst_point: str = ""
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, verdict: Verdict, point: str) -> None:
-        """Count one verdict."""
-        self.points += 1
-        self.over_4 += verdict.ulps > 4
-        self.over_16 += verdict.ulps > 16
-        self.uncertified += verdict.reason == "uncertified"
-        if not verdict.passed:
-            self.failed += 1
-            if len(self.failures) < 8:
-                self.failures.append(point)
-        if verdict.ulps > self.worst_ulp or not self.worst_point:
-            self.worst_ulp = max(self.worst_ulp, verdict.ulps)
-            self.worst_point = point
-        if self.failures:
-            self.worst_point = self.failures[0]
 
 
 def verify(

@@ -14,6 +14,7 @@ from lossgen.emit.helpers import helpers_module
 from lossgen.emit.inputs import Inputs, digest, read_inputs
 from lossgen.emit.manifest import manifest
 from lossgen.emit.place import OWN_STUB, Place, of_targets
+from lossgen.emit.records import Plan
 from lossgen.emit.render import render
 from lossgen.emit.report import BuildReport
 from lossgen.emit.stamp import Kept, Stamp, read_stamps, write_stamps
@@ -21,6 +22,8 @@ from lossgen.emit.stubs import stubs
 from lossgen.emit.write import check_tree, write_file, write_tree
 from lossgen.errors import LossError
 from lossgen.pipeline.make import Made, make_all
+from lossgen.pipeline.records import kept_records, measured_records
+from lossgen.runtime.accuracy import accuracy_line, certificate
 from lossgen.spec.registry import Registry, read
 
 Progress = Callable[[str, int, int], None]
@@ -41,6 +44,7 @@ def build(
     jobs: int | None = None,
     progress: Progress | None = None,
     force: bool = False,
+    plan: Plan | None = None,
 ) -> BuildReport:
     """Generate the kernels of every declared loss.
 
@@ -63,6 +67,9 @@ def build(
         Called with the name of a finished loss, the number done and the number of all.
     force : bool
         Make every loss again.
+    plan : Plan, optional
+        Every variant gets a record: those that fit are kept, what has none is measured at so many points, or
+        with ``check`` reported. Without a plan nothing is measured, and no record is missed.
 
     Raises
     ------
@@ -76,19 +83,27 @@ def build(
     start = time.perf_counter()
     place = Place.of(specs, out)
     backends = tuple(backend.name for backend in choose(targets))
-    inputs = read_inputs(place.specs)
+    inputs = read_inputs(place.specs, plan)
     registry = read(place.specs)
     stamps = {} if check or force else read_stamps(place.out)
     kept = {} if inputs is None else _kept(registry, inputs, stamps, backends, place.out)
     made = _make(registry, place.specs, backends, jobs, progress, kept)
-    again = read_inputs(place.specs)
+    again = read_inputs(place.specs, plan)
     if inputs is None or again is None or inputs.all != again.all:
         raise LossError(f"{place.specs} was changed while it was built; nothing was written: build again")
-    files = _tree(registry, made, backends)
+    variants = [variant for one in made for variant in one.records]
+    records = kept_records(variants, place.out, plan)
+    missing = [] if plan is None else [one for one in variants if one.file not in records]
+    if plan is not None and missing and not check:
+        package = _tree(registry, made, backends, {})
+        records |= measured_records(missing, package, place.specs, plan, jobs, progress)
+    files = _tree(registry, made, backends, records)
     within = of_targets(*backends) if targets else lambda name: True
     stub = files.get(OWN_STUB.name) if place.own else None
     if check:
         stale, orphans = check_tree(files, place.out, within=within)
+        unmeasured = [place.out.resolve() / one.file for one in missing]
+        stale, orphans = [*stale, *unmeasured], [path for path in orphans if path not in unmeasured]
         if stub is not None and (not OWN_STUB.is_file() or OWN_STUB.read_text() != stub):
             stale.append(OWN_STUB)
         written: list[Path] = []
@@ -105,7 +120,8 @@ def build(
 
 
 def _status(made: Made, out: Path, changed: set[Path], check: bool) -> str:
-    if any((out / name).resolve() in changed for part in made.files.values() for name in part):
+    names = [*(name for part in made.files.values() for name in part), *(one.file for one in made.records)]
+    if any((out / name).resolve() in changed for name in names):
         return "not current" if check else "written"
     return "current"
 
@@ -181,7 +197,9 @@ def _make(
     return sorted(made, key=lambda one: one.name)
 
 
-def _tree(registry: Registry, made: list[Made], backends: tuple[str, ...]) -> dict[str, str]:
+def _tree(
+    registry: Registry, made: list[Made], backends: tuple[str, ...], records: Mapping[str, str]
+) -> dict[str, str]:
     files = {name: text for one in made for part in one.files.values() for name, text in part.items()}
     for backend in choose(backends):
         named = {one.name for one in made if one.files[backend.name]}
@@ -191,8 +209,15 @@ def _tree(registry: Registry, made: list[Made], backends: tuple[str, ...]) -> di
     if PACKAGE not in backends:
         return files
     files["__init__.py"] = _INIT
-    files[OWN_STUB.name] = stubs({one.name: one.entry for one in made}, registry.helpers)
+    lines = {one.name: _accuracy(one, records) for one in made}
+    files[OWN_STUB.name] = stubs({one.name: one.entry for one in made}, registry.helpers, lines)
     files["manifest.json"] = manifest({one.name: one.entry for one in made}, registry.helpers)
     if registry.helpers:
         files["helpers.py"] = helpers_module(registry.helpers)
-    return files
+    return files | dict(records)
+
+
+def _accuracy(made: Made, records: Mapping[str, str]) -> str:
+    """Say how accurate the default variant is, where that was measured."""
+    text = records.get(made.records[0].file)
+    return "" if text is None else accuracy_line(certificate(json.loads(text))["outputs"])

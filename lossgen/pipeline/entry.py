@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
-from lossgen.emit.manifest import stable_text
+from lossgen.emit.fingerprint import stable_text
+from lossgen.emit.records import FOREIGN, Wanted, record_text
 from lossgen.errors import LossError, LossTypeError
+from lossgen.oracle.judge import JUDGE
+from lossgen.oracle.machine import machine
+from lossgen.oracle.rows import merged
+from lossgen.oracle.samplers import SAMPLERS
+from lossgen.oracle.verify import verify_variant
 from lossgen.paths import specs_folder
 from lossgen.pipeline.compile import TAKEN, compile_static
+from lossgen.pipeline.measure import DTYPES
 from lossgen.spec.compose import compose
 from lossgen.spec.formula import formula
 from lossgen.spec.model import Composition, Loss
@@ -26,6 +34,7 @@ __all__ = [
     "formula_spec",
     "identity",
     "load_spec",
+    "measure",
 ]
 
 
@@ -72,6 +81,20 @@ def compile_shipped(
 ) -> tuple[dict[str, Any], str]:
     """Compile a variant that a generated package does not ship."""
     return compile_static(load_spec(package, name), static, began)
+
+
+def measure(loss: Any, points: int) -> str:
+    """Measure a compiled loss by its declaration; return the text of the record."""
+    declaration: Loss = loss.spec
+    package = SimpleNamespace(all=lambda: {declaration.name: loss})
+    plan = FOREIGN.with_points(points)
+    rows = [
+        row
+        for seed in plan.seeds
+        for row in verify_variant(declaration, declaration.variants[0], package, DTYPES, points, seed)
+    ]
+    variant = Wanted(loss.name, "", declaration.structure, loss.fingerprint)
+    return record_text(variant, merged(rows), JUDGE, plan, SAMPLERS, machine())
 
 
 def declared(given: Any) -> tuple[str, dict[str, str]] | Loss:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from multiprocessing import get_context, parent_process
 from os import path
 from pathlib import Path
 from typing import Any
@@ -19,10 +12,12 @@ from typing import Any
 from lossgen.backends.names import PACKAGE
 from lossgen.backends.registry import choose
 from lossgen.emit.manifest import entry
+from lossgen.emit.records import Wanted, wanted
 from lossgen.emit.render import render
 from lossgen.emit.report import BuildRow, LeftOut
 from lossgen.errors import LossError, SpecError
 from lossgen.pipeline.names import kernel_names, public, with_names
+from lossgen.pipeline.pool import in_processes
 from lossgen.pipeline.variant import compile_variant
 from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import Loss
@@ -55,6 +50,11 @@ class Made:
     left_out: tuple[LeftOut, ...] = ()
     entry: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def records(self) -> list[Wanted]:
+        """The variants that should have a record."""
+        return wanted(self.name, self.entry) if self.entry else []
+
     def row(self, status: str, *targets: str) -> BuildRow:
         """Return what is reported of it, in some targets or all."""
         parts = [self.files[target] for target in targets or self.files]
@@ -66,51 +66,8 @@ def make_all(
     names: Sequence[str], specs: Path, backends: tuple[str, ...], jobs: int | None
 ) -> Iterator[Made]:
     """Make losses, each yielded when it is done; the texts do not depend on the number of processes."""
-    workers = min(jobs or os.cpu_count() or 1, len(names))
-    if workers <= 1:
-        yield from (_make_one(specs, name, backends) for name in names)
-        return
-    # Fresh processes: a forked one would inherit threads that do not run in it.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        with _deaf_children():
-            futures = [pool.submit(_make_one, specs, name, backends) for name in names]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise LossError(
-                "a process of the build was killed, perhaps for want of memory: try --jobs 1"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that are started here ignore interrupts, which reach every process of a terminal.
-
-    The parent decides what an interrupt means; it gets one that comes meanwhile at the end.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    # A worker whose parent was killed would wait for its next task for ever.
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    tasks = [(specs, name, backends) for name in names]
+    yield from (made for _, made in in_processes(_make_one, tasks, jobs))
 
 
 @lru_cache(maxsize=1)
@@ -118,7 +75,8 @@ def _registry(specs: Path) -> Registry:
     return read(specs)
 
 
-def _make_one(specs: Path, name: str, backends: tuple[str, ...]) -> Made:
+def _make_one(task: tuple[Path, str, tuple[str, ...]]) -> Made:
+    specs, name, backends = task
     return make_loss(next(one for one in _registry(specs).losses if one.name == name), specs, backends)
 
 

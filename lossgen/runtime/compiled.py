@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lossgen.errors import LossTypeError
+from lossgen.runtime.accuracy import certificate, read_certificate
 from lossgen.runtime.build_side import entry_point
 from lossgen.runtime.loss import Loss
+from lossgen.runtime.manifest import Variant
 from lossgen.runtime.sources import Declared, Formula, Source
 
 __all__ = ["CompiledLoss", "compiled"]
 
 _PACKAGE = "lossgen.compile"
+# The record of a measurement, beside the kernels.
+_ACCURACY = "accuracy.json"
 
 
 class CompiledLoss(Loss):
@@ -28,6 +33,31 @@ class CompiledLoss(Loss):
         self._record = source.record({})
         super().__init__(_PACKAGE, self._record.entry["name"], self._record.entry)
         self.source = source
+        self._measured: Mapping[str, Any] | None = None
+
+    def measure(self, points: int = 64) -> Mapping[str, Any]:
+        """Measure values and derivatives by the exact expression; needs SymPy, and takes seconds.
+
+        Parameters
+        ----------
+        points : int
+            Samples of each kind and dtype.
+
+        Returns
+        -------
+        mapping
+            What `accuracy` is from now on, in later processes too where the kernels are kept on disk.
+        """
+        text = entry_point(f"measuring {self.name}").measure(self, points)
+        self._record.note(_ACCURACY, text)
+        self._measured = certificate(json.loads(text))
+        outputs: Mapping[str, Any] = self._measured["outputs"]
+        return outputs
+
+    def _certificate(self, variant: Variant) -> Mapping[str, Any] | None:
+        if self._measured is None and self._record.path is not None:
+            self._measured = read_certificate(self._record.path.with_name(_ACCURACY), variant.fingerprint)
+        return self._measured
 
     def _kernel_module(self) -> str:
         return self._record.module

@@ -6,10 +6,12 @@ import importlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import Signature
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lossgen.errors import LossError
+from lossgen.errors import LossError, LossTypeError
+from lossgen.runtime.accuracy import read_certificate
 from lossgen.runtime.bind import Binder, Request, find_variant, no_variant, wanted_choices
 from lossgen.runtime.call import Call
 from lossgen.runtime.display import html_card, one_line
@@ -80,10 +82,15 @@ class Loss:
         Name of the loss.
     manifest : mapping
         What the package's manifest says about it.
+    folder : Path, optional
+        Where the package lies, with its records.
     """
 
-    def __init__(self, package: str, name: str, manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self, package: str, name: str, manifest: Mapping[str, Any], folder: Path | None = None
+    ) -> None:
         self.package = package
+        self._folder = folder
         self.name = name
         self.entry: Entry = parse_entry(manifest)
         self.source: Source = Shipped(package, name, self.entry.default_variant.fingerprint)
@@ -165,8 +172,35 @@ class Loss:
 
     @property
     def accuracy(self) -> Mapping[str, Any] | None:
-        """Measured accuracy of the kernels, or None if it was not measured."""
-        return self.entry.accuracy
+        """Measured accuracy of each output and dtype, every static choice at its default; None if it was not
+        measured. See `certificate`.
+        """
+        found = self._certificate(self.entry.default_variant)
+        return None if found is None else found["outputs"]
+
+    def certificate(self, **static: Any) -> Mapping[str, Any] | None:
+        """Return what was measured of the variant with these static choices, defaults for the rest.
+
+        Returns
+        -------
+        mapping or None
+            ``outputs`` maps each output (``value``, ``gradient x`` ...) and dtype to ``points``, ``max_ulp``,
+            ``mean_ulp``, the shares ``over_4``, ``over_16`` (ulp), ``failed`` (by the pass rule) and
+            ``uncertified``, and ``worst_point``; beside it ``points``, ``seeds``, ``samplers``, ``machine``,
+            ``judge`` and ``fingerprint``. None if the variant was not measured.
+        """
+        named = {name for variant in self.entry.variants for name in variant.static}
+        if unknown := sorted(static.keys() - named):
+            choices = ", ".join(sorted(named)) or "none"
+            raise LossTypeError(f"{self.name} has no static choice {unknown[0]!r}: there are {choices}")
+        variant = find_variant(self.entry, {**self.entry.default_variant.static, **static})
+        return None if variant is None else self._certificate(variant)
+
+    def _certificate(self, variant: Variant) -> Mapping[str, Any] | None:
+        if self._folder is None:
+            return None
+        stem = f"{self.name}__{variant.suffix}" if variant.suffix else self.name
+        return read_certificate(self._folder / "records" / f"{stem}.json", variant.fingerprint)
 
     @property
     def fingerprint(self) -> str:

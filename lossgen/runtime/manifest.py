@@ -135,7 +135,6 @@ class Entry:
     statics: tuple[Static, ...]
     variants: tuple[Variant, ...]
     properties: Mapping[str, Any]
-    accuracy: Mapping[str, Any] | None
 
     @cached_property
     def predictions(self) -> tuple[Tensor, ...]:
@@ -200,7 +199,6 @@ def parse_entry(raw: Mapping[str, Any]) -> Entry:
         statics=tuple(static for static in statics if static.name not in names),
         variants=tuple(variants),
         properties=dict(raw.get("properties") or {}),
-        accuracy=raw.get("accuracy"),
     )
 
 

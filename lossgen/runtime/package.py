@@ -61,7 +61,7 @@ class LossPackage:
             manifest = self.manifest
             if name in manifest["losses"]:
                 loss_type = importlib.import_module(_LOSS_MODULE).Loss
-                made = loss_type(self.name, name, manifest["losses"][name])
+                made = loss_type(self.name, name, manifest["losses"][name], self.folder)
             else:
                 helper = manifest.get("helpers", {})[name]
                 made = getattr(importlib.import_module(f"{self.name}.{helper['module']}"), name)

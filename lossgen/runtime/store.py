@@ -66,6 +66,15 @@ class Record:
                 sys.modules[name] = self._load(name)
         return name
 
+    def note(self, name: str, text: str) -> None:
+        """Keep another file beside the kernels, where they are on disk and that can be written."""
+        if self.path is None:
+            return
+        fresh = self.path.with_name(f"{_PASSING}{name}-{os.urandom(8).hex()}")
+        with suppress(OSError):
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self.path.with_name(name))
+
     def _load(self, name: str) -> ModuleType:
         # What runs is the text whose hash was checked. Numba keeps machine code beside a file that exists.
         path = self.path if self.path is not None and self.path.is_file() else None
