@@ -66,6 +66,7 @@ def make_all(
     names: Sequence[str], specs: Path, backends: tuple[str, ...], jobs: int | None
 ) -> Iterator[Made]:
     """Make losses, each yielded when it is done; the texts do not depend on the number of processes."""
+    _registry.cache_clear()  # declarations may have changed since the last build of this process
     tasks = [(specs, name, backends) for name in names]
     yield from (made for _, made in in_processes(_make_one, tasks, jobs))
 

@@ -66,6 +66,7 @@ def measure_all(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[VerifyRow]:
     """Return the rows of all tasks, in their order; they do not depend on the number of processes."""
+    _declared.cache_clear()  # declarations may have changed since the last measurement of this process
     journal = Journal()
     done = {task: rows for task in tasks if (rows := _finished(journal, task)) is not None}
     for task, rows in in_processes(_measure, [task for task in tasks if task not in done], jobs):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "lossgen.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "lossgen.cli", *map(str, arguments), "--no-measure"]
 
 
 def lossgen(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -117,7 +117,7 @@ def test_commands(tmp_path: Path) -> None:
     code = "import sys; from lossgen.cli import main; main(); print('sympy' in sys.modules)"
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code, "build", specs, "--out", out],
+        [sys.executable, "-c", code, "build", specs, "--out", out, "--no-measure"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -18,8 +18,11 @@ from lossgen import cli, console
 from lossgen.cli import build, deferred
 from lossgen.cli import verify as cli_verify
 from lossgen.cli.codes import Code, MissingError, UsageError
+from lossgen.emit.records import FOREIGN
 from lossgen.emit.report import BuildReport, BuildRow, LeftOut
 from lossgen.errors import LossError, SpecError
+from lossgen.oracle.rows import VerifyRow
+from lossgen.pipeline.verify import Checked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,9 +36,17 @@ class Pipeline:
         self.report = replace(BuildReport([row], [], [], [], Path.cwd(), 1.5), **changes)
 
     def build(
-        self, specs: Any, out: Any, targets: Any, check: Any, jobs: Any, progress: Any, force: Any
+        self,
+        specs: Any,
+        out: Any,
+        targets: Any,
+        check: Any,
+        jobs: Any,
+        progress: Any,
+        force: Any,
+        plan: Any,
     ) -> BuildReport:
-        self.calls.append((specs, out, targets, check, jobs, force))
+        self.calls.append((specs, out, targets, check, jobs, force, plan))
         progress("first", 1, 1)
         return self.report
 
@@ -48,11 +59,13 @@ def test_build_passes_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline()
     use(monkeypatch, pipeline)
     monkeypatch.setattr(build, "backend_names", lambda: ("a", "b", "c"))
-    assert cli.main(["build", "--force"]) == 0
+    assert cli.main(["build", "--force", "--no-measure"]) == 0
     assert cli.main(["build", "mine", "--out", "there", "--target", "a, b", "--check", "--jobs", "3"]) == 0
+    assert cli.main(["build", "mine", "--out", "there", "--force", "--points", "5"]) == 0
     assert pipeline.calls == [
-        (None, None, None, False, None, True),
-        (Path("mine"), Path("there"), ("a", "b"), True, 3, False),
+        (None, None, None, False, None, True, None),
+        (Path("mine"), Path("there"), ("a", "b"), True, 3, False, FOREIGN),
+        (Path("mine"), Path("there"), None, False, None, True, FOREIGN.with_points(5)),
     ]
 
 
@@ -174,19 +187,22 @@ def test_verify_exit_code_follows_the_points(
 ) -> None:
     asked = []
 
-    def verify(names: tuple[str, ...], *_: Any, **options: Any) -> list[SimpleNamespace]:
+    def verify(names: tuple[str, ...], *_: Any, **options: Any) -> list[Checked]:
         asked.append((*names, options["points"]))
-        measured = {"points": 4096, "worst_ulp": 1.234, "failed": len(names), "uncertified": 0}
-        measured["worst_point"] = "x=0.25"
-        return [SimpleNamespace(loss="first", variant="", output="value", dtype="float32", **measured)]
+        row = VerifyRow("first", "", "value", "float32", 4096, 1.234, failed=len(names))
+        row.worst_point = "x=0.25"
+        recorded = {"failed": 0.0, "over_16": 0.0, "over_4": 0.0, "mean_ulp": 0.0, "max_ulp": 1.234}
+        return [Checked(row, recorded)]
 
     use(monkeypatch, SimpleNamespace(verify=verify))
     monkeypatch.setattr(cli_verify, "known", lambda names, package: names)
     assert cli.main(["verify"]) == 0
     assert cli.main(["verify", "first", "--points", "5"]) == 1
-    assert asked == [(64,), ("first", 5)]
+    assert asked == [(None,), ("first", 5)]
     captured = capsys.readouterr()
     assert "1.23" in captured.out
+    assert "as recorded" in captured.out
+    assert "1 compared with their records, 0 better, 1 worse" in captured.out
     assert captured.err == "lossgen: first value float32: x=0.25\n"
 
 

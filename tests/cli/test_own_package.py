@@ -73,6 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "my_specs").mkdir()
     (folder / "my_specs" / "mine.py").write_text(SPEC)
     command = ["build", str(folder / "my_specs"), "--out", str(folder / "my_pkg" / "losses"), "--jobs", "1"]
+    command += ["--no-measure"]
     assert cli.main(command) == 0
     return folder
 
