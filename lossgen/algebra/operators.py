@@ -67,8 +67,9 @@ class Operator:
         ``above_minus_one``, ``offset`` (an integer constant, by which nothing is differentiated).
     sign : str
         What is known of the value: ``any``, ``positive``, ``nonnegative``, ``negative``.
-    latex : str
-        Format string with ``{0}``, ``{1}`` for the arguments.
+    latex : str or None
+        Format string with ``{0}``, ``{1}`` for the arguments, each inside brackets; None if a reader sees the
+        exact meaning.
     fold : callable, optional
         Automatic evaluation at special arguments; returns None where nothing applies.
     """
@@ -78,7 +79,7 @@ class Operator:
     derivative: tuple[Build, ...]
     domain: tuple[str, ...]
     sign: str
-    latex: str
+    latex: str | None
     fold: Callable[..., sp.Expr | None] | None = None
 
 
@@ -91,7 +92,7 @@ def row(
     derivative: tuple[Build, ...],
     domain: tuple[str, ...],
     sign: str,
-    latex: str,
+    latex: str | None,
     fold: Callable[..., sp.Expr | None] | None = None,
 ) -> Any:
     """Enter a row into the table and return its function."""

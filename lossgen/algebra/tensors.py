@@ -137,3 +137,9 @@ def tensors(expr: sp.Basic) -> set[Tensor]:
     """Return every tensor read in `expr`."""
     found: set[Tensor] = expr.atoms(Tensor)
     return found
+
+
+def unweighted(expr: sp.Expr, roles: tuple[str, ...] = ("weight", "scale")) -> sp.Expr:
+    """Return a derivative for weights and factors of the call that are 1."""
+    given = [element for element in elements(expr) if element.tensor.role in roles]
+    return expr.xreplace(dict.fromkeys(given, sp.S.One))

@@ -42,6 +42,8 @@ class VariantKernels:
         What depends on targets and parameters alone.
     mean_scale : bool
         Whether the prepass gives a factor of each sample's share of the mean.
+    static : tuple
+        The static choices by name.
     suffix : str
         What its files add to the name of the loss.
     program : Program or None
@@ -56,6 +58,7 @@ class VariantKernels:
     terms: int = 1
     prepass: Kernel | None = None
     mean_scale: bool = False
+    static: tuple[tuple[str, Any], ...] = ()
     suffix: str = ""
     program: Program | None = None
     no_hessian: str | None = None

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossgen.algebra.tensors import Tensor
+from lossgen.backends.latex.printer import curvature_formulas, formula, gradient_formulas
 from lossgen.derive.keep import common_items
 from lossgen.derive.model import KINDS, Prepass, Routine
 from lossgen.emit.fingerprint import fingerprint
-from lossgen.emit.latex import curvature_formulas, formula, gradient_formulas
 from lossgen.emit.plain import curvature_texts, formula_text, gradient_texts
 from lossgen.spec.model import ANY, Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes

@@ -12,11 +12,11 @@ from sympy.printing.str import StrPrinter
 
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Detach, Reduction, Where
-from lossgen.algebra.tensors import Element, Tensor
+from lossgen.algebra.tensors import Element, Tensor, unweighted
 from lossgen.algebra.vocabulary import exact
 from lossgen.spec.program import Assign, Program, Sort, Sweep
 
-__all__ = ["assigned_text", "curvature_texts", "formula_text", "gradient_texts", "plain", "unweighted"]
+__all__ = ["assigned_text", "curvature_texts", "formula_text", "gradient_texts", "plain"]
 
 # Cases that are longer have their condition on the next line.
 _WIDTH = 72
@@ -174,12 +174,6 @@ def curvature_texts(assigns: Iterable[Assign]) -> dict[str, str]:
         name = assign.target.tensor.name.removeprefix("hess_")
         found[name] = _cases(f"curvature by {_place(name, assign)}", exact(unweighted(assign.expr)))
     return found
-
-
-def unweighted(expr: sp.Expr) -> sp.Expr:
-    """Return a derivative for weights and factors of the call that are 1."""
-    given = [element for element in expr.atoms(Element) if element.tensor.role in ("weight", "scale")]
-    return expr.xreplace(dict.fromkeys(given, sp.S.One))
 
 
 def _place(name: str, assign: Assign) -> str:

@@ -59,6 +59,7 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             terms=len(lifted.terms),
             prepass=None if checks is None else Kernel("prepass", checks, lower(checks)),
             mean_scale=before is not None and before.mean_scale != 1,
+            static=variant.static,
             suffix=variant.suffix,
             program=variant.program,
             no_hessian=no_hessian(lifted),

@@ -135,9 +135,10 @@ def test_stable_form_is_accurate_over_its_domain(row: vo.Operator) -> None:
 CANCELLING = frozenset({"logaddexp"})
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.latex], ids=lambda row: row.name)
 def test_notation_takes_its_arguments(row: vo.Operator) -> None:
     letters = ("x", "y", "z", "k")[: len(row.domain)]
+    assert row.latex is not None
     text = row.latex.format(*letters)
     assert text.count("{") == text.count("}")
     assert row.name == "alive" or all(letter in text for letter in letters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sympy as sp
@@ -11,9 +11,8 @@ from sympy.printing.latex import LatexPrinter
 
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Reduction, Where
-from lossgen.algebra.tensors import Element
-from lossgen.algebra.vocabulary import StableFunction
-from lossgen.emit.plain import unweighted
+from lossgen.algebra.tensors import Element, unweighted
+from lossgen.algebra.vocabulary import StableFunction, logshare
 from lossgen.spec.program import Assign, Program, Sort, Sweep
 
 # An omicron has no command: it is spelled o.
@@ -33,9 +32,14 @@ _OPERATORS = {
 def _name(name: str) -> str:
     """Return one letter as it is, Greek letters by their commands, and words upright.
 
-    An underscore at the end only keeps kernels from using a word of Python.
+    An underscore at the end only keeps kernels from using a word of Python; what stands behind a # is a
+    number below, and a cotangent bears a bar.
     """
     name = name.rstrip("_")
+    if "#" in name:
+        return "{}_{{{}}}".format(*name.split("#"))
+    if name.startswith("bar_"):
+        return rf"\bar{{{_name(name.removeprefix('bar_'))}}}"
     if len(name) == 1:
         return name
     if name in _GREEK:
@@ -50,6 +54,18 @@ def _flat(expr: Where) -> tuple[sp.Expr, sp.Basic]:
         value, inner = _flat(value)
         condition = sp.And(condition, inner)
     return value, condition
+
+
+def cases(expr: Where, printed: Callable[[sp.Expr], str]) -> str:
+    """Return the LaTeX of a choice, its values as `printed` has them."""
+    rows: list[str] = []
+    rest: sp.Expr = expr
+    while isinstance(rest, Where):
+        value, condition = _flat(rest) if rest.args[2] == 0 else (rest.args[1], rest.args[0])
+        rows.append(rf"{printed(value)} & \text{{if}}\ {latex(condition)}")
+        rest = rest.args[2]
+    rows.append(rf"{printed(rest)} & \text{{otherwise}}")
+    return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
 
 class _Printer(LatexPrinter):
@@ -93,14 +109,7 @@ class _Printer(LatexPrinter):
         )
 
     def _print_Where(self, expr: Where) -> str:
-        rows: list[str] = []
-        rest: sp.Expr = expr
-        while isinstance(rest, Where):
-            value, condition = _flat(rest) if rest.args[2] == 0 else (rest.args[1], rest.args[0])
-            rows.append(rf"{self._print(value)} & \text{{if}}\ {self._print(condition)}")
-            rest = rest.args[2]
-        rows.append(rf"{self._print(rest)} & \text{{otherwise}}")
-        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+        return cases(expr, self._print)
 
     def _print_Delta(self, expr: sp.Expr) -> str:
         return rf"\delta_{{{self._print(expr.args[0])}, {self._print(expr.args[1])}}}"
@@ -117,48 +126,84 @@ class _Printer(LatexPrinter):
             body, condition = _flat(body)
             under = rf"{under}:\ {self._print(condition)}"
         text = self._print(body)
-        if isinstance(body, sp.Add):
+        if isinstance(body, sp.Add) or body.could_extract_minus_sign():
             text = rf"\left({text}\right)"
         return f"{_OPERATORS[expr.op].format(under)} {text}"
 
-    def _print_logshare(self, expr: sp.Expr) -> str:
-        return rf"\left({self._print(expr.args[0])} - {self._print(expr.args[1])}\right)"
+    def parenthesize(self, item: sp.Basic, *level: Any, **options: Any) -> str:
+        text: str = super().parenthesize(item, *level, **options)
+        open_ended = isinstance(item, Where) or (isinstance(item, Reduction) and item.op != "norm")
+        return rf"\left({text}\right)" if open_ended else text
+
+    def _needs_mul_brackets(self, expr: sp.Expr, first: bool = False, last: bool = False) -> bool:
+        if isinstance(expr, Reduction) and expr.op != "norm":
+            return not last  # the sum would swallow what follows
+        return isinstance(expr, Where) or bool(super()._needs_mul_brackets(expr, first, last))
+
+    def _needs_add_brackets(self, expr: sp.Expr) -> bool:
+        return isinstance(expr, Where) or bool(super()._needs_add_brackets(expr))
 
     def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
-        if isinstance(expr, StableFunction):
+        if isinstance(expr, StableFunction) and expr.row.latex is not None:
             printed = expr.row.latex.format(*map(self._print, expr.args))
-            return printed if exp is None else rf"{{{printed}}}^{{{exp}}}"
+            if exp is None:
+                return printed
+            # A power of a power needs brackets.
+            return rf"\left({printed}\right)^{{{exp}}}" if "^" in printed else rf"{{{printed}}}^{{{exp}}}"
         text: str = super()._print_Function(expr, exp)
         return text
 
 
-def latex(expr: sp.Basic) -> str:
+def spoken(expr: sp.Expr) -> sp.Expr:
+    """Return an expression in which functions that have no notation are what they mean."""
+    mapping: dict[sp.Basic, sp.Basic] = {}
+    for node in sp.postorder_traversal(expr):
+        if isinstance(node, StableFunction) and node.row.latex is None:
+            mapping[node] = node.row.exact(*(arg.xreplace(mapping) for arg in node.args))
+        elif isinstance(node, logshare):
+            mapping[node] = node.args[0].xreplace(mapping) - node.args[1].xreplace(mapping)
+    return expr.xreplace(mapping)
+
+
+def latex(expr: sp.Expr) -> str:
     """Return the LaTeX of an expression."""
-    text: str = _Printer({"mul_symbol": r"\,"}).doprint(expr)
+    text: str = _Printer({"mul_symbol": r"\,"}).doprint(spoken(expr))
     return text
+
+
+def ordered_terms(expr: sp.Add) -> list[sp.Expr]:
+    """Return the terms of a sum in the order in which they are written."""
+    return _Printer()._as_ordered_terms(expr)
+
+
+def definitions(program: Program) -> list[tuple[str, sp.Expr, str]]:
+    """Return what the loss of a sample is made of, as lines: left side, expression, what stands after."""
+    lines: list[tuple[str, sp.Expr, str]] = []
+    for stage in program.stages:
+        if isinstance(stage, Sort):
+            direction = "descending" if stage.descending else "ascending"
+            left = rf"\mathrm{{{stage.order.name}}} = \operatorname{{argsort}}^{{\text{{{direction}}}}}\,"
+            lines.append((left, stage.key, ""))
+        else:
+            lines += [(f"{latex(assign.target)} =", assign.expr, "") for assign in stage.body]
+    left = r"\ell" + "".join(f"_{{{latex(index)}}}" for index in program.terms[0].items) + " ="
+    for place, term in enumerate(program.terms):
+        mean = r"\operatorname*{mean}" if len(program.terms) > 1 else ""
+        factor = rf"{latex(term.coefficient)}\, {mean}\left[" if term.coefficient != 1 else ""
+        lines.append(
+            (f"{left if place == 0 else '+'} {factor}".strip(), term.value, r"\right]" if factor else "")
+        )
+    return lines
 
 
 def formula(program: Program) -> str:
     """Return the LaTeX of the loss of a sample, with the definitions it uses."""
-    lines = []
-    for stage in program.stages:
-        if isinstance(stage, Sort):
-            direction = "descending" if stage.descending else "ascending"
-            lines.append(
-                rf"\mathrm{{{stage.order.name}}} = "
-                rf"\operatorname{{argsort}}^{{\text{{{direction}}}}}\, {latex(stage.key)}"
-            )
+    lines: list[str] = []
+    for left, expr, after in definitions(program):
+        if left.startswith("+"):  # one more term of the same sum
+            lines[-1] += f" {left} {latex(expr)}{after}"
         else:
-            lines += [f"{latex(a.target)} = {latex(a.expr)}" for a in stage.body]
-    terms = []
-    for term in program.terms:
-        text = latex(term.value)
-        if term.coefficient != 1:
-            mean = r"\operatorname*{mean}" if len(program.terms) > 1 else ""
-            text = rf"{latex(term.coefficient)}\, {mean}\left[{text}\right]"
-        terms.append(text)
-    left = r"\ell" + "".join(f"_{{{latex(index)}}}" for index in program.terms[0].items)
-    lines.append(f"{left} = " + " + ".join(terms))
+            lines.append(f"{left} {latex(expr)}{after}")
     return r" \\ ".join(lines)
 
 
