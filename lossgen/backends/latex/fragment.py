@@ -88,7 +88,11 @@ def _values(parameter: Parameter) -> str:
         return ", ".join([*listed, *([] if other is None else [_DOMAINS[other.domain]])])
     if parameter.kind in _INTEGERS:
         return _INTEGERS[parameter.kind]
-    return r"$\mathbb{Z}$" if parameter.dtype == "int" else _DOMAINS[parameter.domain]
+    domain = r"$\mathbb{Z}$" if parameter.dtype == "int" else _DOMAINS[parameter.domain]
+    if parameter.limit is None:
+        return domain
+    relation = r"\le" if parameter.limit.included else "<"
+    return rf"{domain}, ${relation} {parameter.limit.number:g}$"
 
 
 def _parts(variant: VariantKernels) -> list[dict[str, Any]]:
