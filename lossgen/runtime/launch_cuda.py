@@ -36,15 +36,16 @@ class CudaKernels(Kernels):
         Import name of the module of the default variant.
     name : str
         Name of the loss, for messages.
+
+    Attributes
+    ----------
     threads, most_blocks : int
-        Threads of a block and blocks of a launch.
+        Threads of a block, and the most blocks of a launch.
     """
 
-    def __init__(
-        self, module: str, name: str, threads: int = THREADS, most_blocks: int = MOST_BLOCKS
-    ) -> None:
+    def __init__(self, module: str, name: str) -> None:
         super().__init__(module)
-        self.name, self.threads, self.most_blocks = name, threads, most_blocks
+        self.name, self.threads, self.most_blocks = name, THREADS, MOST_BLOCKS
 
     @staticmethod
     def readable(arguments: list[Any]) -> list[Any]:
@@ -109,14 +110,12 @@ class CudaLoss:
     ----------
     loss : Loss
         The loss.
-    kernels : CudaKernels, optional
-        Its kernels, if they are to be launched otherwise.
     """
 
-    def __init__(self, loss: Loss, kernels: CudaKernels | None = None) -> None:
+    def __init__(self, loss: Loss) -> None:
         self.name, self.entry = loss.name, loss.entry
         stem = loss.entry.module.rpartition(".")[2]
-        self.kernels = kernels or CudaKernels(f"{loss.package}.{FOLDER}.{stem}", loss.name)
+        self.kernels = CudaKernels(f"{loss.package}.{FOLDER}.{stem}", loss.name)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the value."""

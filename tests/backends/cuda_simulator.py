@@ -17,8 +17,8 @@ from lossgen.oracle.evaluate import Oracle
 from lossgen.oracle.samplers import batches
 from lossgen.oracle.verify import verify_variant
 from lossgen.paths import specs_folder
-from lossgen.runtime import call
-from lossgen.runtime.launch_cuda import FOLDER, CudaKernels, CudaLoss
+from lossgen.runtime import call, launch_cuda
+from lossgen.runtime.launch_cuda import CudaKernels, CudaLoss, on_cuda
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.registry import load
 from tests.backends.device_math import DEVICE_MATH
@@ -37,9 +37,13 @@ class Simulated(CudaKernels):
         return kernel
 
 
+launch_cuda.CudaKernels = Simulated  # type: ignore[misc]
+
+
 def on_device(name: str, threads: int = 4, most_blocks: int = 2) -> CudaLoss:
-    loss = lossgen.losses.all()[name]
-    return CudaLoss(loss, Simulated(f"lossgen.losses.{FOLDER}.{name}", name, threads, most_blocks))
+    loss = on_cuda(lossgen.losses.all()[name])
+    loss.kernels.threads, loss.kernels.most_blocks = threads, most_blocks
+    return loss
 
 
 def verify(name: str, suffix: str, dtype: str, points: int) -> list[dict[str, Any]]:
@@ -72,6 +76,29 @@ def launches(name: str, suffix: str) -> list[list[str]]:
         arrays = [value, *(gradient if isinstance(gradient, tuple) else (gradient,))]
         found.append([np.asarray(array).tobytes().hex() for array in arrays])
     return found
+
+
+def masked(name: str) -> dict[str, bool]:
+    """Leave out samples that are NaN; the gradient by the others is that without them."""
+    loss = LOSSES[name]
+    given = sampled(loss, loss.variants[0], 160)
+    first = loss.variants[0].program.predictions[0].name
+    samples = len(given[first])
+    keep = np.arange(samples) % 3 != 1
+    kept = {key: _of(value, keep) for key, value in given.items()}
+    given[first] = np.where(keep.reshape(-1, *[1] * (given[first].ndim - 1)), given[first], np.nan)
+    values, gradients = on_device(name).value_and_grad(**given, where=keep, reduction="sum", wrt=(first,))
+    alone, wanted = on_device(name).value_and_grad(**kept, reduction="sum", wrt=(first,))
+    return {
+        "some": bool(keep.any() and not keep.all()),
+        "value": bool(abs(values - alone) <= 1e-6 * abs(alone)),
+        "kept": bool(np.array_equal(gradients[0][keep], wanted[0])),
+        "left out": not gradients[0][~keep].any(),
+    }
+
+
+def _of(value: Any, keep: Any) -> Any:
+    return value[keep] if np.shape(value)[:1] == keep.shape else value
 
 
 def indexed() -> list[str]:
@@ -108,7 +135,9 @@ def _error(run: Any) -> str:
     return "it ran"
 
 
-QUESTIONS = {function.__name__: function for function in (verify, launches, indexed, out_of_range, refused)}
+QUESTIONS = {
+    function.__name__: function for function in (verify, launches, masked, indexed, out_of_range, refused)
+}
 
 if __name__ == "__main__":
     for line in sys.stdin:
