@@ -46,7 +46,8 @@ def ctc(
 ):
     """Connectionist temporal classification: minus the log-probability of all alignments with the labels.
 
-    The mean is over samples, each divided by its number of labels.
+    The mean is over samples, each divided by its number of labels. Where no alignment exists the loss is
+    infinite and its gradient 0, with the convention of torch exp(`x`); torch itself gives NaN.
 
     Parameters
     ----------

@@ -91,7 +91,10 @@ class Call:
         variant, layout, compute = self.variant, self.values_layout, self.tensors.compute
         per_sample = not variant.item_axes
         if where is not None and not per_sample:
-            raise LossValueError(f"{self.loss} takes no where: it has no samples that could be left out")
+            raise LossValueError(
+                f"{self.loss} takes no where: masks leave out whole samples, and it has a value for each "
+                f"position of axis {', '.join(variant.item_axes)}; leave those out of the arrays"
+            )
         self.mask = ALL_KEPT if where is None else read_mask(where, layout)
         self.weight = one(compute) if weight is None else read_per_item(weight, "weight", layout, compute)
         upstream = self.upstream_items

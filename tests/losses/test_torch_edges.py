@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from .discovery import subject
-from .test_torch import NAMES, PEERED, assert_close, call_torch, functional, signature, torch, with_defaults
+from .test_torch import (
+    GRID,
+    NAMES,
+    PEERED,
+    WEIGHTED,
+    assert_close,
+    call_torch,
+    functional,
+    signature,
+    torch,
+    with_defaults,
+)
 
 # Arguments of torch that are no part of a loss: arrays, and names of reductions.
 COMMON = {"reduction", "size_average", "reduce"}
@@ -147,6 +158,47 @@ def test_alignments(loss, variant):
             (gradient,) = torch.autograd.grad(theirs.sum(), x)
             if dict(variant.static)["convention"] == "torch" and bool(torch.isfinite(theirs).all()):
                 assert_close(function.grad(*arrays, reduction=reduction, **static), gradient.numpy())
+
+
+ELEMENTWISE = [p for p in PEERED if p.values[0].structure == "elementwise"]
+
+
+@pytest.mark.parametrize(("loss", "variant"), ELEMENTWISE)
+def test_every_derivative_at_ends_of_branches(loss, variant):
+    # Also by the target, the second one, and for labels that are no probabilities: torch takes any number.
+    it = subject(loss, variant, count=2)
+    first, second = (t.name for t in variant.program.inputs if t.role in ("pred", "target"))
+    grid = np.stack(np.meshgrid(GRID, GRID)).reshape(2, -1)
+    given = {**it.given, first: grid[0], second: grid[1]}
+    known = {n: v for n, v in given.items() if n in signature(peer(loss)) and n not in (first, second)}
+    options = {n: torch.tensor(v) if n == "pos_weight" else v for n, v in known.items()}
+    x, y = (torch.tensor(given[name], requires_grad=True) for name in (first, second))
+    theirs = getattr(functional, peer(loss))(x, y, **options, reduction="none")
+    slopes = torch.autograd.grad(theirs.sum(), (x, y), create_graph=True)
+    assert_close(it.function(**given, reduction="none"), theirs.detach().numpy())
+    ours = it.function.grad(**given, reduction="sum", wrt=(first, second))
+    for mine, other in zip(ours, slopes, strict=True):
+        assert_close(mine, other.detach().numpy())
+    bend = None
+    if slopes[0].requires_grad:
+        (bend,) = torch.autograd.grad(slopes[0].sum(), x, allow_unused=True)
+    curvature = np.zeros(grid[0].shape) if bend is None else bend.numpy(force=True)
+    assert_close(it.function.grad_and_hess(**given)[1], curvature)
+
+
+@pytest.mark.parametrize(("loss", "variant"), WEIGHTED)
+def test_weights_of_zero(loss, variant):
+    it = subject(loss, variant, count=4)
+    given = it.of(with_defaults(it, it.cases))
+    names = [n for n in given if n in it.arrangement.placements]
+    options = {n: v for n, v in given.items() if n in signature(peer(loss)) and n not in names}
+    options = {n: torch.tensor(v) if n == "pos_weight" else v for n, v in options.items()}
+    x, *others = (torch.tensor(given[name], requires_grad=True) for name in names)
+    theirs = getattr(functional, peer(loss))(x, *others, **options, weight=torch.zeros(4, dtype=x.dtype))
+    (gradient,) = torch.autograd.grad(theirs, x)
+    value, mine = it.function.value_and_grad(**given, weight=np.zeros(4))
+    np.testing.assert_array_equal(value, theirs.detach().numpy())
+    np.testing.assert_array_equal(mine, gradient.numpy())
 
 
 def test_some_loss_meets_every_edge():

@@ -22,6 +22,10 @@ def error(x: Pred, y: Target, c: Positive = 1.0):
     return c * (x - y) ** 2
 
 @loss(family="t")
+def bounded(x: Pred, y: Target, c: Positive.at_most(2) = 1.0):
+    return c * (x - y) ** 2
+
+@loss(family="t")
 def product(x: Pred, y: Target):
     return x * y
 
@@ -77,6 +81,7 @@ WRONG = {
     "other factors in the mean": ("rows + scaled.rename(ignore='i')", "factor of its own in the mean"),
     "a name that no part has": ("(error + sums).with_(d=1)", "no part of the composition has an argument d"),
     "a bound number outside its domain": ("error.with_(c=-1.0) + sums", "`c`=-1.0 is not .*greater than 0"),
+    "a bound number above": ("bounded.with_(c=2.5) + sums", "`c`=2.5 is not .*at most 2"),
     "a bound text": ("error.with_(c='1') + sums", "`c`='1' is not a number"),
     "a bound fraction": ("rows.with_(ignore=0.5) * 2", "`ignore`=0.5 is not a whole number"),
     "a bound array": ("error.with_(x=1.0) * 2", "`x` is no number"),
