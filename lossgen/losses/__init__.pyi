@@ -216,8 +216,8 @@ class _cross_entropy(Loss):
 class _ctc(Loss):
     """Connectionist temporal classification: minus the log-probability of all alignments with the labels.
 
-    The mean is over samples, each divided by its number of labels. Where no alignment exists the loss is infinite
-    and no state adds to its gradient, which then is 0, with the convention of torch exp(`x`); torch gives NaN.
+    The mean is over samples, each divided by its number of labels. Where no alignment exists the loss is
+    infinite and its gradient 0, with the convention of torch exp(`x`); torch itself gives NaN.
 
     Parameters
     ----------
