@@ -439,3 +439,66 @@ def hvp_parallel(x, y, pos_weight, tangent_x, weight, mask, scales, hv_x, block)
     """As `hvp`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block(x, y, pos_weight, tangent_x, weight, mask, scales, hv_x, block, k)
+
+
+@njit
+def _bound(x, y, pos_weight, weight):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    pos_weight = real(pos_weight)
+    weight = real(weight)
+    exp_neg_abs_x = math.exp(-abs(x))
+    grad_x_value = (
+        weight
+        * (
+            (real(1) - y) * _sigmoid_tail(x, exp_neg_abs_x)
+            - pos_weight * y * _sigmoid_tail(-x, exp_neg_abs_x)
+        )
+    )
+    hess_x_value = real(0.25) * weight * (real(1) - y + pos_weight * y)
+    return grad_x_value, hess_x_value
+
+
+@njit
+def _bound_block(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if pos_weight.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
+        # The same parameters for all samples.
+        one_pos_weight = pos_weight[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            grad_x[i], hess_x[i] = _bound(x[i], y[i], one_pos_weight, one_weight)
+    else:
+        pos_weight = pos_weight[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                grad_x[i], hess_x[i] = _bound(x[i], y[i], pos_weight[i], weight[i])
+            else:
+                grad_x[i] = real(0)
+                hess_x[i] = real(0)
+
+
+@njit
+def bound(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    for k in range(-(-x.shape[0] // block)):
+        _bound_block(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit(parallel=True)
+def bound_parallel(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block):
+    """As `bound`, in threads; the same bits."""
+    for k in prange(-(-x.shape[0] // block)):
+        _bound_block(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block, k)

@@ -854,6 +854,147 @@ def hvp_parallel(
 
 
 @njit
+def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    label_smoothing = real(label_smoothing)
+    weight = real(weight)
+    # Left out: nothing else of this sample is read.
+    if y == ignore_index:
+        grad_x[:] = real(0)
+        hess_x[:] = real(0)
+        return
+    C = x.shape[0]
+    class_weight_at_y = real(class_weight[y])
+    one_minus_label_smoothing = real(1) - label_smoothing
+    class_weight_sum = class_weight_at_y * one_minus_label_smoothing
+    largest_x, largest_x_at = real(-math.inf), 0
+    others_x, others_x_lost = 0.0, 0.0
+    inv_size_c_label_smoothing = label_smoothing / real(C)
+    sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
+    for c in range(C):
+        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
+        term = real(class_weight[c])
+        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
+            sum_class_weight_acc, sum_class_weight_acc_lost, term
+        )
+    max_x = largest_x
+    argmax_x = largest_x_at
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
+    shift_x = _finite_or_zero(max_x)
+    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    weighted_sum = (
+        real(0.25)
+        * weight
+        * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
+    )
+    for c in range(C):
+        term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
+        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+    rest_x = real(_total(others_x, others_x_lost))
+    total_lse_x = rest_x + real(1)
+    log_share_at_y = real(x[y]) - max_x - math.log1p(rest_x)
+    for c in range(C):
+        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        grad_x[c] = (
+            weight
+            * (
+                class_weight_sum * share
+                - inv_size_c_label_smoothing * (real(class_weight[c]) - share * sum_class_weight)
+            )
+        )
+        hess_x[c] = weighted_sum
+    grad_x[y] = (
+        weight
+        * (
+            (
+                -(
+                    label_smoothing
+                    / real(C)
+                    * (
+                        class_weight_at_y
+                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                    )
+                )
+            )
+            - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
+        )
+    )
+
+
+@njit
+def _bound_block(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, hess_x, block,
+    k
+):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        ignore_index.shape[0] == 1
+        and label_smoothing.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_ignore_index = ignore_index[0]
+        one_label_smoothing = label_smoothing[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _bound(
+                x[i], y[i], class_weight, one_ignore_index, one_label_smoothing, one_weight,
+                grad_x[i], hess_x[i]
+            )
+    else:
+        ignore_index = ignore_index[first:last]
+        label_smoothing = label_smoothing[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _bound(
+                    x[i], y[i], class_weight, ignore_index[i], label_smoothing[i], weight[i],
+                    grad_x[i], hess_x[i]
+                )
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def bound(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, hess_x, block
+):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    for k in range(-(-x.shape[0] // block)):
+        _bound_block(
+            x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x,
+            hess_x, block, k
+        )
+
+
+@njit(parallel=True)
+def bound_parallel(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, hess_x, block
+):
+    """As `bound`, in threads; the same bits."""
+    for k in prange(-(-x.shape[0] // block)):
+        _bound_block(
+            x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x,
+            hess_x, block, k
+        )
+
+
+@njit
 def _prepass(y, class_weight, ignore_index, weight):
     """One sample: is an index out of range, share of the divisor, factor in the mean."""
     real = class_weight.dtype.type

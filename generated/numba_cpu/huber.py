@@ -429,6 +429,58 @@ def hvp_parallel(x, y, delta, tangent_x, weight, mask, scales, hv_x, block):
 
 
 @njit
+def _bound(x, y, delta, weight):
+    """One sample: gradient and upper bound of the curvature."""
+    residual = x - y
+    grad_x_value = weight * (residual if abs(residual) < delta else delta * _sign(residual))
+    hess_x_value = weight
+    return grad_x_value, hess_x_value
+
+
+@njit
+def _bound_block(x, y, delta, weight, mask, scales, grad_x, hess_x, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if delta.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
+        # The same parameters for all samples.
+        one_delta = delta[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            grad_x[i], hess_x[i] = _bound(x[i], y[i], one_delta, one_weight)
+    else:
+        delta = delta[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                grad_x[i], hess_x[i] = _bound(x[i], y[i], delta[i], weight[i])
+            else:
+                grad_x[i] = real(0)
+                hess_x[i] = real(0)
+
+
+@njit
+def bound(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    for k in range(-(-x.shape[0] // block)):
+        _bound_block(x, y, delta, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit(parallel=True)
+def bound_parallel(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
+    """As `bound`, in threads; the same bits."""
+    for k in prange(-(-x.shape[0] // block)):
+        _bound_block(x, y, delta, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit
 def _irls(x, y, delta, weight):
     """One sample: gradient and weight of reweighted least squares."""
     real = type(x)

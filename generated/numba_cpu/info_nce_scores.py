@@ -1088,3 +1088,154 @@ def hvp_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
     """As `hvp`, threads share each sample; the same bits."""
     for k in range(-(-s.shape[0] // block)):
         _hvp_block_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k)
+
+
+@njit(inline="always")
+def _bound_curvature(s, temperature, weight, M, first, grad_s, hess_s):
+    """A block of the sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    for n in range(grad_s.shape[0]):
+        largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
+        others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
+        weighted_power = real(0.25) * (real(weight[n]) / temperature) / temperature
+        for m in range(M):
+            inv_temperature_s = real(s[n, m]) / temperature
+            term = inv_temperature_s
+            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
+                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
+            )
+        max_inv_temperature_s = largest_inv_temperature_s
+        argmax_inv_temperature_s = largest_inv_temperature_s_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        for m in range(M):
+            inv_temperature_s = real(s[n, m]) / temperature
+            term = (
+                math.exp(inv_temperature_s - shift_inv_temperature_s)
+                if m != argmax_inv_temperature_s
+                else real(0)
+            )
+            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
+                others_inv_temperature_s, others_inv_temperature_s_lost, term
+            )
+        rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
+        neg_weighted_inv_omexp = (
+            -(
+                real(weight[n])
+                / temperature
+                * (
+                    -math.expm1(real(s[n, first + n]) / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                )
+            )
+        )
+        weighted_inv = real(weight[n]) / temperature / (rest_inv_temperature_s + real(1))
+        for m in range(M):
+            inv_temperature_s = real(s[n, m]) / temperature
+            grad_s[n, m] = (
+                neg_weighted_inv_omexp
+                if m == first + n
+                else weighted_inv * math.exp(inv_temperature_s - max_inv_temperature_s)
+            )
+            hess_s[n, m] = weighted_power
+
+
+@njit
+def _bound(s, temperature, weight, grad_s, hess_s):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _bound_curvature(
+            s[first:last], temperature, weight[first:last], M, first, grad_s[first:last],
+            hess_s[first:last]
+        )
+
+
+@njit
+def _bound_block(s, temperature, weight, mask, scales, grad_s, hess_s, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    hess_s = hess_s[first:last]
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _bound(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _bound(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+
+
+@njit
+def bound(s, temperature, weight, mask, scales, grad_s, hess_s, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    for k in range(-(-s.shape[0] // block)):
+        _bound_block(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
+
+
+@njit(parallel=True)
+def bound_parallel(s, temperature, weight, mask, scales, grad_s, hess_s, block):
+    """As `bound`, in threads; the same bits."""
+    for k in prange(-(-s.shape[0] // block)):
+        _bound_block(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
+
+
+@njit(parallel=True)
+def _bound_threads(s, temperature, weight, grad_s, hess_s):
+    """As `_bound`, blocks in threads; the same bits."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    N = s.shape[0]
+    M = N
+    block = max(1, 4096 // M)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _bound_curvature(
+            s[first:last], temperature, weight[first:last], M, first, grad_s[first:last],
+            hess_s[first:last]
+        )
+
+
+@njit
+def _bound_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, block, k):
+    """Run block number k."""
+    real = s.dtype.type
+    first = k * block
+    last = min(first + block, s.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    s = s[first:last]
+    weight = weight[first:last]
+    grad_s = grad_s[first:last]
+    hess_s = hess_s[first:last]
+    if temperature.shape[0] == 1:
+        # The same parameters for all samples.
+        one_temperature = temperature[0]
+        for i in range(last - first):
+            _bound_threads(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+    else:
+        temperature = temperature[first:last]
+        for i in range(last - first):
+            _bound_threads(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+
+
+@njit
+def bound_within(s, temperature, weight, mask, scales, grad_s, hess_s, block):
+    """As `bound`, threads share each sample; the same bits."""
+    for k in range(-(-s.shape[0] // block)):
+        _bound_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)

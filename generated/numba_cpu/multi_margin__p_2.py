@@ -520,6 +520,81 @@ def hvp_parallel(x, y, margin, class_weight, tangent_x, weight, mask, scales, hv
 
 
 @njit
+def _bound(x, y, margin, class_weight, weight, grad_x, hess_x):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    weight = real(weight)
+    C = x.shape[0]
+    class_weight_at_y = real(class_weight[y])
+    weighted_class_weight_inv = real(2) * (weight / real(C)) * class_weight_at_y
+    x_at_y = real(x[y])
+    sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
+    sum_chosen_twice_acc = 0
+    for c in range(C):
+        difference_margin_x = real(x[c]) - x_at_y + margin
+        max_difference_margin_x = _maximum(difference_margin_x, real(0))
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = weighted_class_weight_inv * max_difference_margin_x * chosen
+        hess_x[c] = weighted_class_weight_inv
+        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+        )
+        sum_chosen_twice_acc += 2 if c != y else 0
+    sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
+    grad_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_product
+    sum_chosen_twice = sum_chosen_twice_acc
+    hess_x[y] = weight / real(C) * class_weight_at_y * real(sum_chosen_twice)
+
+
+@njit
+def _bound_block(x, y, margin, class_weight, weight, mask, scales, grad_x, hess_x, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if margin.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
+        # The same parameters for all samples.
+        one_margin = margin[0]
+        one_weight = weight[0]
+        for i in range(last - first):
+            _bound(x[i], y[i], one_margin, class_weight, one_weight, grad_x[i], hess_x[i])
+    else:
+        margin = margin[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                _bound(x[i], y[i], margin[i], class_weight, weight[i], grad_x[i], hess_x[i])
+            else:
+                grad_x[i][:] = real(0)
+                hess_x[i][:] = real(0)
+
+
+@njit
+def bound(x, y, margin, class_weight, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    for k in range(-(-x.shape[0] // block)):
+        _bound_block(x, y, margin, class_weight, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit(parallel=True)
+def bound_parallel(x, y, margin, class_weight, weight, mask, scales, grad_x, hess_x, block):
+    """As `bound`, in threads; the same bits."""
+    for k in prange(-(-x.shape[0] // block)):
+        _bound_block(x, y, margin, class_weight, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit
 def _prepass(x, y, weight):
     """One sample: is an index out of range, share of the divisor, factor in the mean."""
     real = x.dtype.type

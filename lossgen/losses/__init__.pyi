@@ -67,7 +67,7 @@ class _bce_with_logits(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, pos_weight: ArrayLike = 1.0,
         label_smoothing: ArrayLike | None = None, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
+        where: ArrayLike | None = None, curvature: Literal["exact", "bound"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, pos_weight: ArrayLike = 1.0,
@@ -204,7 +204,7 @@ class _cross_entropy(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, class_weight: ArrayLike = 1, ignore_index: int = -100,
         label_smoothing: ArrayLike = 0.0, axis: int = 1, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, curvature: Literal["exact"] = "exact", out: Any = None,
+        where: ArrayLike | None = None, curvature: Literal["exact", "bound"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, class_weight: ArrayLike = 1, ignore_index: int = -100,
@@ -425,7 +425,7 @@ class _huber(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, delta: ArrayLike = 1.0, hess_owner: Literal[False, True] = False,
         weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact", "irls"] = "exact", out: Any = None,
+        curvature: Literal["exact", "bound", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, delta: ArrayLike = 1.0,
@@ -555,7 +555,7 @@ class _info_nce_scores(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, s: ArrayLike, *, temperature: ArrayLike = 0.07, symmetric: Literal[False, True] = False,
         weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "bound"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, s: ArrayLike, v: Any, *, temperature: ArrayLike = 0.07, symmetric: Literal[False, True] = False,
@@ -868,7 +868,7 @@ class _mse(Loss):
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact", "irls"] = "exact", out: Any = None,
+        curvature: Literal["exact", "bound", "irls"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, weight: ArrayLike | None = None,
@@ -938,7 +938,7 @@ class _multi_margin(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, margin: ArrayLike = 1.0, class_weight: ArrayLike = 1,
         p: Literal[1, 2] = 1, axis: int = 1, weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "bound"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, margin: ArrayLike = 1.0, class_weight: ArrayLike = 1,
@@ -1066,7 +1066,8 @@ class _smooth_l1(Loss):
     ) -> Any: ...
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, beta: ArrayLike = 1.0, weight: ArrayLike | None = None,
-        where: ArrayLike | None = None, curvature: Literal["exact", "irls"] = "exact", out: Any = None,
+        where: ArrayLike | None = None, curvature: Literal["exact", "bound", "irls"] = "exact",
+        out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, beta: ArrayLike = 1.0, weight: ArrayLike | None = None,

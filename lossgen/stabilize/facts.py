@@ -90,7 +90,8 @@ def bounds(expr: sp.Expr) -> Range:
     for kind, fixed in _FIXED_RANGES:
         if isinstance(expr, kind):
             return fixed
-    return _composite(expr)
+    found = _composite(expr)
+    return ANY if sp.nan in found else found
 
 
 def _composite(expr: sp.Expr) -> Range:

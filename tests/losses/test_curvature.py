@@ -1,17 +1,26 @@
-"""Curvature rules by the exact expression: weights touch the loss, and lie above it where that is claimed."""
+"""Curvature rules by the exact expression: parabolas lie above the loss, bounds above the Hessian."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import lossgen.losses
+from lossgen.algebra.tensors import Element
+from lossgen.derive.routines import routines
 from lossgen.errors import LossError
-from lossgen.oracle.evaluate import Case, Request
+from lossgen.oracle.evaluate import Case, Oracle, Request
 from lossgen.oracle.weights import Weights
+from lossgen.spec.program import Term
 from lossgen.spec.registry import load
+from lossgen.stabilize.clean import clean
+from lossgen.stabilize.curvature.rules import curvature_rules
+from lossgen.stabilize.lift import lift
 
 from .discovery import DEFAULTS, LOSSES, UNSEEN, subject
 
-RULES = ("irls",)
+RULES = ("bound", "irls")
 
 
 def rule_of(package, loss, variant, name):
@@ -82,6 +91,42 @@ def test_no_weight_is_negative_or_nan(loss, variant):
         grad, weight = it.function.grad_and_hess(**it.of(cases), curvature="irls")
         assert (weight >= 0).all()
         np.testing.assert_array_equal(grad, it.function.grad_and_hess(**it.of(cases))[0])
+
+
+BOUNDED = having("bound", LOSSES, lossgen.losses)
+
+
+def formula_of_bound(variant):
+    """Return the bound as derived: by prediction, its positions and expression for a weight of 1."""
+    lifted = lift(variant.program)
+    rule = curvature_rules(variant.program, lifted, clean(routines(lifted)["hessian"]))["bound"]
+    return {
+        assign.target.tensor.name.removeprefix("hess_"): (
+            assign.target.positions,
+            assign.expr.xreplace(
+                {e: sp.S.One for e in assign.expr.atoms(Element) if e.tensor.role == "weight"}
+            ),
+        )
+        for assign in rule.curvatures
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("loss", "variant"), BOUNDED)
+def test_a_bound_is_its_formula_and_not_below_the_hessian(loss, variant, dtype):
+    it = subject(loss, variant, count=6, dtype=dtype)
+    _, found = it.function.grad_and_hess(**it.given, curvature="bound")
+    results = dict(zip(it.predictions, found if isinstance(found, tuple) else (found,), strict=True))
+    for name, (positions, expr) in formula_of_bound(variant).items():
+        judge = Oracle(replace(variant.program, terms=(Term(expr, items=positions),)))
+        shape = it.cases[0].inputs[name].shape
+        rows = it.arrangement.split(name, results[name], shape)
+        for case, row in zip(it.cases, rows, strict=True):
+            for place in np.ndindex(shape):
+                bound = judge.truth(case, Request("value", item=place), dtype).ball
+                exact = it.oracle.truth(case, Request("hessian", (name, place)), dtype).ball
+                assert row[place] == pytest.approx(float(bound.mid()), rel=float(8 * np.finfo(dtype).eps))
+                assert exact <= bound or float(abs(exact - bound)) <= 1e-30
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lossgen.algebra.tensors import Element
+import sympy as sp
+
+from lossgen.algebra.tensors import Element, Tensor
 from lossgen.derive.model import Routine
-from lossgen.derive.routines import weight_of, with_curvature
+from lossgen.derive.routines import no_hessian, weight_of, with_curvature
 from lossgen.errors import LossError
 from lossgen.spec.program import Assign, Program, Sweep
 from lossgen.stabilize.clean import clean
-from lossgen.stabilize.curvature.reweight import weight
+from lossgen.stabilize.curvature.majorize import largest_weight, upper_bound
+from lossgen.stabilize.curvature.reweight import Weight, weight
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,35 @@ def curvature_rules(program: Program, lifted: Program, hessian: Routine | None) 
     hessian : Routine or None
         Gradient and Hessian diagonal, cleaned: a rule that says the same needs no kernel.
     """
-    return {"irls": _irls(program, lifted, hessian)}
-
-
-def _irls(program: Program, lifted: Program, hessian: Routine | None) -> Rule:
+    found: Weight | None = None
     try:
         found = weight(program)
+        irls = _rule(_weighted(lifted, "irls", found.expr), hessian, found.falls)
     except LossError as error:
-        return Rule(reason=f"weights are slope / residual, and {error}")
+        irls = Rule(reason=f"weights are slope / residual, and {error}")
+    if hessian is None:
+        return {"bound": Rule(reason=str(no_hessian(lifted))), "irls": irls}
+    try:
+        return {"bound": _bound(lifted, hessian, found), "irls": irls}
+    except LossError as error:
+        return {"bound": Rule(reason=str(error)), "irls": irls}
+
+
+def _bound(lifted: Program, hessian: Routine, found: Weight | None) -> Rule:
+    if found is not None and found.falls:
+        return _rule(_weighted(lifted, "bound", largest_weight(found)), hessian, True)
+    cleaned = {assign.target: assign.expr for assign in _curvatures(hessian)}
+
+    def bound(x: Tensor, assign: Assign) -> sp.Expr:
+        target = next(one for one in cleaned if one.tensor.name == f"hess_{x.name}")
+        return upper_bound(lifted, x, assign, cleaned[target])
+
+    return _rule(with_curvature(lifted, "bound", bound), hessian, True)
+
+
+def _weighted(lifted: Program, kind: str, curvature: sp.Expr) -> Routine:
     each = Element(weight_of(lifted))
-    routine = with_curvature(lifted, "irls", lambda x, assign: each * found.expr)
-    return _rule(routine, hessian, found.falls)
+    return with_curvature(lifted, kind, lambda x, assign: each * curvature)
 
 
 def _rule(derived: Routine, hessian: Routine | None, above: bool) -> Rule:
