@@ -331,6 +331,44 @@ def hvp(x, y, pos_weight, tangent_x, weight, mask, scales, hv_x, block):
             hv_x[i] = real(0)
 
 
+@cuda.jit(device=True)
+def _bound(x, y, pos_weight, weight):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    pos_weight = real(pos_weight)
+    weight = real(weight)
+    exp_neg_abs_x = math.exp(-abs(x))
+    grad_x_value = (
+        weight
+        * (
+            (real(1) - y) * _sigmoid_tail(x, exp_neg_abs_x)
+            - pos_weight * y * _sigmoid_tail(-x, exp_neg_abs_x)
+        )
+    )
+    hess_x_value = real(0.25) * weight * (real(1) - y + pos_weight * y)
+    return grad_x_value, hess_x_value
+
+
+@cuda.jit
+def bound(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_pos_weight = 0 if pos_weight.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            grad_x[i], hess_x[i] = _bound(
+                x[i], y[i], pos_weight[i * step_pos_weight], weight[i * step_weight]
+            )
+        else:
+            grad_x[i] = real(0)
+            hess_x[i] = real(0)
+
+
 @cuda.jit
 def finish(partials, coefficients, divisors, out):
     """Reduced value, from the sums of all blocks of samples. Launched with one block of threads."""

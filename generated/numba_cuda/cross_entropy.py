@@ -628,6 +628,100 @@ def hvp(
 
 
 @cuda.jit(device=True)
+def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    label_smoothing = real(label_smoothing)
+    weight = real(weight)
+    # Left out: nothing else of this sample is read.
+    if y == ignore_index:
+        grad_x[:] = real(0)
+        hess_x[:] = real(0)
+        return
+    C = x.shape[0]
+    class_weight_at_y = real(class_weight[y])
+    one_minus_label_smoothing = real(1) - label_smoothing
+    class_weight_sum = class_weight_at_y * one_minus_label_smoothing
+    largest_x, largest_x_at = real(-math.inf), 0
+    others_x, others_x_lost = np.float64(0), np.float64(0)
+    inv_size_c_label_smoothing = label_smoothing / real(C)
+    sum_class_weight_acc, sum_class_weight_acc_lost = np.float64(0), np.float64(0)
+    for c in range(C):
+        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
+        term = real(class_weight[c])
+        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
+            sum_class_weight_acc, sum_class_weight_acc_lost, term
+        )
+    max_x = largest_x
+    argmax_x = largest_x_at
+    # exp sees differences from the largest term, which stays out of the sum: exp cannot
+    # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+    # inf - inf would be NaN.
+    shift_x = _finite_or_zero(max_x)
+    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    weighted_sum = (
+        real(0.25)
+        * weight
+        * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
+    )
+    for c in range(C):
+        term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
+        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+    rest_x = real(_total(others_x, others_x_lost))
+    total_lse_x = rest_x + real(1)
+    log_share_at_y = real(x[y]) - max_x - math.log1p(rest_x)
+    for c in range(C):
+        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        grad_x[c] = (
+            weight
+            * (
+                class_weight_sum * share
+                - inv_size_c_label_smoothing * (real(class_weight[c]) - share * sum_class_weight)
+            )
+        )
+        hess_x[c] = weighted_sum
+    grad_x[y] = (
+        weight
+        * (
+            (
+                -(
+                    label_smoothing
+                    / real(C)
+                    * (
+                        class_weight_at_y
+                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                    )
+                )
+            )
+            - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
+        )
+    )
+
+
+@cuda.jit
+def bound(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, hess_x, block
+):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_ignore_index = 0 if ignore_index.shape[0] == 1 else 1
+    step_label_smoothing = 0 if label_smoothing.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            _bound(
+                x[i], y[i], class_weight, ignore_index[i * step_ignore_index],
+                label_smoothing[i * step_label_smoothing], weight[i * step_weight], grad_x[i],
+                hess_x[i]
+            )
+        else:
+            grad_x[i][:] = real(0)
+            hess_x[i][:] = real(0)
+
+
+@cuda.jit(device=True)
 def _prepass(y, class_weight, ignore_index, weight):
     """One sample: is an index out of range, share of the divisor, factor in the mean."""
     real = class_weight.dtype.type

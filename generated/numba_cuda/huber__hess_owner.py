@@ -324,6 +324,33 @@ def hvp(x, y, delta, tangent_x, weight, mask, scales, hv_x, block):
 
 
 @cuda.jit(device=True)
+def _bound(x, y, delta, weight):
+    """One sample: gradient and upper bound of the curvature."""
+    residual = x - y
+    grad_x_value = weight * (residual if abs(residual) <= delta else delta * _sign(residual))
+    hess_x_value = weight
+    return grad_x_value, hess_x_value
+
+
+@cuda.jit
+def bound(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_delta = 0 if delta.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            grad_x[i], hess_x[i] = _bound(
+                x[i], y[i], delta[i * step_delta], weight[i * step_weight]
+            )
+        else:
+            grad_x[i] = real(0)
+            hess_x[i] = real(0)
+
+
+@cuda.jit(device=True)
 def _irls(x, y, delta, weight):
     """One sample: gradient and weight of reweighted least squares."""
     real = type(x)

@@ -401,6 +401,57 @@ def hvp(x, y, margin, class_weight, tangent_x, weight, mask, scales, hv_x, block
 
 
 @cuda.jit(device=True)
+def _bound(x, y, margin, class_weight, weight, grad_x, hess_x):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    margin = real(margin)
+    weight = real(weight)
+    C = x.shape[0]
+    class_weight_at_y = real(class_weight[y])
+    weighted_class_weight_inv = real(2) * (weight / real(C)) * class_weight_at_y
+    x_at_y = real(x[y])
+    sum_chosen_product_acc, sum_chosen_product_acc_lost = np.float64(0), np.float64(0)
+    sum_chosen_twice_acc = 0
+    for c in range(C):
+        difference_margin_x = real(x[c]) - x_at_y + margin
+        max_difference_margin_x = _maximum(difference_margin_x, real(0))
+        chosen = (
+            (real(1) if difference_margin_x > real(0) else real(0))
+            + _nan_or_zero(difference_margin_x)
+        )
+        grad_x[c] = weighted_class_weight_inv * max_difference_margin_x * chosen
+        hess_x[c] = weighted_class_weight_inv
+        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+        )
+        sum_chosen_twice_acc += 2 if c != y else 0
+    sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
+    grad_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_product
+    sum_chosen_twice = sum_chosen_twice_acc
+    hess_x[y] = weight / real(C) * class_weight_at_y * real(sum_chosen_twice)
+
+
+@cuda.jit
+def bound(x, y, margin, class_weight, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            _bound(
+                x[i], y[i], margin[i * step_margin], class_weight, weight[i * step_weight],
+                grad_x[i], hess_x[i]
+            )
+        else:
+            grad_x[i][:] = real(0)
+            hess_x[i][:] = real(0)
+
+
+@cuda.jit(device=True)
 def _prepass(x, y, weight):
     """One sample: is an index out of range, share of the divisor, factor in the mean."""
     real = x.dtype.type
