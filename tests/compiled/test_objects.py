@@ -240,3 +240,18 @@ def test_constants_inside_stable_functions_have_bounds():
 
 def test_where_is_a_function_of_formulas():
     assert lossgen.compile("where(x > y, x - y, 0)")([2.0, 0.0], [1.0, 1.0], reduction="sum") == 1
+
+
+def test_a_power_of_what_vanishes_has_a_slope():
+    made = lossgen.compile(
+        "(y/(1 + exp(x)) + (1 - y)/(1 + exp(-x)))**c*(y*log(1 + exp(-x)) + (1 - y)*log(1 + exp(x)))",
+        domains={"y": "unit", "c": "nonnegative"},
+    )
+    x, c = np.float32(113), 0.125  # exp(-113) is no number of single precision, its eighth root is one
+    (slope,) = made.grad([x], np.ones(1, np.float32), c=c, wrt="y")
+    with mpmath.workdps(80):
+        near = mpmath.exp(-mpmath.mpf(float(x)))
+        miss, entropy = near / (1 + near), mpmath.log(1 + near)
+        hit = 1 - miss
+        truth = miss**c * (c * entropy * (miss - hit) / miss - float(x))
+    assert slope == pytest.approx(float(truth), rel=1e-6)
