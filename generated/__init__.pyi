@@ -598,6 +598,11 @@ class _kl_div(Loss):
     References
     ----------
     Kullback and Leibler 1951, doi:10.1214/aoms/1177729694
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 96.8 %, gradient x at 100 %,
+    gradient y at 98.8 %; none fails the pass rule.
     """
 
     def __call__(
@@ -725,6 +730,11 @@ class _l1(Loss):
     References
     ----------
     Laplace 1774
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 100 %, gradient x at 100 %, gradient
+    y at 100 %; none fails the pass rule.
     """
 
     def __call__(
@@ -787,6 +797,11 @@ class _lovasz_hinge(Loss):
     References
     ----------
     Berman et al. 2018, arXiv:1705.08790
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 100 %, gradient x at 100 %; none fails
+    the pass rule.
     """
 
     def __call__(
@@ -850,6 +865,11 @@ class _mse(Loss):
     References
     ----------
     Legendre 1805
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 100 %, gradient x at 100 %, gradient
+    y at 100 %; none fails the pass rule.
     """
 
     def __call__(
@@ -916,6 +936,11 @@ class _multi_margin(Loss):
     References
     ----------
     Weston and Watkins 1999; torch.nn.functional.multi_margin_loss
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 99.8 %, gradient x at 99.8 %, gradient
+    margin at 99.6 %; none fails the pass rule.
     """
 
     def __call__(
@@ -984,6 +1009,11 @@ class _nll(Loss):
     References
     ----------
     torch.nn.functional.nll_loss
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 100 %, gradient x at 100 %; none fails
+    the pass rule.
     """
 
     def __call__(
@@ -1233,6 +1263,12 @@ class _triplet_margin(Loss):
     References
     ----------
     Balntas et al. 2016, doi:10.5244/C.30.119; torch.nn.functional.triplet_margin_loss
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 82.9 %, gradient anchor at 87.7 %,
+    gradient positive at 95.2 %, gradient negative at 95.1 %, gradient margin at 95.4 %, gradient eps at
+    75 %; none fails the pass rule.
     """
 
     def __call__(
