@@ -96,7 +96,9 @@ class CudaKernels(Kernels):
         try:
             return self._find(kind, suffix, "")
         except ModuleNotFoundError as error:
-            if error.name is None or not error.name.startswith(self._module):
+            # The module itself, or a package that it would lie in; what it imports is another matter.
+            module = f"{self._module}__{suffix}" if suffix else self._module
+            if not f"{module}.".startswith(f"{error.name}."):
                 raise
             raise LossError(
                 f"{self.name} has no CUDA kernels: there are such for elementwise and row losses"

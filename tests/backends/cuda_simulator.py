@@ -127,6 +127,11 @@ def refused(name: str) -> str:
     return _error(lambda: on_device(name)(**sampled(loss, loss.variants[0], 4)))
 
 
+def compiled() -> str:
+    """Return what is said of a formula, which is compiled for the CPU alone."""
+    return _error(lambda: on_cuda(lossgen.compile("(x - y)**2"))(1.0, 2.0))
+
+
 def _error(run: Any) -> str:
     try:
         run()
@@ -136,7 +141,8 @@ def _error(run: Any) -> str:
 
 
 QUESTIONS = {
-    function.__name__: function for function in (verify, launches, masked, indexed, out_of_range, refused)
+    function.__name__: function
+    for function in (verify, launches, masked, indexed, out_of_range, refused, compiled)
 }
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def test_a_few_points_against_the_exact_expression(ask: Ask, loss: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("loss", "suffix"), VARIANTS)
 def test_against_the_exact_expression(ask: Ask, loss: str, suffix: str, dtype: str) -> None:
-    judged(ask, loss, suffix, dtype, 32)
+    judged(ask, loss, suffix, dtype, 16)
 
 
 @pytest.mark.parametrize("loss", ONE_OF_EACH)
@@ -111,6 +111,10 @@ def test_losses_without_kernels_say_so(ask: Ask, loss: str) -> None:
     assert (
         ask("refused", loss) == f"{loss} has no CUDA kernels: there are such for elementwise and row losses"
     )
+
+
+def test_formulas_compiled_on_demand_say_so(ask: Ask) -> None:
+    assert "has no CUDA kernels" in ask("compiled")
 
 
 def test_there_are_kernels_of_all_elementwise_and_row_losses() -> None:
