@@ -51,6 +51,15 @@ softplus: Any = row(
     "positive",
     r"\operatorname{{softplus}}\left({0}\right)",
 )
+# Where softplus underflows its logarithm is the argument itself.
+logsoftplus: Any = row(
+    "logsoftplus",
+    lambda a: sp.log(sp.log(1 + sp.exp(a))),
+    (lambda a: sp.exp(-softplus(-a) - logsoftplus(a)),),
+    ("real",),
+    "any",
+    r"\log\operatorname{{softplus}}\left({0}\right)",
+)
 # 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after
 # factoring.
 omexp: Any = row(
@@ -222,6 +231,25 @@ alive: Any = row(
     ("real",),
     "nonnegative",
     r"\left[{0} > -\infty\right]",
+)
+# 1, but 0 where a positive number is too small to be a normal one: its quotients and powers have lost digits.
+normal: Any = row(
+    "normal",
+    lambda a: sp.S.One,
+    (lambda a: sp.S.Zero,),
+    ("positive",),
+    "nonnegative",
+    r"\left[{0} \text{{ is normal}}\right]",
+)
+# a * exp(b), in range where the exponential alone is not.
+timesexp: Any = row(
+    "timesexp",
+    lambda a, b: a * sp.exp(b),
+    (lambda a, b: sp.exp(b), lambda a, b: timesexp(a, b)),
+    ("real", "real"),
+    "any",
+    r"{0} \cdot e^{{{1}}}",
+    zero_at(),
 )
 # a**2 / b as a * (a / b), which neither overflows nor vanishes before the result does.
 sqdiv: Any = row(

@@ -22,12 +22,14 @@ def log_view(expr: sp.Expr) -> sp.Expr | None:
         return -vo.softplus(-expr.args[0])
     if isinstance(expr, vo.omexp):
         return vo.log1mexp(expr.args[0])
+    if isinstance(expr, vo.softplus):
+        return vo.logsoftplus(expr.args[0])
     if isinstance(expr, Where):
         return _branches(expr)
     if isinstance(expr, sp.Pow):
         base = log_view(expr.base) if expr.exp.is_extended_real else None
         return None if base is None else expr.exp * base
-    if isinstance(expr, sp.Mul):
+    if isinstance(expr, sp.Mul | vo.gated):
         return _product(expr)
     if isinstance(expr, sp.Add):
         return _sum(expr)
@@ -79,7 +81,7 @@ def _branches(expr: Where) -> sp.Expr | None:
     return Where(expr.args[0], *logs)
 
 
-def _product(expr: sp.Mul) -> sp.Expr | None:
+def _product(expr: sp.Expr) -> sp.Expr | None:
     views: list[sp.Expr] = []
     rest: list[sp.Expr] = []
     for factor in expr.args:

@@ -35,12 +35,14 @@ BOUNDS = {
     "inv1psq": 3,
     "over1psq": 3,
     "powered": 5,
+    "timesexp": 3,
     "trigamma": 3,
 }
 # mpmath knows them as they are: nothing cancels on the way.
 PLAIN = ("digamma", "trigamma")
-# exp amplifies the rounding of a difference, a power that of its exponent.
+# exp amplifies the rounding of a difference, a power that of its exponent, log near 1 that of its argument.
 AMPLIFIED = {
+    "logsoftplus": lambda a: 1 / abs(math.log(np.logaddexp(0, a))) if abs(a) < 40 else 0.0,
     "firstshare": lambda a, b: abs(a - b),
     "powered": lambda a, b, c, n: abs((c + n) * math.log(b)) if abs(c) >= 0.5 else 0.0,
 }
@@ -253,8 +255,16 @@ def test_nan_goes_through(name: str, backend: str) -> None:
         ("powered", (0.0, 0.0, 0.25, -2.0), 0.0),
         ("powered", (1.0, 2.0**-1000, 0.25, -1.0), 2.0**750),
         ("powered", (1.0, 2.0**-400, 0.25, -2.0), 2.0**700),
+        ("powered", (2.0**-1000, 2.0**-1000, 0.25, -1.0), 2.0**-250),
         ("alive", (-math.inf,), 0.0),
         ("alive", (-1e300,), 1.0),
+        ("normal", (0.0,), 0.0),
+        ("normal", (2.0**-1030,), 0.0),
+        ("normal", (2.0**-1022,), 1.0),
+        ("timesexp", (2.0**1000, -1000.0), float(sp.Integer(2) ** 1000 * sp.exp(-1000))),
+        ("timesexp", (math.inf, -math.inf), 0.0),
+        ("logsoftplus", (-math.inf,), -math.inf),
+        ("logsoftplus", (-1e5,), -1e5),
         ("logcosh", (-math.inf,), math.inf),
         ("xmlog1p", (math.inf,), math.inf),
         ("expm1mx", (math.inf,), math.inf),

@@ -238,6 +238,9 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.gated: lambda a, b: 0.0 if a == 0 else a * b,
     vo.powered: _powered,
     vo.alive: lambda a: 0.0 if a == -INF else 1.0,
+    vo.normal: lambda a: 1.0 if a >= 2.0**-1022 else 0.0,
+    vo.timesexp: lambda a, b: 0.0 if a == 0 else a * np.exp(b / 2) * np.exp(b / 2),
+    vo.logsoftplus: lambda a: a if a < -40 else np.log(_softplus(a)),
     vo.sqdiv: lambda a, b: a * (a / b),
     vo.logcosh: lambda a: (
         np.log1p(2 * np.sinh(a / 2) ** 2)

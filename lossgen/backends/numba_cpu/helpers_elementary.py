@@ -50,9 +50,13 @@ def _powered(a, b, c, n):
         # Only beside a small c does rounding c + n cost digits.
         c, n = c + n, real(0)
     root = b ** (real(0.5) * c)
-    product = a * root
-    if n != 0:
-        product = product / b if n < 0 else product * b
+    if n < 0 and b < 1 and abs(a / b) < math.inf:
+        # Both may be so small that a * root vanishes.
+        product = a / b * root
+    else:
+        product = a * root
+        if n != 0:
+            product = product / b if n < 0 else product * b
     product *= root
     if abs(n) > 1:
         product = product / b if n < 0 else product * b
@@ -79,6 +83,22 @@ def _alive(a):
     """1, but 0 for minus infinity; NaN is let through to what is computed with it."""
     real = type(a)
     return real(0) if a == -math.inf else real(1)
+''',
+    "normal": '''\
+@njit
+def _normal(a):
+    """1 for a normal positive number, 0 for one that has lost digits or all: then 2 / a overflows."""
+    real = type(a)
+    return real(1) if real(2) / a < math.inf else real(0)
+''',
+    "timesexp": '''\
+@njit
+def _timesexp(a, b):
+    """a * exp(b); the exponential alone could leave the range, its root does not."""
+    real = type(a)
+    root = math.exp(real(0.5) * b)
+    product = a * root * root
+    return real(0) if product != product and a == a and b == b else product
 ''',
     "sqdiv": '''\
 @njit

@@ -20,6 +20,16 @@ def _softplus(u):
     tail = math.log1p(math.exp(-abs(u)))
     return u + tail if u > 0 else tail
 ''',
+    "logsoftplus": '''\
+@njit
+def _logsoftplus(u):
+    """log(log(1 + exp(u))); u itself where exp(u) is too small to count."""
+    if u < -40:
+        return u
+    if u > 0:
+        return math.log(u + math.log1p(math.exp(-u)))
+    return math.log(math.log1p(math.exp(u)))
+''',
     "sigmoid_tail": '''\
 @njit
 def _sigmoid_tail(u, tail):

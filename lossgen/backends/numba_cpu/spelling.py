@@ -61,10 +61,10 @@ SPELLINGS: dict[str, Spelling] = {
     "firstshare": Spelling("_firstshare({0}, {1})", ("firstshare",)),
     "sigmoid_tail": Spelling("_sigmoid_tail({0}, {1})", ("sigmoid_tail",)),
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),
-    **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logcosh", "sech2"),
-    **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "finite_or_zero", "nan_or_zero"),
+    **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logsoftplus", "logcosh", "sech2"),
+    **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "normal", "finite_or_zero", "nan_or_zero"),
     **_by_helper("inv1psq", "over1psq", "log1psqrest", "digamma", "trigamma"),
-    **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated", "abspow", "signpow"),
+    **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated", "abspow", "signpow", "timesexp"),
 }
 
 

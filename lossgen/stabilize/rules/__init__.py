@@ -15,6 +15,7 @@ from lossgen.stabilize.rules import (
     ranges,
     roots,
     shares,
+    vanishing,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -26,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     *mixtures.RULES,
     *differences.RULES,
     *roots.RULES,
+    *vanishing.RULES,
     *guards.RULES,
     *ranges.RULES,
 )

@@ -54,11 +54,11 @@ def may_be_infinite(factor: sp.Expr) -> bool:
             factor.op == "sum" and any(map(may_be_infinite, sp.Mul.make_args(factor.body)))
         )
     if isinstance(factor, sp.Pow):
-        return not is_nonneg(factor.exp) and not factor.exp.is_number and _may_vanish(factor.base)
+        return not is_nonneg(factor.exp) and not factor.exp.is_number and may_vanish(factor.base)
     return isinstance(factor, vo.gated) and may_be_infinite(factor.args[1])
 
 
-def _may_vanish(base: sp.Expr) -> bool:
+def may_vanish(base: sp.Expr) -> bool:
     """Whether a positive base is 0 in floating point where its exponentials are."""
     if any(is_positive(term) and not term.has(*_SMALL) for term in sp.Add.make_args(base)):
         return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
+from lossgen.algebra.nodes import Where
 from lossgen.algebra.tensors import tensors
 from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
 
@@ -46,6 +47,8 @@ def _shifted(expr: sp.Pow) -> sp.Expr | None:
 def _product(expr: sp.Mul) -> sp.Expr | None:
     for k, part in enumerate(expr.args):
         rest = sp.Mul(*expr.args[:k], *expr.args[k + 1 :])
+        if isinstance(part, Where) and all(isinstance(b, vo.powered | vo.timesexp) for b in part.args[1:]):
+            return Where(part.args[0], *(b.func(rest * b.args[0], *b.args[1:]) for b in part.args[1:]))
         varies = any(tensor.role not in _CALL_ROLES for tensor in tensors(rest))
         if isinstance(part, vo.powered) or (_is_open(part) and varies):
             return _times_power(rest, part)
@@ -75,7 +78,12 @@ RULES = (
         "a power that overflows or vanishes although the product does not",
         (sp.Mul,),
         _product,
-        lambda: (X * Q**W, -T * vo.powered(X, Q, W, -1), X * Z * vo.powered(2, Q, W, 0)),
+        lambda: (
+            X * Q**W,
+            -T * vo.powered(X, Q, W, -1),
+            X * Z * vo.powered(2, Q, W, 0),
+            X * Where(sp.Gt(Z, 0), vo.powered(Z, Q, W, -1), vo.timesexp(Z, T)),
+        ),
     ),
     Rule(
         "gated-power",
