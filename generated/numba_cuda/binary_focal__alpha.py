@@ -40,13 +40,43 @@ def _powered(a, b, c, n):
         # Only beside a small c does rounding c + n cost digits.
         c, n = c + n, real(0)
     root = b ** (real(0.5) * c)
-    product = a * root
-    if n != 0:
-        product = product / b if n < 0 else product * b
+    if n < 0 and b < 1 and abs(a / b) < math.inf:
+        # Both may be so small that a * root vanishes.
+        product = a / b * root
+    else:
+        product = a * root
+        if n != 0:
+            product = product / b if n < 0 else product * b
     product *= root
     if abs(n) > 1:
         product = product / b if n < 0 else product * b
     return real(0) if product != product and a == a and b == b and c == c else product
+
+
+@cuda.jit(device=True)
+def _normal(a):
+    """1 for a normal positive number, 0 for one that has lost digits or all: then 2 / a overflows."""
+    real = type(a)
+    return real(1) if real(2) / a < math.inf else real(0)
+
+
+@cuda.jit(device=True)
+def _timesexp(a, b):
+    """a * exp(b); the exponential alone could leave the range, its root does not."""
+    real = type(a)
+    root = math.exp(real(0.5) * b)
+    product = a * root * root
+    return real(0) if product != product and a == a and b == b else product
+
+
+@cuda.jit(device=True)
+def _logsoftplus(u):
+    """log(log(1 + exp(u))); u itself where exp(u) is too small to count."""
+    if u < -40:
+        return u
+    if u > 0:
+        return math.log(u + math.log1p(math.exp(-u)))
+    return math.log(math.log1p(math.exp(u)))
 
 
 @cuda.jit(device=True)
@@ -319,26 +349,51 @@ def _gradient_all(x, y, gamma, alpha, weight, scale0):
             )
         )
     )
-    grad_y_value = _powered(
-        (
-            scale0
-            * weight
-            * (
-                sum_product * (sum_gated * (real(2) * alpha - real(1)) - _gated(sum_product_2, x))
-                - math.tanh(real(0.5) * x) * _gated(gamma, gated_sum_product_sum_gated)
-            )
-        ),
-        sum_product,
-        gamma,
-        real(-1),
+    difference_product_sum_gated = sum_gated * (real(2) * alpha - real(1))
+    tanh_half_x = math.tanh(real(0.5) * x)
+    log1p_neg_y = math.log1p(-y)
+    log_y = math.log(y)
+    logaddexp_sum = _logaddexp(log1p_neg_y - softplus_neg_x, log_y - softplus_x)
+    grad_y_value = (
+        _powered(
+            (
+                scale0
+                * weight
+                * (
+                    sum_product * (difference_product_sum_gated - _gated(sum_product_2, x))
+                    - tanh_half_x * _gated(gamma, gated_sum_product_sum_gated)
+                )
+            ),
+            sum_product,
+            gamma,
+            real(-1),
+        )
+        if _normal(sum_product) > real(0)
+        else _timesexp(
+            (
+                scale0
+                * weight
+                * (
+                    difference_product_sum_gated
+                    - (
+                        gamma
+                        * sum_product_2
+                        * math.exp(
+                            (
+                                _logaddexp(log1p_neg_y + _logsoftplus(x), log_y + _logsoftplus(-x))
+                                - logaddexp_sum
+                            ),
+                        )
+                        * tanh_half_x
+                    )
+                    - _gated(sum_product_2, x)
+                )
+            ),
+            _gated(gamma, logaddexp_sum),
+        )
     )
     grad_gamma_value = _powered(
-        (
-            scale0
-            * weight
-            * gated_sum_product_sum_gated
-            * _logaddexp(math.log1p(-y) - softplus_neg_x, math.log(y) - softplus_x)
-        ),
+        scale0 * weight * gated_sum_product_sum_gated * logaddexp_sum,
         sum_product,
         gamma,
         real(0),

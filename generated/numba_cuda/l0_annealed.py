@@ -38,9 +38,13 @@ def _powered(a, b, c, n):
         # Only beside a small c does rounding c + n cost digits.
         c, n = c + n, real(0)
     root = b ** (real(0.5) * c)
-    product = a * root
-    if n != 0:
-        product = product / b if n < 0 else product * b
+    if n < 0 and b < 1 and abs(a / b) < math.inf:
+        # Both may be so small that a * root vanishes.
+        product = a / b * root
+    else:
+        product = a * root
+        if n != 0:
+            product = product / b if n < 0 else product * b
     product *= root
     if abs(n) > 1:
         product = product / b if n < 0 else product * b

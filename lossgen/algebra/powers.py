@@ -1,6 +1,6 @@
-"""Rows of the vocabulary: powers of absolute values.
+"""Rows of the vocabulary: powers of absolute values, and powers that leave the range of floating point.
 
-Both are 0 at a = 0 for every exponent: the slope of a kink and of a pole is 0 there.
+Powers of absolute values are 0 at a = 0 for every exponent: the slope of a kink and of a pole is 0 there.
 """
 
 from __future__ import annotations
@@ -34,5 +34,38 @@ signpow: Any = row(
     ("real", "real"),
     "any",
     r"\operatorname{{sign}}\left({0}\right) \left|{0}\right|^{{{1}}}",
+    zero_at(),
+)
+# a * b**(c + n), n an integer from -2 to 2: in range where the power alone is not, and c + n is not rounded.
+powered: Any = row(
+    "powered",
+    lambda a, b, c, n: a * b ** (c + n),
+    (
+        lambda a, b, c, n: b ** (c + n),
+        lambda a, b, c, n: a * (c + n) * b ** (c + n - 1),
+        lambda a, b, c, n: a * b ** (c + n) * sp.log(b),
+    ),
+    ("real", "positive", "real", "offset"),
+    "any",
+    None,
+    zero_at(),
+)
+# 1, but 0 where a positive number is too small to be a normal one: its quotients and powers have lost digits.
+normal: Any = row(
+    "normal",
+    lambda a: sp.S.One,
+    (lambda a: sp.S.Zero,),
+    ("positive",),
+    "nonnegative",
+    r"\left[{0} \text{{ is normal}}\right]",
+)
+# a * exp(b), in range where the exponential alone is not.
+timesexp: Any = row(
+    "timesexp",
+    lambda a, b: a * sp.exp(b),
+    (lambda a, b: sp.exp(b), lambda a, b: timesexp(a, b)),
+    ("real", "real"),
+    "any",
+    r"{0} \cdot e^{{{1}}}",
     zero_at(),
 )

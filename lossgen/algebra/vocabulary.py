@@ -14,7 +14,10 @@ from lossgen.algebra.operators import Operator as Operator
 from lossgen.algebra.operators import StableFunction as StableFunction
 from lossgen.algebra.operators import row, zero_at
 from lossgen.algebra.powers import abspow as abspow
+from lossgen.algebra.powers import normal as normal
+from lossgen.algebra.powers import powered as powered
 from lossgen.algebra.powers import signpow as signpow
+from lossgen.algebra.powers import timesexp as timesexp
 
 log1p: Any = row(
     "log1p",
@@ -209,20 +212,6 @@ gated: Any = row(
     None,
     lambda a, b: sp.S.Zero if a.is_zero or b.is_zero else a * b if a.is_number else None,
 )
-# a * b**(c + n), n an integer from -2 to 2: in range where the power alone is not, and c + n is not rounded.
-powered: Any = row(
-    "powered",
-    lambda a, b, c, n: a * b ** (c + n),
-    (
-        lambda a, b, c, n: b ** (c + n),
-        lambda a, b, c, n: a * (c + n) * b ** (c + n - 1),
-        lambda a, b, c, n: a * b ** (c + n) * sp.log(b),
-    ),
-    ("real", "positive", "real", "offset"),
-    "any",
-    None,
-    zero_at(),
-)
 # 1, but 0 where a logarithm is minus infinity: asks whether a quantity kept as its logarithm is positive.
 alive: Any = row(
     "alive",
@@ -231,25 +220,6 @@ alive: Any = row(
     ("real",),
     "nonnegative",
     r"\left[{0} > -\infty\right]",
-)
-# 1, but 0 where a positive number is too small to be a normal one: its quotients and powers have lost digits.
-normal: Any = row(
-    "normal",
-    lambda a: sp.S.One,
-    (lambda a: sp.S.Zero,),
-    ("positive",),
-    "nonnegative",
-    r"\left[{0} \text{{ is normal}}\right]",
-)
-# a * exp(b), in range where the exponential alone is not.
-timesexp: Any = row(
-    "timesexp",
-    lambda a, b: a * sp.exp(b),
-    (lambda a, b: sp.exp(b), lambda a, b: timesexp(a, b)),
-    ("real", "real"),
-    "any",
-    r"{0} \cdot e^{{{1}}}",
-    zero_at(),
 )
 # a**2 / b as a * (a / b), which neither overflows nor vanishes before the result does.
 sqdiv: Any = row(

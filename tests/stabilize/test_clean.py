@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -149,3 +150,19 @@ def test_derivative_of_a_guarded_product_is_guarded() -> None:
 def test_firings_are_recorded() -> None:
     _, record = clean_with_record(routine(FORMS["softmax minus one-hot"][0]))
     assert "name-expm1" in {rewrite.rule for rewrite in record}
+
+
+@pytest.mark.parametrize(
+    ("logit", "label"), [(-800.0, 0.0), (-709.0, 0.0), (-3.0, 0.0), (5000.0, 1.0), (2.0, 1.0)]
+)
+def test_power_of_what_underflows_is_not_lost(logit: float, label: float) -> None:
+    """The probability is 0 in floating point, its power 1/10 is not; nor is 0 divided by 0."""
+    base = (1 - t) * vo.sigmoid(a) + t * vo.sigmoid(-a)
+    loss = (1 - t) * vo.softplus(a) + t * vo.softplus(-a)
+    expr = s * base ** (r - 1) * (a * base + r * sp.tanh(a / 2) * loss)
+    form = cleaned(expr)
+    values = {"a": logit, "t": label, "r": sp.Rational(1, 10), "scale0": 1.0}
+    with mpmath.workdps(3000):
+        truth = float(evaluate(vo.exact(expr), values, HIGH))
+    with np.errstate(divide="ignore"):
+        assert evaluate(form, values, FLOAT) == pytest.approx(truth, rel=1e-12)
