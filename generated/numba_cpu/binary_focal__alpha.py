@@ -360,13 +360,7 @@ def gradient_parallel(x, y, gamma, alpha, weight, mask, scales, grad_x, partials
 @njit
 def _gradient_all(x, y, gamma, alpha, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
-    real = np.float64  # what is computed on the way may leave the range of float32
-    x = real(x)
-    y = real(y)
-    gamma = real(gamma)
-    alpha = real(alpha)
-    weight = real(weight)
-    scale0 = real(scale0)
+    real = type(x)
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)

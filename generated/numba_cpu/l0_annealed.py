@@ -241,13 +241,7 @@ def gradient_parallel(x, y, gamma, eps, weight, mask, scales, grad_x, partials, 
 @njit
 def _gradient_all(x, y, gamma, eps, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
-    real = np.float64  # what is computed on the way may leave the range of float32
-    x = real(x)
-    y = real(y)
-    gamma = real(gamma)
-    eps = real(eps)
-    weight = real(weight)
-    scale0 = real(scale0)
+    real = type(x)
     residual = x - y
     sign_residual = _sign(residual)
     sum_abs_eps = abs(residual) + eps

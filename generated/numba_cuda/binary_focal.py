@@ -286,12 +286,7 @@ def gradient(x, y, gamma, weight, mask, scales, grad_x, partials, block):
 @cuda.jit(device=True)
 def _gradient_all(x, y, gamma, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
-    real = np.float64  # what is computed on the way may leave the range of float32
-    x = real(x)
-    y = real(y)
-    gamma = real(gamma)
-    weight = real(weight)
-    scale0 = real(scale0)
+    real = type(x)
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)

@@ -3,8 +3,7 @@
 What is computed on the way may leave the range of float32 although the result does not: a share of 1e-42
 that large numbers multiply again, the third power of a small probability, a product of entries of 1e30
 before it is divided. In float64 nothing on the way does. Values and gradients but those of inner products
-stay in float32: they are bound by memory, and their terms keep to the range of their results. So do those by
-targets and parameters, but where they divide a power by its base: both vanish where the quotient does not.
+stay in float32: they are bound by memory, and their terms keep to the range of their results.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from lossgen.derive.model import Routine
 from lossgen.spec.model import Sweep
 
 _SECOND_ORDER = ("hessian", "hvp", "bound", "irls")
-_BY_ALL = "gradient_all"
 # Entries that are coupled, and what vanishes far from 0.
 _FAR = (Reduction, sp.exp, vo.sigmoid, vo.powered)
 _VARYING = ("pred", "local")
@@ -30,8 +28,6 @@ def is_wide(routine: Routine) -> bool:
     exprs = [assign.expr for sweep in sweeps for assign in sweep.body]
     if routine.kind in _SECOND_ORDER:
         return any(expr.has(*_FAR) for expr in exprs)
-    if routine.kind == _BY_ALL and any(expr.has(vo.powered) for expr in exprs):
-        return True
     return any(_is_inner_product(node) for expr in exprs for node in expr.atoms(Reduction))
 
 
