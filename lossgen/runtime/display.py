@@ -1,14 +1,23 @@
-"""How a loss shows itself: one line in a terminal, its formula and arguments in a notebook."""
+"""How a loss shows itself: one line in a terminal; formula, plot, arguments and accuracy in a notebook."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from html import escape
 from inspect import Signature
+from typing import Any
 
 from lossgen.runtime.bind import OPTIONS
 from lossgen.runtime.manifest import Entry
+from lossgen.runtime.svg import COLOURS, panel, side_by_side
 
 __all__ = ["html_card", "one_line"]
+
+_CELL = 'style="text-align:left;padding:2px 10px"'
+_COLUMNS = {
+    "points": "points", "mean_ulp": "mean ulp", "max_ulp": "largest ulp", "over_4": "above 4 ulp",
+    "failed": "failed",
+}  # fmt: skip
 
 
 def one_line(package: str, name: str, entry: Entry, signature: Signature) -> str:
@@ -18,26 +27,84 @@ def one_line(package: str, name: str, entry: Entry, signature: Signature) -> str
     return f"<loss {package}.{name}{Signature(own)}{summary}>"
 
 
-def html_card(name: str, entry: Entry, signature: Signature) -> str:
-    """Return formula, gradients and parameters for a notebook, with the formulas as LaTeX."""
+def html_card(loss: Any, curve: Any) -> str:
+    """Return what a notebook shows of a loss, its formulas as LaTeX.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+    curve : Curve or None
+        What is plotted, if anything is.
+    """
+    entry: Entry = loss.entry
     variant = entry.default_variant
-    rows = [f"<b>{escape(name)}</b>{escape(str(signature))}"]
+    parts = [f"<p><b>{escape(loss.name)}</b>{escape(str(loss.__signature__))}</p>"]
     if entry.summary:
-        rows.append(escape(entry.summary))
+        parts.append(f"<p>{escape(entry.summary)}</p>")
     if variant.formula:
-        rows.append(rf"$$\begin{{gathered}} {escape(variant.formula, quote=False)} \end{{gathered}}$$")
+        parts.append(_mathematics(rf"\begin{{gathered}} {variant.formula} \end{{gathered}}"))
     for argument, formula in variant.gradient_latex.items():
-        by = escape(argument)
-        rows.append(rf"$$\frac{{\partial \ell}}{{\partial {by}}} = {escape(formula, quote=False)}$$")
-    items = [
-        f"<li><code>{escape(param.name)}={param.default!r}</code> {escape(param.doc)}</li>"
-        for param in entry.params
-        if param.name not in {static.name for static in entry.statics}
+        by = escape(argument).replace("_", r"\_")
+        by = by if len(by) == 1 else rf"\mathrm{{{by}}}"
+        parts.append(_mathematics(rf"\frac{{\partial \ell}}{{\partial {by}}} = {formula}"))
+    if curve is not None:
+        parts.append(_plot(curve))
+    parts.append(_table(("argument", "default", "meaning"), _arguments(entry)))
+    parts.append(_accuracy(loss.accuracy))
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _mathematics(text: str) -> str:
+    return f"<p>$${escape(text, quote=False)}$$</p>"
+
+
+def _plot(curve: Any) -> str:
+    drawn = [("value", curve.value), ("gradient", curve.gradient), ("curvature", curve.curvature)]
+    panels = [
+        panel(what, curve.moved, curve.x, numbers, colour)
+        for (what, numbers), colour in zip(drawn, COLOURS, strict=True)
+        if numbers is not None
     ]
-    items += [
-        f"<li><code>{escape(static.name)}={static.default!r}</code> {escape(static.doc)} "
-        f"({escape(', '.join(map(repr, static.choices)))})</li>"
-        for static in entry.statics
+    return f"<p>{side_by_side(panels, f'plots {curve.title}')}<br><small>{escape(curve.title)}</small></p>"
+
+
+def _arguments(entry: Entry) -> Iterator[tuple[str, ...]]:
+    choices = {static.name for static in entry.statics}
+    for param in entry.params:
+        if param.name not in choices:
+            default = "" if param.required else f"<code>{escape(repr(param.default))}</code>"
+            yield f"<code>{escape(param.name)}</code>", default, escape(param.doc)
+    for static in entry.statics:
+        listed = escape(", ".join(map(repr, static.choices)))
+        default = f"<code>{escape(repr(static.default))}</code>"
+        yield f"<code>{escape(static.name)}</code>", default, f"{escape(static.doc)} ({listed})"
+
+
+def _accuracy(accuracy: Any) -> str:
+    """Return the certificate as a table; nothing where there is none, or one of another kind."""
+    if not isinstance(accuracy, Mapping):
+        return ""
+    rows = [
+        (escape(f"{output}"), escape(f"{dtype}"), *(_measured(key, one.get(key)) for key in _COLUMNS))
+        for output, dtypes in accuracy.items()
+        if isinstance(dtypes, Mapping)
+        for dtype, one in dtypes.items()
+        if isinstance(one, Mapping)
     ]
-    parameters = f"<ul>{''.join(items)}</ul>" if items else ""
-    return "<div>" + "".join(f"<p>{row}</p>" for row in rows) + parameters + "</div>"
+    return _table(("output", "dtype", *_COLUMNS.values()), rows)
+
+
+def _measured(key: str, value: Any) -> str:
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.3g}" if key.endswith("_ulp") else f"{value:,}" if key == "points" else f"{value:.2%}"
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    found = list(rows)
+    if not found:
+        return ""
+    top = "".join(f"<th {_CELL}>{cell}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td {_CELL}>{cell}</td>" for cell in row) + "</tr>" for row in found)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -61,16 +61,22 @@ class Curve:
         The points.
     title : str
         What moves, and what stays.
+    moved : str
+        What moves.
+    curvature : list of float or None
+        The entry of the Hessian diagonal; None where it was not asked for, or there is none.
     """
 
     x: list[float]
     value: list[float]
     gradient: list[float]
     title: str
+    moved: str
+    curvature: list[float] | None = None
 
 
-def curve(loss: Any) -> Curve:
-    """Return the curve of a loss at the defaults of its parameters."""
+def curve(loss: Any, curvature: bool = False) -> Curve:
+    """Return the curve of a loss at the defaults of its parameters, and its curvature if it is asked for."""
     entry: Entry = loss.entry
     moved = entry.predictions[0]
     low, high = _RANGES.get(moved.domain, (-3.0, 3.0))
@@ -83,7 +89,8 @@ def curve(loss: Any) -> Curve:
         gradient = loss.grad(**given, reduction="sum", wrt=moved.name)
         against = ", ".join(f"{tensor.name} = {given[tensor.name][0]:g}" for tensor in fixed)
         title = f"along {moved.name}" + (f", {against}" if against else "")
-        return Curve(x.tolist(), _floats(value), _floats(gradient), title)
+        bent = _curvature(loss, given, moved.name) if curvature else None
+        return Curve(x.tolist(), _floats(value), _floats(gradient), title, moved.name, bent)
     given = example(entry)
     first = (0,) * given[moved.name].ndim
     values, gradients = [], []
@@ -92,7 +99,15 @@ def curve(loss: Any) -> Curve:
         values.append(float(loss(**given)))
         gradients.append(float(np.asarray(loss.grad(**given, wrt=moved.name))[first]))
     place = ", ".join(map(str, first))
-    return Curve(x.tolist(), values, gradients, f"along {moved.name}[{place}] of the example")
+    title = f"along {moved.name}[{place}] of the example"
+    return Curve(x.tolist(), values, gradients, title, f"{moved.name}[{place}]")
+
+
+def _curvature(loss: Any, given: dict[str, Any], moved: str) -> list[float] | None:
+    if loss.entry.default_variant.no_hessian:
+        return None
+    _, hessian = loss.grad_and_hess(**given)
+    return _floats(hessian[moved] if isinstance(hessian, dict) else hessian)
 
 
 def _floats(array: Any) -> list[float]:

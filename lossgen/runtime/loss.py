@@ -17,6 +17,7 @@ from lossgen.runtime.call import Call
 from lossgen.runtime.display import html_card, one_line
 from lossgen.runtime.docstring import documentation
 from lossgen.runtime.evaluate import OPERATIONS
+from lossgen.runtime.example import curve
 from lossgen.runtime.manifest import Entry, Param, Static, Variant, parse_entry
 from lossgen.runtime.package import load_loss
 from lossgen.runtime.signature import operation_signature
@@ -216,7 +217,14 @@ class Loss:
         return one_line(self.package, self.name, self.entry, self.__signature__)
 
     def _repr_html_(self) -> str:
-        return html_card(self.name, self.entry, self.__signature__)
+        return html_card(self, self._curve())
+
+    def _curve(self) -> Any:
+        """What is plotted: nothing where no small example can be made, or its kernels cannot be compiled."""
+        try:
+            return curve(self, curvature=True)
+        except Exception:  # a picture is never worth an error
+            return None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Loss):

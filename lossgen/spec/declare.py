@@ -18,6 +18,7 @@ from lossgen.errors import SpecError
 from lossgen.spec.blame import line_in
 from lossgen.spec.compose import assembled
 from lossgen.spec.composition import Summand
+from lossgen.spec.constants import rational
 from lossgen.spec.defaults import check_default
 from lossgen.spec.docs import split
 from lossgen.spec.embed import TENSOR_ROLES
@@ -69,7 +70,11 @@ def loss(
             )
 
         def make(choices: Choices) -> Variant:
-            program = _program(function, parameters, dict(choices), context)
+            try:
+                program = _program(function, parameters, dict(choices), context)
+            except SpecError as error:
+                error.loss = error.loss or function.__name__
+                raise
             return Variant(choices, _suffix(parameters, choices), program)
 
         built = tuple(map(make, _combinations(parameters, variants, context)))
@@ -276,24 +281,19 @@ def _term(given: Sample) -> Term:
     names = _stable_names(given.items)
     exact = {**names}
     return Term(
-        value=_rational(given.value.xreplace(exact)),
+        value=rational(given.value.xreplace(exact)),
         items=tuple(names[i] for i in given.items),
         keep=given.keep.xreplace(exact),
-        mean_by=_rational(given.mean_by.xreplace(exact)),
+        mean_by=rational(given.mean_by.xreplace(exact)),
         mean_weighted=given.mean_weighted,
-        mean_scale=_rational(given.mean_scale.xreplace(exact)),
+        mean_scale=rational(given.mean_scale.xreplace(exact)),
     )
 
 
 def _stage(stage: Sweep | Sort) -> Sweep | Sort:
     if isinstance(stage, Sort):
         names = _stable_names((stage.index,))
-        return Sort(stage.order, names[stage.index], _rational(stage.key.xreplace(names)), stage.descending)
+        return Sort(stage.order, names[stage.index], rational(stage.key.xreplace(names)), stage.descending)
     names = _stable_names(stage.indices)
-    body = tuple(Assign(a.target.xreplace(names), _rational(a.expr.xreplace(names))) for a in stage.body)
+    body = tuple(Assign(a.target.xreplace(names), rational(a.expr.xreplace(names))) for a in stage.body)
     return Sweep(tuple(names[i] for i in stage.indices), body, stage.reverse, stage.positive)
-
-
-def _rational(expr: sp.Expr) -> sp.Expr:
-    """Constants are exact: the 0.1 of a formula is 1/10."""
-    return expr.xreplace({number: sp.Rational(str(number)) for number in expr.atoms(sp.Float)})

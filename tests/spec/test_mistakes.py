@@ -29,6 +29,8 @@ MISTAKES = {
     "no prediction": (F.replace("Pred", "Target") + "return x", 3, "Pred"),
     "complex": (F + "return x * 1j", 3, "constants"),
     "division by 0": (F + "return x / 0", 3, "constants"),
+    "a constant beyond every float": (F + "return x * exp(1e300)", 3, "constants"),
+    "a constant below every float": (F + "return x * exp(-1e300)", 3, "constants"),
     "not a number": (F + 'return x + float("nan")', 3, "constants"),
     "an exit": (F + "raise SystemExit", 6, "exit"),
     "a default that is a text": (
