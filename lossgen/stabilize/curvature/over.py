@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Where
 from lossgen.algebra.tensors import Element, elements
 from lossgen.derive.differentiate import derivative
 
+# Choices that do not depend on each other double the text each.
+MOST_CHOICES = 6
 # f(a) / a of stable functions, where that is another one.
 _QUOTIENTS: tuple[tuple[Any, Callable[[sp.Expr], sp.Expr]], ...] = ((vo.over1psq, vo.inv1psq),)
 
@@ -39,19 +42,27 @@ def over(slope: sp.Expr, r: Element) -> sp.Expr:
     return away if limit is None else Where(sp.Eq(r, 0), limit, away)
 
 
-def hoisted(expr: sp.Expr) -> sp.Expr:
-    """Return an expression whose choices are at its top, if it is a product with choices as factors."""
+def hoisted(expr: sp.Expr, most: int = MOST_CHOICES) -> sp.Expr:
+    """Return an expression with choices among its factors and terms at its top; `most` inside each other."""
+    test = _first_test(expr) if most else None
+    if test is None:
+        return expr
+    first, second = (hoisted(_decided(expr, test, branch), most - 1) for branch in (1, 2))
+    return Where(test, first, second)
+
+
+def _first_test(expr: sp.Expr) -> Boolean | None:
     if isinstance(expr, Where):
-        return Where(expr.args[0], hoisted(expr.args[1]), hoisted(expr.args[2]))
+        return expr.args[0]
     if isinstance(expr, sp.Mul | sp.Add | vo.gated):
-        for k, part in enumerate(expr.args):
-            inner = hoisted(part)
-            if isinstance(inner, Where):
-                test, *branches = inner.args
-                first, second = (
-                    hoisted(expr.func(*expr.args[:k], branch, *expr.args[k + 1 :])) for branch in branches
-                )
-                return Where(test, first, second)
+        return next((test for part in expr.args if (test := _first_test(part)) is not None), None)
+    return None
+
+
+def _decided(expr: sp.Expr, test: Boolean, branch: int) -> sp.Expr:
+    """Return an expression where every choice by a test is decided."""
+    while decided := {node: node.args[branch] for node in expr.atoms(Where) if node.args[0] == test}:
+        expr = expr.xreplace(decided)
     return expr
 
 
