@@ -41,7 +41,7 @@ class Place:
         """Whether lossgen's own folder is written, whose stub has a second place."""
         return self.out.resolve() == generated_folder().resolve()
 
-    def plan(self, points: int | None) -> Plan | None:
+    def plan(self, points: int | None) -> Plan:
         """Return how its kernels are measured: those that are shipped thoroughly, those of a user in seconds.
 
         Parameters
@@ -49,8 +49,6 @@ class Place:
         points : int, optional
             Samples of each kind and seed, if not as many as usual.
         """
-        if self.own and points is None:
-            return None
         return (OWN if self.own else FOREIGN).with_points(points)
 
 

@@ -1,5 +1,6 @@
 """Accuracy records: measured once, used while they fit, missed by `--check` when they do not."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,20 +8,22 @@ from typing import Any
 import pytest
 
 from lossgen.emit.fingerprint import fingerprint
-from lossgen.emit.records import Plan
+from lossgen.emit.records import OWN, Plan, fits, wanted
 from lossgen.oracle.judge import JUDGE
 from lossgen.oracle.machine import machine
 from lossgen.oracle.rows import VerifyRow
-from lossgen.paths import specs_folder
+from lossgen.paths import generated_folder, specs_folder
 from lossgen.pipeline import build, records
-from lossgen.pipeline.measure import Measurement
+from lossgen.pipeline.measure import Measurement, measure_all
 from lossgen.pipeline.verify import Checked
-from lossgen.runtime.accuracy import accuracy_line
+from lossgen.runtime.accuracy import accuracy_line, read_record
 from lossgen.runtime.package import LossPackage
 from lossgen.spec.registry import load
 from tests.cli.trial import declare, made
 
 PLAN = Plan(8, 4, (1,))
+SHIPPED = LossPackage("lossgen.losses", generated_folder())
+VARIANTS = [one for name, raw in SHIPPED.manifest["losses"].items() for one in wanted(name, raw)]
 Measured = Callable[..., list[str]]
 
 
@@ -148,3 +151,40 @@ def test_failures_are_wrong_unless_a_record_owns_up_to_a_few(
 ) -> None:
     row = VerifyRow("a", "", "value", "float64", points=1000, failed=failed)
     assert Checked(row, None if recorded is None else {"failed": recorded}).wrong is wrong
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda one: one.stem)
+def test_every_shipped_kernel_has_its_record(variant: Any) -> None:
+    record = read_record(generated_folder() / variant.file)
+    assert fits(record, variant, JUDGE, OWN)
+    outputs = json.loads((generated_folder() / variant.file).read_text())["outputs"]
+    assert "value" in outputs
+    assert any(output.startswith("gradient ") for output in outputs)
+    for dtypes in outputs.values():
+        assert dtypes.keys() == {"float32", "float64"}
+        assert all(one["points"] >= 500 for one in dtypes.values())
+
+
+def test_a_record_says_what_is_measured() -> None:
+    """Measured again at the same points: the same numbers on a machine like that of the record."""
+    variant = min(
+        (one for one in VARIANTS if one.structure == "elementwise"),
+        key=lambda one: (generated_folder() / f"numba_cpu/{one.stem}.py").stat().st_size,
+    )
+    record = read_record(generated_folder() / variant.file)
+    assert record is not None
+    task = Measurement(
+        specs_folder(),
+        SHIPPED.name,
+        SHIPPED.folder,
+        variant.loss,
+        variant.suffix,
+        "float64",
+        record["points"],
+        tuple(record["seeds"]),
+    )
+    found = [Checked(row, record["outputs"][row.output]["float64"]) for row in measure_all([task], jobs=1)]
+    assert {one.row.output for one in found} == set(record["outputs"])
+    assert not [one for one in found if one.wrong]
+    if record["machine"] == machine():
+        assert {one.compared for one in found} == {"as recorded"}
