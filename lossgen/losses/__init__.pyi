@@ -45,6 +45,11 @@ class _bce_with_logits(Loss):
     References
     ----------
     Cox 1958, doi:10.1111/j.2517-6161.1958.tb00292.x
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 99.9 %, gradient x at 93.4 %,
+    gradient y at 83.1 %, gradient pos_weight at 100 %; none fails the pass rule.
     """
 
     def __call__(
@@ -113,6 +118,11 @@ class _binary_focal(Loss):
     References
     ----------
     Lin et al. 2017, arXiv:1708.02002
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 99.6 %, gradient x at 93.6 %,
+    gradient y at 99.7 %, gradient gamma at 99 %; none fails the pass rule.
     """
 
     def __call__(
@@ -182,6 +192,11 @@ class _cross_entropy(Loss):
     References
     ----------
     Bridle 1990, doi:10.1007/978-3-642-76153-9_28
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 98.9 %, gradient x at 96.5 %, gradient
+    label_smoothing at 91.4 %; none fails the pass rule.
     """
 
     def __call__(
@@ -257,6 +272,11 @@ class _ctc(Loss):
     References
     ----------
     Graves et al. 2006, doi:10.1145/1143844.1143891
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 99.3 %, gradient x at 98.2 %; none
+    fails the pass rule.
     """
 
     def __call__(
@@ -337,6 +357,12 @@ class _dice_bce(Loss):
     References
     ----------
     Isensee et al. 2021, doi:10.1038/s41592-020-01008-z
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 100 %, gradient x at 99.2 %, gradient
+    y at 94.3 %, gradient smooth_nr at 100 %, gradient smooth_dr at 100 %, gradient pos_weight at 100 %;
+    none fails the pass rule.
     """
 
     def __call__(
@@ -405,6 +431,11 @@ class _huber(Loss):
     References
     ----------
     Huber 1964, doi:10.1214/aoms/1177703732
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 100 %, gradient x at 100 %, gradient
+    y at 100 %, gradient delta at 99.4 %; none fails the pass rule.
     """
 
     def __call__(
@@ -471,6 +502,11 @@ class _info_nce(Loss):
     References
     ----------
     van den Oord et al. 2018, arXiv:1807.03748
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 88 %, gradient a at 85.3 %, gradient b
+    at 89.7 %, gradient temperature at 92.3 %; none fails the pass rule.
     """
 
     def __call__(
@@ -535,6 +571,11 @@ class _info_nce_scores(Loss):
     References
     ----------
     van den Oord et al. 2018, arXiv:1807.03748
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 92.1 %, gradient s at 82.7 %, gradient
+    temperature at 96.5 %; none fails the pass rule.
     """
 
     def __call__(
@@ -670,6 +711,11 @@ class _l0_annealed(Loss):
     References
     ----------
     Lehtinen et al. 2018, arXiv:1803.04189
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 100 %, gradient x at 100 %, gradient
+    y at 100 %, gradient gamma at 97.6 %, gradient eps at 100 %; none fails the pass rule.
     """
 
     def __call__(
@@ -1078,6 +1124,11 @@ class _smooth_l1(Loss):
     References
     ----------
     Girshick 2015, arXiv:1504.08083
+
+    Notes
+    -----
+    Accuracy (float64, 4,104 points or more): within 4 ulp value at 100 %, gradient x at 100 %, gradient
+    y at 100 %, gradient beta at 99.9 %; 1 fails the pass rule.
     """
 
     def __call__(
@@ -1166,6 +1217,11 @@ class _soft_dice(Loss):
     References
     ----------
     Milletari et al. 2016, arXiv:1606.04797
+
+    Notes
+    -----
+    Accuracy (float64, 576 points or more): within 4 ulp value at 92.8 %, gradient x at 97.6 %, gradient
+    y at 97.3 %, gradient smooth_nr at 100 %, gradient smooth_dr at 100 %; none fails the pass rule.
     """
 
     def __call__(
