@@ -1,6 +1,5 @@
 """Where a peer in torch is declared, float64 values and gradients agree with it."""
 
-import inspect
 import math
 
 import numpy as np
@@ -8,18 +7,24 @@ import pytest
 
 from lossgen.oracle.evaluate import Case
 
-from .discovery import LOSSES, as_list, per_sample, subject
+from .discovery import as_list, per_sample, subject
 from .empty import EMPTY, emptied
+from .torch_peers import (
+    ELEMENTWISE,
+    GRID,
+    PEERED,
+    WEIGHTED,
+    assert_close,
+    call_torch,
+    functional,
+    signature,
+    torch,
+    with_defaults,
+)
 
-torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lossgen[torch]'")
-functional = torch.nn.functional
 # torch explains the mean of its divergence at every call.
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss:UserWarning")
 
-# torch's name of our argument, where it differs.
-NAMES = {"class_weight": "weight"}
-# Coarse values, so that ties, hinges and ends of branches are hit exactly.
-GRID = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 # Differences that are meant; everything else must agree. (test, function of torch, variant): reason.
 EXCEPTIONS = {
     (
@@ -32,95 +37,6 @@ EXCEPTIONS = {
     ("nothing", "multi_margin_loss", "p_2"): "as above",
     ("gradient", "ctc_loss", "zero_infinity"): "the exact derivative, as above",
 }
-
-
-def signature(peer):
-    return inspect.signature(getattr(functional, peer)).parameters
-
-
-def comparable(loss, variant):
-    """Whether torch has the static choices of a variant."""
-    known = signature(dict(loss.peers)["torch"])
-    defaults = dict(loss.variants[0].static)
-    for name, value in variant.static:
-        if name not in known and value != defaults[name] and value != "torch":
-            return False
-    return True
-
-
-PEERED = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    if "torch" in dict(loss.peers)
-    for variant in loss.variants
-    if comparable(loss, variant)
-]
-
-
-def call_torch(it, given, reduction):
-    """Return torch's value and its gradients of the sum."""
-    peer, known = dict(it.loss.peers)["torch"], signature(dict(it.loss.peers)["torch"])
-    tensors = [t for t in it.variant.program.inputs if t.name in it.arrangement.placements]
-    arrays = [torch.tensor(given[t.name], requires_grad=t.role == "pred") for t in tensors]
-    options = {}
-    for name, value in given.items():
-        theirs = NAMES.get(name, name)
-        if name in it.arrangement.placements or theirs not in known:
-            continue
-        as_tensor = theirs in ("weight", "pos_weight")
-        options[theirs] = (
-            torch.as_tensor(value, dtype=torch.float64)
-            if as_tensor
-            else float(value)
-            if value == "inf"
-            else value
-        )
-    value = getattr(functional, peer)(*arrays, **options, reduction=reduction)
-    value.sum().backward()
-    return value.detach().numpy(), [
-        a.grad.numpy() for t, a in zip(tensors, arrays, strict=True) if t.role == "pred"
-    ]
-
-
-def unknown_parameters(it):
-    """Parameters that torch does not have must have the value at which they do nothing: their default."""
-    known = signature(dict(it.loss.peers)["torch"])
-    declared = {p.name: p.default for p in it.loss.parameters}
-    return {
-        t.name: declared[t.name]
-        for t in it.variant.program.inputs
-        if t.role in ("param", "per_class") and NAMES.get(t.name, t.name) not in known
-    }
-
-
-def _classes(it, case):
-    tensor = it.variant.program.predictions[0]
-    return case.inputs[tensor.name].shape[-1]
-
-
-def with_defaults(it, cases):
-    fixed = unknown_parameters(it)
-    for case in cases:
-        for tensor in it.variant.program.inputs:
-            if tensor.role == "labels" and "blank" in case.inputs:
-                # A blank among the labels has no meaning: torch takes it, and its gradient then is not one.
-                labels, blank = case.inputs[tensor.name], int(case.inputs["blank"])
-                case.inputs[tensor.name] = np.where(
-                    labels == blank, (blank + 1) % max(1, _classes(it, case)), labels
-                )
-    return [
-        Case({n: np.full_like(a, fixed[n]) if n in fixed else a for n, a in case.inputs.items()})
-        for case in cases
-    ]
-
-
-def assert_close(ours, theirs):
-    ours, theirs = np.asarray(ours), np.asarray(theirs)
-    finite = np.isfinite(theirs)
-    scale = max(1.0, float(np.max(np.abs(theirs[finite]), initial=0.0)))
-    np.testing.assert_allclose(ours[finite], theirs[finite], rtol=0, atol=1e-12 * scale)
-    infinite = np.isinf(theirs)
-    np.testing.assert_array_equal(ours[infinite], theirs[infinite])
 
 
 def agree(it, cases):
@@ -212,15 +128,6 @@ def agree_on_little(it, given, reduction):
     np.testing.assert_allclose(value, theirs, rtol=1e-12)
     assert [mine.shape for mine in as_list(ours)] == [other.shape for other in gradients]
     return True
-
-
-WEIGHTED = [
-    param
-    for param in PEERED
-    if "weight" in signature(dict(param.values[0].peers)["torch"])
-    and not any(tensor.role == "per_class" for tensor in param.values[1].program.inputs)
-]
-ELEMENTWISE = [param for param in PEERED if param.values[0].structure == "elementwise"]
 
 
 @pytest.mark.parametrize(("loss", "variant"), WEIGHTED)

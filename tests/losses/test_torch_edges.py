@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from .discovery import subject
-from .test_torch import (
+from .torch_peers import (
+    ELEMENTWISE,
     GRID,
     NAMES,
     PEERED,
@@ -108,10 +109,7 @@ BATCHMEAN = [p for p in PEERED if "batchmean" in str(getattr(functional, peer(p.
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), ()], ids=str)
-@pytest.mark.parametrize(
-    ("loss", "variant"),
-    [p for p in PEERED if "batchmean" in (getattr(functional, peer(p.values[0])).__doc__ or "")],
-)
+@pytest.mark.parametrize(("loss", "variant"), BATCHMEAN)
 def test_batchmean_divides_by_the_first_dimension(loss, variant, shape):
     rng = np.random.default_rng(2)
     x, y = -rng.exponential(size=shape), rng.uniform(0.1, 1, shape)
@@ -158,9 +156,6 @@ def test_alignments(loss, variant):
             (gradient,) = torch.autograd.grad(theirs.sum(), x)
             if dict(variant.static)["convention"] == "torch" and bool(torch.isfinite(theirs).all()):
                 assert_close(function.grad(*arrays, reduction=reduction, **static), gradient.numpy())
-
-
-ELEMENTWISE = [p for p in PEERED if p.values[0].structure == "elementwise"]
 
 
 @pytest.mark.parametrize(("loss", "variant"), ELEMENTWISE)
