@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,11 @@ def _check_targets(targets: tuple[str, ...] | None) -> None:
 
 
 def _left_out(report: BuildReport) -> list[str]:
-    """Return one line for each target and reason."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for left in report.left_out:
-        groups.setdefault((left.target, left.reason), []).append(left.name)
+    """Return one line for each target."""
+    counts = Counter(left.target for left in report.left_out)
     return [
-        f"{target} leaves out {len(found)}, {reason}: {', '.join(sorted(found))}"
-        for (target, reason), found in sorted(groups.items())
+        f"{target} leaves out {count} variants: the same command with --json says which, and why"
+        for target, count in sorted(counts.items())
     ]
 
 

@@ -6,7 +6,7 @@ import os
 import pty
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,13 +89,16 @@ def test_build_prints_a_plain_table(
 def test_build_says_what_a_target_leaves_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    left = [
-        LeftOut("abacus", name, reason) for name, reason in [("b", "too deep"), ("c", "odd"), ("a", "odd")]
-    ]
+    left = [LeftOut("abacus", "b", "too deep"), LeftOut("abacus", "a", "odd"), LeftOut("slate", "a", "dusty")]
     use(monkeypatch, Pipeline(left_out=left))
     assert cli.main(["build", "--force"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2:4] == ["abacus leaves out 2, odd: a, c", "abacus leaves out 1, too deep: b"]
+    assert [line.partition(":")[0] for line in lines[2:-1]] == [
+        "abacus leaves out 2 variants",
+        "slate leaves out 1 variants",
+    ]
+    assert cli.main(["build", "--force", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == [asdict(one) for one in left]
 
 
 @pytest.mark.parametrize("fault", ["stale", "orphans"])
