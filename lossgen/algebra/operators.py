@@ -103,6 +103,6 @@ def row(
     return type(name, (StableFunction,), members)
 
 
-def zero_at(argument: int = 0) -> Callable[..., sp.Expr | None]:
-    """Return a fold that gives 0 where that argument is 0."""
-    return lambda *args: sp.S.Zero if args[argument].is_zero else None
+def zero_at_zero(*args: sp.Expr) -> sp.Expr | None:
+    """Fold to 0 where the first argument is 0."""
+    return sp.S.Zero if args[0].is_zero else None

@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from lossgen.algebra.nodes import Where
-from lossgen.algebra.operators import row, zero_at
+from lossgen.algebra.operators import row, zero_at_zero
 
 
 def _by_exponent(a: sp.Expr, power: sp.Expr) -> sp.Expr:
@@ -24,7 +24,7 @@ abspow: Any = row(
     ("real", "real"),
     "nonnegative",
     r"\left|{0}\right|^{{{1}}}",
-    zero_at(),
+    zero_at_zero,
 )
 # The slope of abspow without its factor b.
 signpow: Any = row(
@@ -34,7 +34,7 @@ signpow: Any = row(
     ("real", "real"),
     "any",
     r"\operatorname{{sign}}\left({0}\right) \left|{0}\right|^{{{1}}}",
-    zero_at(),
+    zero_at_zero,
 )
 # a * b**(c + n), n an integer from -2 to 2: in range where the power alone is not, and c + n is not rounded.
 powered: Any = row(
@@ -48,7 +48,7 @@ powered: Any = row(
     ("real", "positive", "real", "offset"),
     "any",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 # 1, but 0 where a positive number is too small to be a normal one: its quotients and powers have lost digits.
 normal: Any = row(
@@ -67,5 +67,5 @@ timesexp: Any = row(
     ("real", "real"),
     "any",
     r"{0} \cdot e^{{{1}}}",
-    zero_at(),
+    zero_at_zero,
 )

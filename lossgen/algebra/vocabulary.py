@@ -12,7 +12,7 @@ from lossgen.algebra.nodes import Where
 from lossgen.algebra.operators import OPERATORS as OPERATORS
 from lossgen.algebra.operators import Operator as Operator
 from lossgen.algebra.operators import StableFunction as StableFunction
-from lossgen.algebra.operators import row, zero_at
+from lossgen.algebra.operators import row, zero_at_zero
 from lossgen.algebra.powers import abspow as abspow
 from lossgen.algebra.powers import normal as normal
 from lossgen.algebra.powers import powered as powered
@@ -26,7 +26,7 @@ log1p: Any = row(
     ("above_minus_one",),
     "any",
     r"\operatorname{{log1p}}\left({0}\right)",
-    zero_at(),
+    zero_at_zero,
 )
 expm1: Any = row(
     "expm1",
@@ -35,7 +35,7 @@ expm1: Any = row(
     ("real",),
     "any",
     r"\operatorname{{expm1}}\left({0}\right)",
-    zero_at(),
+    zero_at_zero,
 )
 sigmoid: Any = row(
     "sigmoid",
@@ -72,7 +72,7 @@ omexp: Any = row(
     ("negative",),
     "nonnegative",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 log1mexp: Any = row(
     "log1mexp",
@@ -97,7 +97,7 @@ logcosh: Any = row(
     ("real",),
     "nonnegative",
     r"\log\cosh\left({0}\right)",
-    zero_at(),
+    zero_at_zero,
 )
 sech2: Any = row(
     "sech2",
@@ -143,7 +143,7 @@ xmlog1p: Any = row(
     ("above_minus_one",),
     "nonnegative",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 expm1mx: Any = row(
     "expm1mx",
@@ -152,7 +152,7 @@ expm1mx: Any = row(
     ("real",),
     "nonnegative",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 log1psq: Any = row(
     "log1psq",
@@ -161,7 +161,7 @@ log1psq: Any = row(
     ("real",),
     "nonnegative",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 inv1psq: Any = row(
     "inv1psq",
@@ -179,7 +179,7 @@ over1psq: Any = row(
     ("real",),
     "any",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 # What is left of log(1 + a**2) without a times half its slope; of fourth order near 0.
 log1psqrest: Any = row(
@@ -189,7 +189,7 @@ log1psqrest: Any = row(
     ("real",),
     "nonnegative",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 
 # exp(a) / (exp(a) + exp(b)): the derivative of logaddexp, which gives 0 (not NaN) where both are minus
@@ -229,7 +229,7 @@ sqdiv: Any = row(
     ("real", "positive"),
     "nonnegative",
     None,
-    zero_at(),
+    zero_at_zero,
 )
 
 

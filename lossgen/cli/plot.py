@@ -10,6 +10,8 @@ __all__ = ["draw", "side_by_side"]
 
 # Bit of each dot of a braille character, by column and row.
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+# Columns between two plots.
+_GAP = 3
 
 
 def draw(
@@ -47,9 +49,9 @@ def draw(
     return [" " * (margin + 2) + title, *lines, below]
 
 
-def side_by_side(left: Sequence[str], right: Sequence[str], gap: int = 3) -> list[str]:
+def side_by_side(left: Sequence[str], right: Sequence[str]) -> list[str]:
     """Put two blocks of lines beside each other."""
-    width = max(map(len, left)) + gap
+    width = max(map(len, left)) + _GAP
     rows = max(len(left), len(right))
     padded = [[*block, *[""] * (rows - len(block))] for block in (left, right)]
     return [f"{a:<{width}}{b}".rstrip() for a, b in zip(*padded, strict=True)]

@@ -36,7 +36,6 @@ def is_generated(name: str, head: bytes) -> bool:
 def write_tree(
     files: Mapping[str, str],
     out: Path,
-    owned: Callable[[str, bytes], bool] = is_generated,
     within: Callable[[str], bool] = lambda name: True,
 ) -> tuple[list[Path], list[Path]]:
     """Make `out` hold exactly `files`, atomically; return what was written and which orphans were deleted.
@@ -48,8 +47,6 @@ def write_tree(
     out
         The folder. It may be missing or empty; a file in it that lossgen did not write is an error, because
         the whole folder is replaced.
-    owned
-        Decides from a file's relative path and first bytes whether lossgen wrote it and may delete it.
     within
         Decides from a file's relative path whether it is of this build; what is not stays as it is.
 
@@ -66,7 +63,7 @@ def write_tree(
         present = set(filter(within, there))
         changed = sorted(name for name, data in contents.items() if _read(out / name) != data)
         orphans = sorted(present - contents.keys())
-        _refuse_foreign(out, [name for name in (*changed, *orphans) if name in present], owned)
+        _refuse_foreign(out, [name for name in (*changed, *orphans) if name in present])
         if changed or orphans or not out.is_dir():
             install(out, lambda fresh: _fill(fresh, out, contents, set(changed), there - present))
     return [out / name for name in changed], [out / name for name in orphans]
@@ -87,7 +84,6 @@ def write_file(text: str, path: Path) -> bool:
 def check_tree(
     files: Mapping[str, str],
     out: Path,
-    owned: Callable[[str, bytes], bool] = is_generated,
     within: Callable[[str], bool] = lambda name: True,
 ) -> tuple[list[Path], list[Path]]:
     """Compare, writing nothing: return files that are missing or differ, and generated ones nobody makes."""
@@ -95,7 +91,7 @@ def check_tree(
     contents = _encoded(files)
     stale = [out / name for name, data in sorted(contents.items()) if _read(out / name) != data]
     leftover = sorted(set(filter(within, tree_files(out))) - contents.keys())
-    return stale, [out / name for name in leftover if owned(name, _head(out / name))]
+    return stale, [out / name for name in leftover if is_generated(name, _head(out / name))]
 
 
 def _encoded(files: Mapping[str, str]) -> dict[str, bytes]:
@@ -125,9 +121,9 @@ def _head(path: Path) -> bytes:
         return stream.read(_HEAD_BYTES)
 
 
-def _refuse_foreign(out: Path, names: list[str], owned: Callable[[str, bytes], bool]) -> None:
+def _refuse_foreign(out: Path, names: list[str]) -> None:
     """Never delete or overwrite what somebody else wrote."""
-    foreign = sorted(name for name in names if not owned(name, _head(out / name)))
+    foreign = sorted(name for name in names if not is_generated(name, _head(out / name)))
     if foreign:
         shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise LossValueError(

@@ -14,7 +14,6 @@ from lossgen.lower.coupling import coupled
 # is the result's.
 NUMBER = {"float", "int"}
 ARITHMETIC = {"add", "sub", "mul", "neg"}
-INTEGER_ONLY = {"floordiv"}
 COMPARISON = {"lt", "le", "gt", "ge", "eq", "ne"}
 LOGICAL = {"and", "or", "not"}
 ARITY = {"neg": 1, "not": 1, "float": 1, "select": 3, "sub": 2, "div": 2, "floordiv": 2} | dict.fromkeys(

@@ -24,30 +24,20 @@ from lossgen.lower.width import is_wide
 from lossgen.spec.model import Sort, Sweep
 
 
-def lower(routine: Routine, name: str | None = None) -> ir.Function:
-    """Return the kernel of `routine` over one sample.
-
-    Parameters
-    ----------
-    routine : Routine
-        Stable mathematics of one kernel.
-    name : str, optional
-        Name of the function; the routine's kind if left out.
-    """
+def lower(routine: Routine) -> ir.Function:
+    """Return the kernel of a routine, which is stable mathematics, over one sample."""
     routine = scale_norms(routine)
     routine = replace(routine, steps=by_owner(routine.steps))
     tensors = (*routine.inputs, *routine.outputs, *_locals(routine))
     indices = Indices(tensor.name for tensor in tensors)
     renamed = indices.routine(routine)
-    placed = check(
-        _place(renamed, indices, name or routine.kind)
-    )  # statements in their scopes, one loop per reduction
+    placed = check(_place(renamed, indices))  # statements in their scopes, one loop per reduction
     fused = fuse(placed)  # loops over the same extent without dependency run as one
     single = check(drop_known(fused))  # what an enclosing scope has is not computed again inside
     return check(let_nan_through(single))  # no comparison hides NaN
 
 
-def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:
+def _place(routine: Routine, indices: Indices) -> ir.Function:
     low = Lowering(routine, indices)
     low.boxed = changed_in_loops(routine.steps)
     if routine.keep != sp.true:
@@ -60,7 +50,7 @@ def _place(routine: Routine, indices: Indices, name: str) -> ir.Function:
     scalars = [output for output in routine.outputs if not output.axes]
     returns = [*results, *(low.float(output[()]) for output in scalars)]
     return ir.Function(
-        name=name,
+        name=routine.kind,
         arguments=tuple(
             _argument(tensor) for tensor in (*routine.inputs, *(o for o in routine.outputs if o.axes))
         ),

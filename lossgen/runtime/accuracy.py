@@ -43,20 +43,12 @@ def certificate(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key != "generator"} | {"outputs": outputs}
 
 
-def accuracy_line(outputs: Mapping[str, Any], dtype: str = "float64") -> str:
-    """Say in one line how accurate value and gradient are.
-
-    Parameters
-    ----------
-    outputs : mapping
-        ``L.<loss>.accuracy``.
-    dtype : str
-        Which one.
-    """
+def accuracy_line(outputs: Mapping[str, Any]) -> str:
+    """Say in one line how accurate value and gradient are in float64, given ``L.<loss>.accuracy``."""
     told = {
-        output: dtypes[dtype]
+        output: dtypes["float64"]
         for output, dtypes in outputs.items()
-        if dtype in dtypes and output.partition(" ")[0] in ("value", "gradient")
+        if "float64" in dtypes and output.partition(" ")[0] in ("value", "gradient")
     }
     if not told:
         return ""
@@ -64,7 +56,7 @@ def accuracy_line(outputs: Mapping[str, Any], dtype: str = "float64") -> str:
     shares = ", ".join(f"{output} at {percent(1 - one['over_4'])}" for output, one in told.items())
     failed = sum(round(one["failed"] * one["points"]) for one in told.values())
     return (
-        f"Accuracy ({dtype}, {fewest:,} points or more): within 4 ulp {shares}; "
+        f"Accuracy (float64, {fewest:,} points or more): within 4 ulp {shares}; "
         f"{failed or 'none'} {'fail' if failed > 1 else 'fails'} the pass rule."
     )
 

@@ -52,12 +52,6 @@ def is_nonpos(expr: sp.Expr) -> bool:
     return bool(expr.is_nonpositive) or _at_least_zero(-bounds(expr)[1])
 
 
-def within_unit(expr: sp.Expr) -> bool:
-    """Whether `expr` lies in [0, 1] everywhere on its domain."""
-    low, high = bounds(expr)
-    return _at_least_zero(low) and _at_least_zero(1 - high)
-
-
 @lru_cache(maxsize=1 << 16)
 def is_positive(expr: sp.Expr) -> bool:
     """Whether `expr` > 0 everywhere on its domain."""
