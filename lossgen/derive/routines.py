@@ -16,6 +16,7 @@ from lossgen.derive.keep import common_items, common_keep, indices_needed, settl
 from lossgen.derive.model import Prepass, Routine
 from lossgen.derive.tangent import tangent
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term
+from lossgen.spec.roles import INDEX_ROLES
 
 
 def routines(program: Program) -> dict[str, Routine]:
@@ -80,7 +81,7 @@ def prepass(program: Program) -> Prepass | None:
 
 
 def _checked(program: Program) -> list[Tensor]:
-    return [tensor for tensor in program.inputs if tensor.role in ("class", "labels", "length")]
+    return [tensor for tensor in program.inputs if tensor.role in INDEX_ROLES]
 
 
 def weight_of(program: Program) -> Tensor:
@@ -174,7 +175,7 @@ def _gradient_steps(program: Program, wanted: Sequence[Tensor]) -> list[Stage]:
     """Sweeps that write ``grad_<name>`` for each wanted input, after the program's own stages."""
     outputs = {tensor: _output(tensor, "grad") for tensor in wanted}
     adjoints = Adjoints(outputs)
-    locals_ = [a.target.tensor for s in program.stages if isinstance(s, Sweep) for a in s.body]
+    locals_ = [tensor for s in program.stages if isinstance(s, Sweep) for tensor in s.written]
     adjoints.seed(_total(program), [*locals_, *wanted])
     adjoints.through(program.stages)
     return _single_writes(adjoints.steps, list(outputs.values()))

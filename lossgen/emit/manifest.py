@@ -13,16 +13,14 @@ from lossgen.derive.keep import common_items
 from lossgen.derive.model import KINDS, Prepass, Routine
 from lossgen.emit.fingerprint import fingerprint
 from lossgen.emit.plain import curvature_texts, formula_text, gradient_texts
+from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import ANY, Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes
 from lossgen.spec.program import Program
+from lossgen.spec.roles import TENSOR_ROLES
 from lossgen.spec.schedule import Helper
 from lossgen.spec.structure import SMALL, classify
 from lossgen.stabilize.curvature.rules import Rule
-
-# The version of the calling convention that generated modules follow; the runtime refuses any other.
-ABI = 1
-TENSORS = ("pred", "target", "class", "labels", "length")
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Built:
 def manifest(entries: Mapping[str, dict[str, Any]], helpers: tuple[Helper, ...]) -> str:
     """Return the text of ``manifest.json``."""
     content = {
-        "abi": ABI,
+        "abi": RUNTIME_ABI,
         "generator": "lossgen build",
         "helpers": {h.name: {"module": "helpers", "doc": h.doc} for h in helpers},
         "losses": dict(entries),
@@ -109,7 +107,7 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, texts: Sequence[st
             }
             for axis in loss.axes
         },
-        "tensors": [_tensor(p) for p in loss.parameters if p.kind in TENSORS],
+        "tensors": [_tensor(p) for p in loss.parameters if p.kind in TENSOR_ROLES],
         "params": [_param(p.other or p) for p in loss.parameters if is_param(p)],
         "static": [
             {
@@ -129,7 +127,7 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, texts: Sequence[st
 def is_param(parameter: Parameter) -> bool:
     """Tell whether an argument is a number or array given at run time."""
     static = parameter.static and not parameter.optional and parameter.other is None
-    return parameter.kind not in TENSORS and not static
+    return parameter.kind not in TENSOR_ROLES and not static
 
 
 def _tensor(parameter: Parameter) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def by_owner(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 def _split(stage: Stage) -> tuple[Stage, ...]:
     if not isinstance(stage, Sweep) or stage.reverse or not all(assign.add for assign in stage.body):
         return (stage,)
-    targets = {assign.target.tensor for assign in stage.body}
+    targets = set(stage.written)
     if any(targets & (tensors(assign.expr) | tensors(assign.guard)) for assign in stage.body):
         return (stage,)
     groups: dict[Index | None, list[Assign]] = {}

@@ -14,8 +14,7 @@ from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.derive.model import Prepass, Routine
 from lossgen.lower.parts import full_size
-
-CHECKED = ("class", "labels", "length")
+from lossgen.spec.roles import INDEX_ROLES, TENSOR_ROLES
 
 
 def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Tensor, ...]) -> Routine:
@@ -35,7 +34,7 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
     plain = {
         t: Tensor(t.name, t.axes, t.dtype, "target", t.domain) for t in prepass.inputs if t.role == "class"
     }
-    checked = [t for t in prepass.inputs if t.role in CHECKED]
+    checked = [t for t in prepass.inputs if t.role in INDEX_ROLES]
     lengths = [t for t in checked if t.role == "length"]
     others = [t for t in checked if t.role != "length"]
     needed = {entry.tensor: (entry, where) for entry, where in prepass.needed}
@@ -53,9 +52,7 @@ def prepass_routine(prepass: Prepass, over: Mapping[str, Axis], inputs: tuple[Te
         if tensor not in prepass.inputs and set(tensor.axes) & (sizes - present):
             shapes.append(tensor)
             present |= set(tensor.axes)
-    if not any(t.role == "pred" for t in shapes) and not any(
-        t.role in ("pred", "target", *CHECKED) for t in prepass.inputs
-    ):
+    if not any(t.role == "pred" for t in shapes) and not any(t.role in TENSOR_ROLES for t in prepass.inputs):
         shapes.append(next(t for t in inputs if t.role == "pred"))
     read = tuple(t for t in inputs if t in prepass.inputs or t in shapes)
     return Routine(

@@ -66,14 +66,8 @@ def _place(routine: Routine, indices: Indices) -> ir.Function:
 
 def _locals(routine: Routine) -> list[Tensor]:
     """Workspace tensors in order of first assignment."""
-    found: dict[Tensor, None] = {}
-    for stage in routine.steps:
-        for tensor in (
-            [stage.order] if isinstance(stage, Sort) else [assign.target.tensor for assign in stage.body]
-        ):
-            if tensor not in routine.outputs:
-                found.setdefault(tensor)
-    return list(found)
+    written = (tensor for stage in routine.steps for tensor in stage.written)
+    return [tensor for tensor in dict.fromkeys(written) if tensor not in routine.outputs]
 
 
 def _argument(tensor: Tensor) -> ir.Argument:

@@ -49,7 +49,7 @@ def _sort(low: Lowering, stage: Sort) -> None:
 
 
 def _sweep(low: Lowering, stage: Sweep) -> None:
-    targets = {assign.target.tensor for assign in stage.body}
+    targets = set(stage.written)
     reads = set().union(*(tensors(assign.expr) | tensors(assign.guard) for assign in stage.body))
     low.volatile = frozenset(targets & reads)
     later: list[Assign] = []

@@ -26,7 +26,7 @@ def _stage(writer: Writer, stage: Sweep | Sort) -> None:
             f"T_{stage.order.name} = {{(p,): o for p, o in enumerate(order({keys}, {stage.descending}))}}"
         )
         return
-    for name in sorted({assign.target.tensor.name for assign in stage.body}):
+    for name in sorted({tensor.name for tensor in stage.written}):
         writer.put(f"T_{name} = {{}}")
     _sweep(writer, stage, stage.indices)
 

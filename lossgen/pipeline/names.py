@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lossgen.algebra.tensors import Tensor
 from lossgen.lower.names import RESERVED
-from lossgen.spec.model import Loss, Parameter, Sort, Variant
-from lossgen.spec.program import Program, renamed
+from lossgen.spec.model import Loss, Parameter, Variant
+from lossgen.spec.program import renamed
 
 __all__ = ["kernel_names", "public", "with_names"]
 
@@ -30,7 +29,9 @@ def kernel_names(loss: Loss) -> dict[str, str]:
     """Return what kernels call each argument and intermediate tensor whose name they cannot use."""
     known = [p.name for p in loss.parameters]
     for variant in loss.variants:
-        known += [tensor.name for tensor in _tensors(variant.program)]
+        program = variant.program
+        known += [tensor.name for tensor in program.inputs]
+        known += [tensor.name for stage in program.stages for tensor in stage.written]
     # An axis is the name of its size.
     taken = {*known, *(axis.name for axis in loss.axes)}
     axes = {axis.name for axis in loss.axes}
@@ -89,10 +90,3 @@ def public(described: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
         if variant["prepass"] is not None:
             variant["prepass"]["args"] = each(variant["prepass"]["args"])
     return described
-
-
-def _tensors(program: Program) -> list[Tensor]:
-    found = list(program.inputs)
-    for stage in program.stages:
-        found += [stage.order] if isinstance(stage, Sort) else [a.target.tensor for a in stage.body]
-    return found

@@ -5,10 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import sympy as sp
-
 from lossgen.algebra.tensors import Element
 from lossgen.errors import SpecError
+from lossgen.spec.constants import exact
 from lossgen.spec.domains import excluded
 from lossgen.spec.program import Program, rewritten
 
@@ -35,7 +34,7 @@ def bind(program: Program, parameter: Parameter, value: Any, loss: str) -> Progr
     if not whole and (parameter.dtype == "int" or not isinstance(value, float | Fraction)):
         kind = "a whole number" if parameter.dtype == "int" else "a number"
         raise SpecError(f"`{name}`={value!r} is not {kind}", loss=loss, argument=name, fix=f"give {kind}")
-    number = sp.Rational(str(value)) if value - value == 0 else None
+    number = exact(value)
     must = "finite" if number is None else excluded(parameter.domain, parameter.limit, value)
     if must is not None:
         raise SpecError(

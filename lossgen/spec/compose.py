@@ -13,9 +13,10 @@ from lossgen.algebra.axes import Axis
 from lossgen.algebra.tensors import tensors
 from lossgen.errors import SpecError
 from lossgen.spec.composition import Summand
-from lossgen.spec.embed import TENSOR_ROLES, embedded
+from lossgen.spec.embed import embedded
 from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.program import Place, Program, Sort, Term
+from lossgen.spec.roles import INDEX_ROLES, TENSOR_ROLES
 from lossgen.spec.structure import classify
 from lossgen.spec.validate import validate
 
@@ -73,13 +74,14 @@ def assembled(parts: Summand, declared: Sequence[Parameter], place: Place) -> Lo
         structure=classify(program),
         parameters=parameters,
         variants=(Variant((), "", program),),
-        axes=_united_axes(axis for loss in losses for axis in loss.axes),
+        axes=united_axes(axis for loss in losses for axis in loss.axes),
         file=place["file"],
         line=place["line"],
     )
 
 
-def _united_axes(axes: Iterable[Axis]) -> tuple[Axis, ...]:
+def united_axes(axes: Iterable[Axis]) -> tuple[Axis, ...]:
+    """Return axes in order, of those with one name the first."""
     found: dict[str, Axis] = {}
     for axis in axes:
         found.setdefault(axis.name, axis)
@@ -164,7 +166,7 @@ def _stages_may_not_run(program: Program) -> bool:
     """Whether some stage reads what a sample that a term leaves out need not have: a valid class, or numbers
     of which the term would hide what is no number.
     """
-    indices = {tensor for tensor in program.inputs if tensor.role in ("class", "labels", "length")}
+    indices = {tensor for tensor in program.inputs if tensor.role in INDEX_ROLES}
     bodies = [
         expr
         for stage in program.stages

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from lossgen.errors import SpecError
+from lossgen.spec.constants import exact, rational
 
 if TYPE_CHECKING:
     from lossgen.spec.model import Loss
@@ -99,10 +100,10 @@ class Composition(Summand):
 def _factor(value: Any) -> sp.Expr | None:
     """Return a factor as an exact expression; None where it is no number or formula."""
     if isinstance(value, sp.Expr):
-        return value.xreplace({number: sp.Rational(str(number)) for number in value.atoms(sp.Float)})
+        return rational(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
         return None
-    number = sp.Rational(str(value)) if value - value == 0 else sp.nan
-    if number is sp.nan:
+    number = exact(value)
+    if number is None:
         raise SpecError(f"{value} is no factor of a loss", fix="scale losses by finite numbers")
     return number

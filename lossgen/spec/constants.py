@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import sympy as sp
 
 from lossgen.errors import SpecError
 
-__all__ = ["rational"]
+__all__ = ["exact", "rational"]
 
 # Of 2: float64 ends at 1024, and its smallest number is 2**-1074.
 _LARGEST_EXPONENT = 1100
+
+
+def exact(number: int | float | Fraction) -> sp.Rational | None:
+    """Return a number of Python as the fraction that it is written as; None where it is not finite."""
+    return sp.Rational(str(number)) if number - number == 0 else None
 
 
 def rational(expr: sp.Expr) -> sp.Expr:

@@ -6,7 +6,7 @@ Names, roles, axes and domains are in the signature, the formula is the body, th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,16 +16,15 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.blame import line_in
-from lossgen.spec.compose import assembled
+from lossgen.spec.compose import assembled, united_axes
 from lossgen.spec.composition import Summand
 from lossgen.spec.constants import rational
 from lossgen.spec.defaults import check_default
 from lossgen.spec.docs import split
-from lossgen.spec.embed import TENSOR_ROLES
 from lossgen.spec.language import Body, Sample, running
 from lossgen.spec.model import ANY, Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
 from lossgen.spec.program import Place
-from lossgen.spec.roles import Role
+from lossgen.spec.roles import TENSOR_ROLES, Role
 from lossgen.spec.structure import classify
 from lossgen.spec.validate import validate
 
@@ -78,7 +77,6 @@ def loss(
             return Variant(choices, _suffix(parameters, choices), program)
 
         built = tuple(map(make, _combinations(parameters, variants, context)))
-        axes = _axes(parameters)
         return Loss(
             name=function.__name__,
             family=family,
@@ -88,7 +86,7 @@ def loss(
             parameters=parameters,
             variants=built,
             peers=tuple(sorted((peers or {}).items())),
-            axes=axes,
+            axes=united_axes(_axes(parameters)),
             file=context["file"],
             line=context["line"],
             make=make,
@@ -132,12 +130,11 @@ def _declared(name: str, role: Role, default: Any, doc: str) -> Parameter:
     )
 
 
-def _axes(parameters: Sequence[Parameter]) -> tuple[Axis, ...]:
-    found: dict[str, Axis] = {}
+def _axes(parameters: Sequence[Parameter]) -> Iterator[Axis]:
     for parameter in parameters:
-        for one in (*parameter.axes, *((parameter.over,) if parameter.over is not None else ())):
-            found.setdefault(one.name, one)
-    return tuple(found.values())
+        yield from parameter.axes
+        if parameter.over is not None:
+            yield parameter.over
 
 
 def _combinations(
@@ -174,8 +171,7 @@ def _suffix(parameters: Sequence[Parameter], choice: Sequence[tuple[str, Any]]) 
 
 
 def _tensor(parameter: Parameter, relaxed: bool) -> Tensor:
-    tensor_roles = ("pred", "target", "class", "labels", "length", "per_class")
-    role = parameter.kind if parameter.kind in tensor_roles else "param"
+    role = parameter.kind if parameter.kind in (*TENSOR_ROLES, "per_class") else "param"
     return Tensor(
         parameter.name, parameter.axes, parameter.dtype, role, "real" if relaxed else parameter.domain
     )
@@ -279,14 +275,13 @@ def _stable_names(indices: Sequence[Index]) -> dict[sp.Basic, sp.Basic]:
 
 def _term(given: Sample) -> Term:
     names = _stable_names(given.items)
-    exact = {**names}
     return Term(
-        value=rational(given.value.xreplace(exact)),
+        value=rational(given.value.xreplace(names)),
         items=tuple(names[i] for i in given.items),
-        keep=given.keep.xreplace(exact),
-        mean_by=rational(given.mean_by.xreplace(exact)),
+        keep=given.keep.xreplace(names),
+        mean_by=rational(given.mean_by.xreplace(names)),
         mean_weighted=given.mean_weighted,
-        mean_scale=rational(given.mean_scale.xreplace(exact)),
+        mean_scale=rational(given.mean_scale.xreplace(names)),
     )
 
 

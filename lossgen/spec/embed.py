@@ -10,9 +10,9 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.model import Loss
-from lossgen.spec.program import Place, Program, Sort, renamed, retyped, rewritten
+from lossgen.spec.program import Place, Program, renamed, retyped, rewritten
+from lossgen.spec.roles import TENSOR_ROLES
 
-TENSOR_ROLES = ("pred", "target", "class", "labels", "length")
 # A domain and those that it lies in.
 _WITHIN = {
     "positive": ("nonnegative",),
@@ -46,7 +46,8 @@ def embedded(losses: Sequence[Loss], context: Place) -> list[Program]:
             )
         names = {a.name: b.name for a, b in zip(program.predictions, lead.predictions, strict=True)}
         if len(programs) > 1:
-            names |= {tensor.name: f"{tensor.name}_{position}" for tensor in _locals(program)}
+            own = (tensor.name for stage in program.stages for tensor in stage.written)
+            names |= {name: f"{name}_{position}" for name in own}
         program = renamed(program, names)
         if further := _further(axes, program.predictions[0].axes):
             program = _spread(program, axes, further, loss.name, context)
@@ -60,13 +61,6 @@ def embedded(losses: Sequence[Loss], context: Place) -> list[Program]:
         retyped(program, lambda old: united[old.name] if old.role in TENSOR_ROLES else old)
         for program in laid
     ]
-
-
-def _locals(program: Program) -> list[Tensor]:
-    found: list[Tensor] = []
-    for stage in program.stages:
-        found += [stage.order] if isinstance(stage, Sort) else [assign.target.tensor for assign in stage.body]
-    return found
 
 
 def _further(axes: tuple[Axis, ...], own: tuple[Axis, ...]) -> tuple[Axis, ...]:

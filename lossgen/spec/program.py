@@ -52,6 +52,11 @@ class Sweep:
     reverse: bool = False
     positive: bool = False
 
+    @property
+    def written(self) -> tuple[Tensor, ...]:
+        """The tensors that it assigns, once for each assignment."""
+        return tuple(assign.target.tensor for assign in self.body)
+
 
 @dataclass(frozen=True)
 class Sort:
@@ -63,6 +68,11 @@ class Sort:
     index: Index
     key: sp.Expr
     descending: bool = False
+
+    @property
+    def written(self) -> tuple[Tensor, ...]:
+        """The order."""
+        return (self.order,)
 
 
 Stage = Sweep | Sort

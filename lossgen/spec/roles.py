@@ -128,6 +128,10 @@ class Role:
         return replace(self, relaxed_by=flag)
 
 
+# Arguments that are positions, or numbers of positions: they may be out of range.
+INDEX_ROLES = ("class", "labels", "length")
+# Arguments that are arrays over the samples.
+TENSOR_ROLES = ("pred", "target", *INDEX_ROLES)
 PARAMETER_KINDS = (
     "real",
     "positive",

@@ -24,9 +24,9 @@ def validate(program: Program, context: Place) -> None:
     for stage in program.stages:
         if isinstance(stage, Sort):
             _check(stage.key, {stage.index}, known, context)
-            known.add(stage.order)
+            known |= set(stage.written)
             continue
-        known |= {assign.target.tensor for assign in stage.body}
+        known |= set(stage.written)
         for assign in stage.body:
             _check(assign.expr, set(stage.indices), known, context)
             _check_order(assign, stage.indices, context)

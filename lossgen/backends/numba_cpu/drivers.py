@@ -14,8 +14,9 @@ from lossgen.backends.base import Kernel
 from lossgen.backends.numba_cpu.expressions import WIDTH, Expressions
 from lossgen.backends.numba_cpu.sample import SampleText, signature
 from lossgen.lower import ir
+from lossgen.spec.roles import TENSOR_ROLES
 
-_SAMPLED = ("pred", "target", "class", "labels", "length", "tangent")
+_SAMPLED = (*TENSOR_ROLES, "tangent")
 # These kinds report no sums.
 WITHOUT_SUMS = ("values", "hessian", "hvp", "bound", "irls")
 
