@@ -12,20 +12,10 @@ from collections.abc import Callable
 import sympy as sp
 
 from lossgen.algebra.axes import Index
-from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
+from lossgen.algebra.nodes import Delta, Reduction, Where
 from lossgen.algebra.tensors import Element, elements
-from lossgen.algebra.vocabulary import (
-    StableFunction,
-    abspow,
-    digamma,
-    gap,
-    log1p,
-    logshare,
-    quotient,
-    signpow,
-    xlogy,
-)
-from lossgen.errors import SpecError
+from lossgen.algebra.vocabulary import abspow, gap, log1p, logshare, quotient, signpow, xlogy
+from lossgen.derive.slope import Slope
 
 
 def derivative(expr: sp.Expr, target: Element, opaque: frozenset[Index] | None = None) -> sp.Expr:
@@ -43,41 +33,19 @@ def derivative(expr: sp.Expr, target: Element, opaque: frozenset[Index] | None =
     return _Differentiator(target, opaque)(expr)
 
 
-class _Differentiator:
+class _Differentiator(Slope):
     def __init__(self, target: Element, opaque: frozenset[Index] | None) -> None:
+        super().__init__()
         self.target, self.opaque = target, opaque
-        self.memo: dict[sp.Expr, sp.Expr] = {}
         self.opened: set[Index] = set()
 
-    def __call__(self, expr: sp.Expr) -> sp.Expr:
-        if expr not in self.memo:
-            reads = any(one.tensor == self.target.tensor for one in elements(expr))
-            self.memo[expr] = self._rule(expr) if reads else sp.S.Zero
-        return self.memo[expr]
+    def _moves(self, expr: sp.Expr) -> bool:
+        return any(one.tensor == self.target.tensor for one in elements(expr))
 
-    def _rule(self, expr: sp.Expr) -> sp.Expr:
-        if isinstance(expr, Element):
-            return self._element(expr)
-        if isinstance(expr, sp.Add):
-            return sp.Add(*map(self, expr.args))
-        if isinstance(expr, sp.Mul):
-            return sp.Add(
-                *(
-                    sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :])
-                    for i, arg in enumerate(expr.args)
-                    if self(arg) != 0
-                )
-            )
-        if isinstance(expr, Detach | Delta):
-            return sp.S.Zero
-        if isinstance(expr, Where):
-            test, a, b = expr.args
-            return Where(test, self(a), self(b))
-        if isinstance(expr, Reduction):
-            return self._reduction(expr)
+    def _special(self, expr: sp.Expr) -> sp.Expr | None:
         if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction) and not self.target.positions:
             return share_slope(self, *expr.args)
-        return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
+        return None
 
     def _element(self, expr: Element) -> sp.Expr:
         if expr.tensor != self.target.tensor:
@@ -151,59 +119,6 @@ def share_slope(slope: Callable[[sp.Expr], sp.Expr], part: sp.Expr, total: Reduc
     largest = moved.xreplace({index: Reduction("argmax", body, index)})
     mean = Reduction("sum", sp.exp(logshare(body, total)) * gap(moved, largest), index)
     return gap(slope(part), largest) - mean
-
-
-def partials(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
-    """Return (argument, partial derivative by it) of a function of plain numbers."""
-    if isinstance(expr, sp.Pow):
-        base, exponent = expr.args
-        found = [(base, exponent * base ** (exponent - 1))]
-        return found if exponent.is_number else [*found, (exponent, expr * sp.log(base))]
-    if isinstance(expr, sp.log) and isinstance(expr.args[0], sp.Mul):
-        return _log_of_product(expr.args[0])
-    if isinstance(expr, xlogy) and isinstance(expr.args[1], sp.Mul):
-        switch, product = expr.args
-        inner = [(arg, Where(sp.Eq(switch, 0), 0, switch * slope)) for arg, slope in _log_of_product(product)]
-        return [(switch, expr.fdiff(1)), *inner]
-    if isinstance(expr, sp.Abs):
-        return [(expr.args[0], sp.sign(expr.args[0]))]
-    if isinstance(expr, sp.sign | sp.floor | sp.ceiling | sp.Mod | sp.Heaviside):
-        return [(arg, sp.S.Zero) for arg in expr.args]
-    if isinstance(expr, sp.Max | sp.Min):
-        return _extremum(expr)
-    if isinstance(expr, sp.gamma | sp.loggamma):
-        # SymPy's polygamma has its order as an argument.
-        slope = digamma(expr.args[0])
-        return [(expr.args[0], slope if isinstance(expr, sp.loggamma) else expr * slope)]
-    if isinstance(expr, sp.Function | StableFunction):
-        return [(arg, expr.fdiff(i + 1)) for i, arg in enumerate(expr.args)]
-    raise SpecError(
-        f"`{type(expr).__name__}` has no derivative here: {expr}",
-        fix="write the formula with the functions of lossgen.spec",
-    )
-
-
-def _log_of_product(product: sp.Mul) -> list[tuple[sp.Expr, sp.Expr]]:
-    """Factor by factor: the slope of a quotient is a difference of large terms, to be divided again."""
-    powers = [factor.as_base_exp() for factor in product.args]
-    if not all(exponent.is_number for _, exponent in powers):
-        return [(product, 1 / product)]
-    return [(base, exponent / base) for base, exponent in powers if not base.is_number]
-
-
-def _extremum(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
-    """Max(a, 0): the strict winner takes all. Max(a, b): a tie is split evenly among those that vary."""
-    beats = sp.Gt if isinstance(expr, sp.Max) else sp.Lt
-    varying = [arg for arg in expr.args if not arg.is_number]
-    found = []
-    for arg in varying:
-        others = [other for other in expr.args if other != arg]
-        strict = sp.And(*(beats(arg, other) for other in others))
-        if len(varying) == 2 and len(expr.args) == 2:
-            found.append((arg, Where(strict, 1, Where(sp.Eq(*varying), sp.Rational(1, 2), 0))))
-        else:
-            found.append((arg, Where(strict, sp.S.One, sp.S.Zero)))
-    return found
 
 
 def collapse_sum(expr: sp.Expr, index: Index) -> sp.Expr:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
+from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.algebra.vocabulary import gap, gated, logshare, quotient, signpow
-from lossgen.derive.differentiate import norm_slope, partials, share_slope
+from lossgen.derive.differentiate import norm_slope, share_slope
+from lossgen.derive.slope import Slope
 
 
 def tangent(expr: sp.Expr, along: Mapping[Tensor, Tensor]) -> sp.Expr:
@@ -17,38 +18,19 @@ def tangent(expr: sp.Expr, along: Mapping[Tensor, Tensor]) -> sp.Expr:
     return _Tangent(along)(expr)
 
 
-class _Tangent:
+class _Tangent(Slope):
     def __init__(self, along: Mapping[Tensor, Tensor]) -> None:
+        super().__init__()
         self.along = along
-        self.memo: dict[sp.Expr, sp.Expr] = {}
 
-    def __call__(self, expr: sp.Expr) -> sp.Expr:
-        if expr not in self.memo:
-            moves = any(tensor in self.along for tensor in expr.atoms(Tensor))
-            self.memo[expr] = self._rule(expr) if moves else sp.S.Zero
-        return self.memo[expr]
+    def _moves(self, expr: sp.Expr) -> bool:
+        return any(tensor in self.along for tensor in expr.atoms(Tensor))
 
-    def _rule(self, expr: sp.Expr) -> sp.Expr:
-        if isinstance(expr, Element):
-            moved = self.along.get(expr.tensor)
-            return sp.S.Zero if moved is None else Element(moved, *expr.positions)
-        if isinstance(expr, sp.Add):
-            return sp.Add(*map(self, expr.args))
-        if isinstance(expr, sp.Mul):
-            return sp.Add(
-                *(
-                    sp.Mul(*expr.args[:i], self(arg), *expr.args[i + 1 :])
-                    for i, arg in enumerate(expr.args)
-                    if self(arg) != 0
-                )
-            )
-        if isinstance(expr, Detach | Delta):
-            return sp.S.Zero
-        if isinstance(expr, Where):
-            test, a, b = expr.args
-            return Where(test, self(a), self(b))
-        if isinstance(expr, Reduction):
-            return self._reduction(expr)
+    def _element(self, expr: Element) -> sp.Expr:
+        moved = self.along.get(expr.tensor)
+        return sp.S.Zero if moved is None else Element(moved, *expr.positions)
+
+    def _special(self, expr: sp.Expr) -> sp.Expr | None:
         if isinstance(expr, logshare) and isinstance(expr.args[1], Reduction):
             return share_slope(self, *expr.args)
         if _is_share_of_norm(expr):
@@ -59,7 +41,7 @@ class _Tangent:
             part, norm = expr.args[0].args
             relative = gated(expr, self._across(part, norm) / part)
             return expr.args[1] * Where(sp.Or(sp.Eq(norm, 0), sp.Eq(part, 0)), 0, relative)
-        return sp.Add(*(factor * self(arg) for arg, factor in partials(expr) if self(arg) != 0))
+        return None
 
     def _across(self, part: sp.Expr, norm: Reduction) -> sp.Expr:
         """Tangent of ``part / norm`` times the norm: the move across the vector, less its mean along it.
