@@ -91,18 +91,18 @@ def _total(total, lost):
 
 
 @cuda.jit(device=True)
-def _merge_sums(total, lost, more, more_lost):
-    """Join two running sums, each with what rounding took."""
-    total, lost = _two_sum(total, lost, more)
-    return total, lost + more_lost
-
-
-@cuda.jit(device=True)
 def _larger(best, place, term, position):
     """Maximum so far and its first position; the first NaN stays."""
     if term > best or (term != term and best == best):
         return term, position
     return best, place
+
+
+@cuda.jit(device=True)
+def _merge_sums(total, lost, more, more_lost):
+    """Join two running sums, each with what rounding took."""
+    total, lost = _two_sum(total, lost, more)
+    return total, lost + more_lost
 
 
 @cuda.jit(device=True)

@@ -7,7 +7,7 @@ for any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lossgen.backends.base import Kernel
@@ -66,11 +66,29 @@ def roles(kernel: Kernel) -> Roles:
     )
 
 
+def lead(kernel: Kernel) -> str:
+    """Return the name of the first prediction, which tells how many samples there are."""
+    return next(tensor.name for tensor in kernel.routine.inputs if tensor.role == "pred")
+
+
+def steps(names: Sequence[str]) -> list[str]:
+    """Return the lines that say how arrays of one entry or of one per sample are read."""
+    lines = [f"    step_{n} = 0 if {n}.shape[0] == 1 else 1" for n in names]
+    return ["    # One number for all samples, or one per sample.", *lines] if lines else []
+
+
+def passed(name: str, each: Sequence[str], spread: Sequence[str]) -> str:
+    """Return what a driver passes for an argument of the function of sample `i`."""
+    if name in spread:
+        return f"{name}[i * step_{name}]"
+    return f"{name}[i]" if name in each else name
+
+
 def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> str:
     """Return the text of the function that runs one block of samples."""
     role = roles(kernel)
     arguments = kernel_arguments(kernel, role)
-    first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
+    first = lead(kernel)
     sums = kernel.kind not in WITHOUT_SUMS
     lines = ["@njit", *signature(f"def {name}(", (*arguments, "k"), "):")]
     lines += ['    """Run block number k."""', f"    real = {first}.dtype.type"]
@@ -78,8 +96,8 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
     lines += [
         "    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers."
     ]
-    passed = {n for n in (*role.sampled, *role.outputs) if n in sample.arguments or n in role.outputs}
-    lines += [f"    {n} = {n}[first:last]" for n in (*role.sampled, *role.outputs) if n in passed]
+    cut = [*(n for n in role.sampled if n in sample.arguments), *role.outputs]
+    lines += [f"    {n} = {n}[first:last]" for n in cut]
     lines += [f"    {n} = real(scales[{t}])" for t, n in enumerate(role.scales) if n in sample.arguments]
     lines += _workspace(kernel.function)
     if sums:
@@ -126,7 +144,7 @@ def _over_blocks(
     kernel: Kernel, decorator: str, name: str, remark: str, loop: str, block: str, terms: int
 ) -> str:
     arguments = kernel_arguments(kernel, roles(kernel))
-    first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
+    first = lead(kernel)
     count = f"-(-{first}.shape[0] // block)" if kernel.kind in WITHOUT_SUMS else "partials.shape[0]"
     lines = [decorator, *signature(f"def {name}(", arguments, "):"), f'    """{remark}"""']
     lines.append(f"    for k in {loop}({count}):")

@@ -7,11 +7,10 @@ from typing import Any
 
 from lossgen.backends.base import Kernel, Unit, VariantKernels
 from lossgen.backends.numba_cpu.drivers import print_block, print_kernels, print_within
-from lossgen.backends.numba_cpu.helpers_sums import NEEDS
 from lossgen.backends.numba_cpu.pieces import print_pieces
 from lossgen.backends.numba_cpu.prepass import print_prepass
 from lossgen.backends.numba_cpu.sample import print_sample
-from lossgen.backends.numba_cpu.spelling import HELPERS
+from lossgen.backends.numba_cpu.spelling import HELPERS, with_needed
 from lossgen.lower.pieces import has_blocks
 
 _WIDTH = 100
@@ -26,8 +25,7 @@ REMARKS = {
     "irls": "Weighted gradient and weight of reweighted least squares, by the predictions.",
     "prepass": "Whether an index is out of range, share of the divisor, factor in the mean.",
 }
-SAMPLE_REMARK = "One sample: {}."
-RETURNED = {
+_RETURNED = {
     "values": "its weighted loss",
     "value": "its weighted loss",
     "gradient": "its weighted loss, and the gradient",
@@ -49,20 +47,25 @@ def context(unit: Unit) -> dict[str, Any]:
         functions += _kernel(kernel, variant, helpers)
     if variant.prepass is not None:
         functions += _prepass(variant.prepass, variant, helpers)
-    for name in sorted(helpers):
-        helpers.update(NEEDS.get(name, ()))
-    ordered = [name for name in HELPERS if name in helpers]
-    # Those that others call come first.
-    ordered.sort(key=lambda name: name in NEEDS)
-    return {
-        "name": unit.loss.name,
-        "summary": unit.loss.summary.replace("\\", "\\\\").replace('"""', "'''"),
-        "origin": unit.origin,
-        "title": variant.title,
-        "formula": formula_lines(variant),
-        "helpers": [HELPERS[name] for name in ordered],
+    return heading(unit) | {
+        "helpers": [HELPERS[name] for name in with_needed(helpers)],
         "functions": functions,
     }
+
+
+def heading(unit: Unit) -> dict[str, Any]:
+    """Return the variables of a module's docstring."""
+    return {
+        "summary": unit.loss.summary.replace("\\", "\\\\").replace('"""', "'''"),
+        "origin": unit.origin,
+        "title": unit.variant.title,
+        "formula": _formula_lines(unit.variant),
+    }
+
+
+def sample_remark(kind: str) -> str:
+    """Return what the function of one sample says of itself."""
+    return f"One sample: {_RETURNED[kind]}."
 
 
 def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
@@ -75,7 +78,7 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
     def public(role: str) -> str:
         return f"{kind}_{role}" if role else kind
 
-    remark = SAMPLE_REMARK.format(RETURNED[kind])
+    remark = sample_remark(kind)
     if has_blocks(kernel.function):
         printed = print_pieces(kernel, private, remark)
         sample, functions = printed.serial, [*printed.pieces, printed.serial.text]
@@ -93,13 +96,12 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
 
 
 def _prepass(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
-    sample = print_sample(kernel, "_prepass", SAMPLE_REMARK.format(RETURNED["prepass"]))
+    sample = print_sample(kernel, "_prepass", sample_remark("prepass"))
     helpers |= sample.helpers
     return [sample.text, print_prepass(kernel, sample, variant.mean_scale)]
 
 
-def formula_lines(variant: VariantKernels) -> list[str]:
-    """Return formula and derivatives as lines of a docstring."""
+def _formula_lines(variant: VariantKernels) -> list[str]:
     lines: list[str] = []
     for formula in variant.formula:
         wrapped = textwrap.wrap(formula, _WIDTH, break_long_words=False, subsequent_indent="        ")

@@ -5,7 +5,7 @@ index out of range.
 from __future__ import annotations
 
 from lossgen.backends.base import Kernel
-from lossgen.backends.numba_cpu.drivers import roles
+from lossgen.backends.numba_cpu.drivers import passed, roles, steps
 from lossgen.backends.numba_cpu.sample import SampleText, signature
 
 
@@ -25,19 +25,12 @@ def print_prepass(kernel: Kernel, sample: SampleText, mean_scale: bool) -> str:
         '    """Divisor of each mean, and the first sample with an index out of range (-1: none)."""',
         *(f"    {total}, {rest} = 0.0, 0.0" for total, rest in zip(totals, lost, strict=True)),
     ]
-    spread = [n for n in (*role.spread, "mask") if n in sample.arguments or n == "mask"]
-    lines += ["    # One number for all samples, or one per sample."]
-    lines += [f"    step_{n} = 0 if {n}.shape[0] == 1 else 1" for n in spread]
-
-    def passed(argument: str) -> str:
-        if argument in spread:
-            return f"{argument}[i * step_{argument}]"
-        return f"{argument}[i]" if argument in role.sampled else argument
-
+    spread = [n for n in role.spread if n in sample.arguments]
+    lines += steps([*spread, "mask"])
     lines += [f"    for i in range({first}.shape[0]):", "        if mask[i * step_mask]:"]
     lines += signature(
         f"bad, {', '.join(divisors)}, factor = {sample.name}(",
-        tuple(map(passed, sample.arguments)),
+        tuple(passed(name, role.sampled, spread) for name in sample.arguments),
         ")",
         " " * 12,
     )

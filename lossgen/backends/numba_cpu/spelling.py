@@ -8,6 +8,7 @@ carries those that it uses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from lossgen.backends.numba_cpu.helpers_elementary import ELEMENTARY
@@ -16,7 +17,7 @@ from lossgen.backends.numba_cpu.helpers_gamma import GAMMA
 from lossgen.backends.numba_cpu.helpers_sums import NEEDS, SUMS
 from lossgen.errors import LossError
 
-__all__ = ["HELPERS", "NEEDS", "SPELLINGS", "Spelling", "spelling"]
+__all__ = ["HELPERS", "NEEDS", "SPELLINGS", "Spelling", "looked_up", "spelling", "with_needed"]
 
 HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **GAMMA, **SUMS}
 
@@ -69,10 +70,31 @@ SPELLINGS: dict[str, Spelling] = {
 
 
 def spelling(name: str) -> Spelling:
-    """Return how a function is written; a missing row stops the build."""
-    if name not in SPELLINGS:
+    """Return how a function is written."""
+    return looked_up(name, SPELLINGS, "numba_cpu")
+
+
+def looked_up(name: str, table: Mapping[str, Spelling], backend: str) -> Spelling:
+    """Return how a backend writes a function; a missing row stops the build."""
+    if name not in table:
         raise LossError(
-            f"the numba_cpu backend has no spelling of {name!r}: add a row to "
-            "lossgen/backends/numba_cpu/spelling.py"
+            f"the {backend} backend has no spelling of {name!r}: add a row to "
+            f"lossgen/backends/{backend}/spelling.py"
         )
-    return SPELLINGS[name]
+    return table[name]
+
+
+def with_needed(
+    helpers: Set[str], table: Mapping[str, str] = HELPERS, needs: Mapping[str, Sequence[str]] = NEEDS
+) -> list[str]:
+    """Return helpers and what they call, in the order of their table, those that others call first."""
+    depth: dict[str, int] = {}
+
+    def look(name: str) -> int:
+        if name not in depth:
+            depth[name] = 1 + max(map(look, needs.get(name, ())), default=0)
+        return depth[name]
+
+    for name in helpers:
+        look(name)
+    return sorted((name for name in table if name in depth), key=depth.__getitem__)

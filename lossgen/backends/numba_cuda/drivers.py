@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lossgen.backends.base import Kernel
-from lossgen.backends.numba_cpu.drivers import WITHOUT_SUMS, Roles, kernel_arguments, roles
+from lossgen.backends.numba_cpu.drivers import (
+    WITHOUT_SUMS,
+    Roles,
+    kernel_arguments,
+    lead,
+    passed,
+    roles,
+    steps,
+)
 from lossgen.backends.numba_cpu.sample import SampleText, signature
 
-_STEPS = "    # One number for all samples, or one per sample."
 SHARED = "cuda.shared.array(LANES, np.float64)"
 
 
@@ -21,7 +28,7 @@ def print_kernel(kernel: Kernel, sample: SampleText, remark: str) -> str:
     role = roles(kernel)
     arguments = kernel_arguments(kernel, role)
     sums = kernel.kind not in WITHOUT_SUMS
-    first = next(t.name for t in kernel.routine.inputs if t.role == "pred")
+    first = lead(kernel)
     lines = head(kernel.kind, arguments, remark)
     if role.outputs:
         lines.append(f"    real = {first}.dtype.type")
@@ -45,12 +52,6 @@ def head(name: str, arguments: tuple[str, ...], remark: str) -> list[str]:
     return ["@cuda.jit", *signature(f"def {name}(", arguments, "):"), f'    """{remark}"""']
 
 
-def steps(names: Sequence[str]) -> list[str]:
-    """Return the lines that say how arrays of one entry or of one per sample are read."""
-    lines = [f"    step_{n} = 0 if {n}.shape[0] == 1 else 1" for n in names]
-    return [_STEPS, *lines] if lines else []
-
-
 def blocks(first: str) -> list[str]:
     """Return the loops over blocks of samples and over the lanes of one."""
     return [
@@ -70,13 +71,6 @@ def join() -> list[str]:
         "        if cuda.threadIdx.x == 0:",
         "            partials[k, 0] = _total(totals[0], losts[0])",
     ]
-
-
-def passed(name: str, each: Sequence[str], spread: Sequence[str]) -> str:
-    """Return what a driver passes for an argument of the device function."""
-    if name in spread:
-        return f"{name}[i * step_{name}]"
-    return f"{name}[i]" if name in each else name
 
 
 def _sample(kernel: Kernel, sample: SampleText, role: Roles, spread: Sequence[str], indent: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any
 
 from lossgen.backends.base import Kernel, Unit
-from lossgen.backends.numba_cpu.module import REMARKS, RETURNED, SAMPLE_REMARK, formula_lines
+from lossgen.backends.numba_cpu.module import REMARKS, heading, sample_remark
 from lossgen.backends.numba_cpu.sample import SampleText, print_sample
+from lossgen.backends.numba_cpu.spelling import with_needed
 from lossgen.backends.numba_cuda.drivers import print_kernel
 from lossgen.backends.numba_cuda.lanes import FINISH, LANES
 from lossgen.backends.numba_cuda.prepass import print_prepass
@@ -29,38 +29,17 @@ def context(unit: Unit) -> dict[str, Any]:
         sample = _sample(variant.prepass)
         helpers |= sample.helpers
         functions += [sample.text, print_prepass(variant.prepass, sample, variant.mean_scale)]
-    return {
-        "name": unit.loss.name,
-        "summary": unit.loss.summary.replace("\\", "\\\\").replace('"""', "'''"),
-        "origin": unit.origin,
-        "title": variant.title,
-        "formula": formula_lines(variant),
+    return heading(unit) | {
         "lanes": LANES,
-        "helpers": [HELPERS[name] for name in _with_needed(helpers)],
+        "helpers": [HELPERS[name] for name in with_needed(helpers, HELPERS, NEEDS)],
         "functions": [*functions, FINISH],
     }
 
 
 def needed_helpers(kernel: Kernel) -> list[str]:
     """Return the names of the helpers that the function of one sample calls, and of those they call."""
-    return _with_needed(_sample(kernel).helpers)
+    return with_needed(_sample(kernel).helpers, HELPERS, NEEDS)
 
 
 def _sample(kernel: Kernel) -> SampleText:
-    remark = SAMPLE_REMARK.format(RETURNED[kernel.kind])
-    return print_sample(kernel, f"_{kernel.kind}", remark, DeviceStatements, DEVICE)
-
-
-def _with_needed(helpers: Set[str]) -> list[str]:
-    """Return helpers and what they call, called ones first."""
-    found: dict[str, None] = {}
-
-    def add(name: str) -> None:
-        for needed in NEEDS.get(name, ()):
-            add(needed)
-        found.setdefault(name)
-
-    for name in HELPERS:
-        if name in helpers:
-            add(name)
-    return list(found)
+    return print_sample(kernel, f"_{kernel.kind}", sample_remark(kernel.kind), DeviceStatements, DEVICE)

@@ -5,9 +5,9 @@ out of range.
 from __future__ import annotations
 
 from lossgen.backends.base import Kernel
-from lossgen.backends.numba_cpu.drivers import roles
+from lossgen.backends.numba_cpu.drivers import passed, roles, steps
 from lossgen.backends.numba_cpu.sample import SampleText, signature
-from lossgen.backends.numba_cuda.drivers import SHARED, blocks, head, join, passed, steps
+from lossgen.backends.numba_cuda.drivers import SHARED, blocks, head, join
 
 _REMARK = "Share of the divisor of each block of samples, and its first sample with an index out of range."
 

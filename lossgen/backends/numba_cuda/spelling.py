@@ -49,10 +49,5 @@ SPELLINGS: dict[str, cpu.Spelling] = {
 
 
 def spelling(name: str) -> cpu.Spelling:
-    """Return how a function is written; a missing row stops the build."""
-    if name not in SPELLINGS:
-        raise LossError(
-            f"the numba_cuda backend has no spelling of {name!r}: add a row to "
-            "lossgen/backends/numba_cuda/spelling.py"
-        )
-    return SPELLINGS[name]
+    """Return how a function is written."""
+    return cpu.looked_up(name, SPELLINGS, "numba_cuda")
