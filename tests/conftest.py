@@ -26,6 +26,13 @@ settings.load_profile("lossgen")
 NO_SKIPS = os.environ.get("LOSSGEN_NO_SKIPS") == "1"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Give every worker a run of neighbours, which share compiled kernels; the idle help the busy."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
 def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip into a failure that says so."""
     report.outcome = "failed"

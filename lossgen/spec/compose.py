@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import sympy as sp
 
@@ -32,8 +32,8 @@ def compose(name: str, parts: Summand, *, family: str, doc: str, source: str = "
     SpecError
         Where parameters collide (rename one) or the parts do not fit one layout.
     """
-    frame = inspect.stack()[1]
-    place: Place = {"file": str(Path(frame.filename)), "line": frame.lineno, "loss": name}
+    caller = sys._getframe(1)  # inspect.stack() reads every source file on the way: 0.1 s
+    place: Place = {"file": caller.f_code.co_filename, "line": caller.f_lineno, "loss": name}
     made = assembled(parts, (), place)
     return replace(made, family=family, doc=inspect.cleandoc(doc), source=source)
 

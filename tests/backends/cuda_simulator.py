@@ -16,16 +16,15 @@ from lossgen.oracle.arrange import Arrangement
 from lossgen.oracle.evaluate import Oracle
 from lossgen.oracle.samplers import batches
 from lossgen.oracle.verify import verify_variant
-from lossgen.paths import specs_folder
 from lossgen.runtime import call, launch_cuda
 from lossgen.runtime.launch_cuda import CudaKernels, CudaLoss, on_cuda
 from lossgen.spec.model import Loss, Variant
-from lossgen.spec.registry import load
+from tests import shipped
 from tests.backends.device_math import DEVICE_MATH
 
 # Several blocks of samples in small batches too.
 call.BLOCK_ELEMENTS = 16
-LOSSES = {loss.name: loss for loss in load(specs_folder())}
+LOSSES = {loss.name: loss for loss in shipped.LOSSES}
 
 
 class Simulated(CudaKernels):

@@ -18,8 +18,8 @@ from lossgen.pipeline.measure import Measurement, measure_all
 from lossgen.pipeline.verify import Checked
 from lossgen.runtime.accuracy import accuracy_line, read_record
 from lossgen.runtime.package import LossPackage
-from lossgen.spec.registry import load
 from tests.cli.trial import declare, made
+from tests.shipped import LOSSES
 
 PLAN = Plan(8, 4, (1,))
 SHIPPED = LossPackage("lossgen.losses", generated_folder())
@@ -133,7 +133,7 @@ def test_a_record_is_read_as_a_certificate(tmp_path: Path, measured: Measured) -
 
 
 def test_a_fingerprint_is_of_code_not_of_words() -> None:
-    (loss, *_) = load(specs_folder())
+    (loss, *_) = LOSSES
     text = '"""Words."""\n\nx = 1  # why\n\n\ndef f(a):\n    """More."""\n    return a + x\n'
     first = fingerprint(loss, loss.variants[0], text)
     for words in (("Words", "Others"), ("  # why", ""), ("More", "Less"), ("\n\n\n", "\n\n")):

@@ -13,13 +13,12 @@ import pytest
 from lossgen.derive.routines import routines
 from lossgen.oracle.evaluate import Oracle, Request
 from lossgen.oracle.samplers import batches
-from lossgen.paths import specs_folder
-from lossgen.spec.registry import load
 from lossgen.stabilize.clean import clean
 from lossgen.stabilize.lift import lift
 from tests.derive.interpreter import Interpreter
+from tests.shipped import LOSSES
 
-VARIANTS = [(loss, variant) for loss in load(specs_folder()) for variant in loss.variants]
+VARIANTS = [(loss, variant) for loss in LOSSES for variant in loss.variants]
 POINTS = 6
 
 

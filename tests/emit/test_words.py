@@ -2,12 +2,11 @@
 
 import pytest
 
-from lossgen.paths import specs_folder
-from lossgen.spec.registry import load
+from tests.shipped import LOSSES
 
 ARGUMENTS = [
     pytest.param(parameter, id=f"{loss.name}-{parameter.name}")
-    for loss in load(specs_folder())
+    for loss in LOSSES
     for parameter in loss.parameters
     if parameter.kind in ("int", "labels", "length") or parameter.default is not None or parameter.static
 ]

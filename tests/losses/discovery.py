@@ -15,30 +15,30 @@ import lossgen.losses
 from lossgen.oracle.arrange import Arrangement
 from lossgen.oracle.evaluate import Case, Oracle, Request
 from lossgen.oracle.samplers import batches
-from lossgen.paths import specs_folder
 from lossgen.spec.model import Loss, Variant
-from lossgen.spec.registry import load
+from tests.shipped import LOSSES
 
 UNSEEN = Path(__file__).parent / "unseen"
-LOSSES: tuple[Loss, ...] = load(specs_folder())
+# Compiling is what takes the time: variants other than the default meet the exact expression and torch in the
+# default tier, and everything else in the full one.
 VARIANTS = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    for variant in loss.variants
-]
-# Compiling is what takes the time: float32 of other variants than the default is tried by the full tier.
-TYPED = [
     pytest.param(
         loss,
         variant,
-        dtype,
-        id=f"{loss.name}-{variant.suffix or 'default'}-{dtype.__name__}",
-        marks=[pytest.mark.full] if variant.suffix and dtype is np.float32 else [],
+        id=f"{loss.name}-{variant.suffix or 'default'}",
+        marks=[pytest.mark.full] if variant.suffix else [],
     )
     for loss in LOSSES
     for variant in loss.variants
-    for dtype in (np.float32, np.float64)
 ]
+
+
+def beside(param: Any, value: Any, name: str) -> Any:
+    """Return the parameters of a test with one more."""
+    return pytest.param(*param.values, value, id=f"{param.id}-{name}", marks=param.marks)
+
+
+TYPED = [beside(param, dtype, dtype.__name__) for param in VARIANTS for dtype in (np.float32, np.float64)]
 BATCHED = [param for param in VARIANTS if Arrangement(*param.values).batched]
 SINGLE_TERM = [param for param in VARIANTS if len(param.values[1].program.terms) == 1]
 DEFAULTS = [pytest.param(loss, loss.variants[0], id=loss.name) for loss in LOSSES]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from lossgen.oracle.evaluate import Case
 from lossgen.oracle.samplers import batches
 from lossgen.spec.model import Loss, Variant
 
-from .discovery import VARIANTS, Subject, subject
+from .discovery import VARIANTS, Subject, beside, subject
 
 
 def axes(variant: Variant) -> list[str]:
@@ -18,7 +17,7 @@ def axes(variant: Variant) -> list[str]:
     return list(dict.fromkeys(axis.name for axis in found))
 
 
-EMPTY = [pytest.param(*p.values, axis, id=f"{p.id}-{axis}") for p in VARIANTS for axis in axes(p.values[1])]
+EMPTY = [beside(p, axis, axis) for p in VARIANTS for axis in axes(p.values[1])]
 
 
 def emptied(loss: Loss, variant: Variant, axis: str) -> tuple[Subject, list[Case]]:

@@ -9,7 +9,7 @@ from lossgen.algebra.tensors import tensors
 from lossgen.oracle.evaluate import Case, Request
 from lossgen.oracle.verify import verify_variant
 
-from .discovery import BATCHED, DEFAULTS, SINGLE_TERM, TYPED, VARIANTS, per_sample, subject
+from .discovery import BATCHED, DEFAULTS, SINGLE_TERM, TYPED, VARIANTS, beside, per_sample, subject
 
 # Two magnitudes on the way to infinity: where the exact results at both agree they are the limit.
 FAR = (2.0**900, 2.0**1000)
@@ -62,7 +62,7 @@ def test_nan_in_nan_out(loss, variant, dtype):
 # One number may be infinite either way; scores of a row only downwards, where they leave a class out. Vectors
 # have no infinite entries: their distances are inf - inf.
 INFINITE = [
-    pytest.param(*p.values, sign, id=f"{p.id}{sign:+d}")
+    beside(p, sign, f"{sign:+d}")
     for p in VARIANTS
     if len(p.values[1].program.predictions) == 1 and p.values[1].program.predictions[0].domain == "real"
     for sign in ((1, -1) if p.values[0].structure == "elementwise" else (-1,))

@@ -8,7 +8,7 @@ import pytest
 from lossgen.errors import LossError, LossIndexError, LossValueError
 from lossgen.oracle.evaluate import Request
 
-from .discovery import LOSSES, VARIANTS, subject
+from .discovery import LOSSES, VARIANTS, beside, subject
 
 OUTSIDE = {
     "positive": (0.0, -1.0, math.nan),
@@ -17,7 +17,7 @@ OUTSIDE = {
     "real": (math.nan,),
 }
 NUMBERS = [
-    pytest.param(*p.values, tensor.name, id=f"{p.id}-{tensor.name}")
+    beside(p, tensor.name, tensor.name)
     for p in VARIANTS
     for tensor in p.values[1].program.inputs
     if tensor.role in ("param", "per_class") and tensor.dtype == "float"
@@ -87,7 +87,7 @@ def test_any_other_value_needs_no_variant_of_its_own(loss, parameter):
 
 
 INDICES = [
-    pytest.param(*p.values, tensor.name, id=f"{p.id}-{tensor.name}")
+    beside(p, tensor.name, tensor.name)
     for p in VARIANTS
     for tensor in p.values[1].program.inputs
     if tensor.role in ("class", "labels", "length")

@@ -9,16 +9,15 @@ import pytest
 from lossgen.backends.numba_cpu.expressions import number
 from lossgen.derive.routines import routines
 from lossgen.lower import ir, lower
-from lossgen.paths import specs_folder
-from lossgen.spec.registry import load
 from lossgen.stabilize.clean import clean
 from lossgen.stabilize.lift import lift
+from tests.shipped import LOSSES
 
 
 @cache
 def constants() -> frozenset[Fraction]:
     found: set[Fraction] = set()
-    for loss in load(specs_folder()):
+    for loss in LOSSES:
         for variant in loss.variants:
             for routine in routines(lift(variant.program)).values():
                 function = lower(clean(routine))

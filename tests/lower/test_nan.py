@@ -30,17 +30,14 @@ def chosen(relation: type, then: object, otherwise: object) -> sp.Expr:
     return Where(relation(x[()], y[()]), then, otherwise)
 
 
-CHOICES = {
-    f"{relation.__name__}-{name}": (relation, then, otherwise)
-    for relation in (Lt, Le, Gt, Ge, Eq, Ne)
-    for name, then, otherwise in (
-        ("first", x[()] + y[()], delta[()]),
-        ("second", delta[()], x[()] + y[()]),
-        ("both", x[()] + y[()], x[()] * y[()]),
-        ("neither", delta[()], 2 * delta[()]),
-        ("step", 1, 0),
-        ("part", x[()], 0),
-    )
+RELATIONS = (Lt, Le, Gt, Ge, Eq, Ne)
+BRANCHES = {
+    "first": (x[()] + y[()], delta[()]),
+    "second": (delta[()], x[()] + y[()]),
+    "both": (x[()] + y[()], x[()] * y[()]),
+    "neither": (delta[()], 2 * delta[()]),
+    "step": (1, 0),
+    "part": (x[()], 0),
 }
 
 
@@ -51,22 +48,27 @@ def with_numbers(expr: object, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
         return np.broadcast_to(sp.lambdify((a, b, c), plain)(xs, ys, 1.0), xs.shape)
 
 
-@pytest.mark.parametrize("key", CHOICES)
-def test_every_comparison(tmp_path: Path, key: str) -> None:
-    relation, then, otherwise = CHOICES[key]
-    expr = weight[()] * chosen(relation, then, otherwise)
-    made = module(tmp_path, Routine("values", (x, y, delta, weight), (OUT,), store(expr), ()))
+@pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.__name__)
+def test_every_comparison(tmp_path: Path, relation: type) -> None:
+    outputs = {name: Tensor(f"{name}_out", role="output") for name in BRANCHES}
+    body = tuple(
+        Assign(outputs[name][()], weight[()] * chosen(relation, *branches))
+        for name, branches in BRANCHES.items()
+    )
+    routine = Routine("values", (x, y, delta, weight), tuple(outputs.values()), (Sweep((), body),), ())
+    made = module(tmp_path, routine)
     xs, ys = (part.ravel() for part in np.meshgrid(NUMBERS, NUMBERS))
-    out = np.empty_like(xs)
-    run(made, "values", [xs, ys, ONE, ONE], [out], samples=len(xs))
+    found = {name: np.empty_like(xs) for name in BRANCHES}
+    run(made, "values", [xs, ys, ONE, ONE], list(found.values()), samples=len(xs))
     holds = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
     holds |= {"==": np.equal, "!=": np.not_equal}
-    a, b = (with_numbers(part, xs, ys) for part in (then, otherwise))
-    with np.errstate(invalid="ignore"):
-        expected = np.where(holds[relation.rel_op](xs, ys), a, b)
     nan = np.isnan(xs) | np.isnan(ys)
-    assert np.isnan(out[nan]).all()
-    np.testing.assert_array_equal(out[~nan], expected[~nan])
+    for name, (then, otherwise) in BRANCHES.items():
+        a, b = (with_numbers(part, xs, ys) for part in (then, otherwise))
+        with np.errstate(invalid="ignore"):
+            expected = np.where(holds[relation.rel_op](xs, ys), a, b)
+        assert np.isnan(found[name][nan]).all(), name
+        np.testing.assert_array_equal(found[name][~nan], expected[~nan], err_msg=name)
 
 
 def store(expr: sp.Expr) -> tuple[Sweep, ...]:

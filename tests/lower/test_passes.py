@@ -10,15 +10,14 @@ import lossgen.losses
 from lossgen.derive.routines import prepass, routines
 from lossgen.lower import ir, lower, passes_over
 from lossgen.lower.prepass import prepass_routine
-from lossgen.paths import specs_folder
-from lossgen.spec.registry import load
 from lossgen.stabilize.clean import clean
 from lossgen.stabilize.lift import lift
+from tests.shipped import LOSSES
 
 MANIFEST = json.loads((Path(lossgen.losses.__path__[0]) / "manifest.json").read_text())["losses"]
 VARIANTS = [
     pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in load(specs_folder())
+    for loss in LOSSES
     for variant in loss.variants
 ]
 # Each of their samples is small and stays in cache while its kernel runs.

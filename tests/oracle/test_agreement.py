@@ -7,14 +7,13 @@ import pytest
 from lossgen.oracle.evaluate import Oracle, Request
 from lossgen.oracle.marks import marks
 from lossgen.oracle.samplers import batches
-from lossgen.paths import specs_folder
-from lossgen.spec.registry import load
+from tests.shipped import LOSSES
 
 from .walker import mixed, slope, value
 
 VARIANTS = [
     pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in load(specs_folder())
+    for loss in LOSSES
     for variant in loss.variants
 ]
 CLOSE = mpmath.mpf(2) ** -60

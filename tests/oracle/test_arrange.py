@@ -6,13 +6,12 @@ import pytest
 from lossgen.oracle.arrange import Arrangement, spanned
 from lossgen.oracle.evaluate import Case, Oracle
 from lossgen.oracle.samplers import batches
-from lossgen.paths import specs_folder
 from lossgen.spec import Class, Pred, axis, index, loss, sample
-from lossgen.spec.registry import load
+from tests.shipped import LOSSES
 
 VARIANTS = [
     pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in load(specs_folder())
+    for loss in LOSSES
     for variant in loss.variants
 ]
 

@@ -8,13 +8,12 @@ import pytest
 from lossgen.oracle.evaluate import Case, Oracle, Request
 from lossgen.oracle.fractions import joined
 from lossgen.oracle.samplers import batches
-from lossgen.paths import specs_folder
 from lossgen.spec import Positive, Pred, exp, log, loss
-from lossgen.spec.registry import load
+from tests.shipped import LOSSES
 
 VARIANTS = [
     pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in load(specs_folder())
+    for loss in LOSSES
     for variant in loss.variants
     if joined(variant.program) != variant.program
 ]

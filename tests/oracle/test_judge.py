@@ -9,14 +9,13 @@ from lossgen.oracle.evaluate import Case, Oracle, Request
 from lossgen.oracle.judge import judge
 from lossgen.oracle.marks import marks
 from lossgen.oracle.samplers import SAMPLERS, batches
-from lossgen.paths import specs_folder
 from lossgen.spec import Max, Pred, Sum, Target, axis, define, exp, index, log, loss
-from lossgen.spec.registry import load
+from tests.shipped import LOSSES
 
 K = axis("K", dims="-1")
 VARIANTS = [
     pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in load(specs_folder())
+    for loss in LOSSES
     for variant in loss.variants
 ]
 
