@@ -22,8 +22,10 @@ if "LOSSGEN_CACHE_DIR" not in os.environ:
 settings.register_profile("lossgen", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("lossgen")
 
-# Where all peers are installed (see .ci/run) a skipped test is a test that was lost.
+# Where all peers are installed (see .ci/run) a skipped test is a test that was lost; where they are not, it
+# is noted in a file, to be run where they are.
 NO_SKIPS = os.environ.get("LOSSGEN_NO_SKIPS") == "1"
+SKIPPED = os.environ.get("LOSSGEN_SKIPPED")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,24 +35,28 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
-def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip into a failure that says so."""
-    report.outcome = "failed"
-    report.longrepr = f"skipped although LOSSGEN_NO_SKIPS is set: {report.longrepr}"
+def skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Note what was skipped, or turn it into a failure that says so."""
+    if SKIPPED:
+        with open(SKIPPED, "a") as file:
+            file.write(f"{report.nodeid}\n")
+    if NO_SKIPS:
+        report.outcome = "failed"
+        report.longrepr = f"skipped although LOSSGEN_NO_SKIPS is set: {report.longrepr}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     expected = hasattr(report, "wasxfail") or item.get_closest_marker("gpu") is not None
-    if NO_SKIPS and report.skipped and not expected:
-        refuse(report)
+    if report.skipped and not expected:
+        skipped(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    if NO_SKIPS and report.skipped:
-        refuse(report)
+    if report.skipped:
+        skipped(report)
     return report

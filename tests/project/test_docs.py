@@ -58,7 +58,7 @@ def programs(folder: Path, copy: Path) -> dict[str, str]:
 @pytest.mark.full
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_page_runs(page: Path, tmp_path: Path) -> None:
-    """Every block of the page but the quick start, which test_readme.py runs for real."""
+    """Every block of the page but the quick start, which .ci/run runs for real."""
     chosen = [block for block in blocks(page) if block.heading != QUICK_START]
     unknown = {block.language for block in chosen} - LANGUAGES
     assert not unknown, "say which language a block is in: only python and bash are run"
