@@ -73,7 +73,13 @@ def test_list_filters_and_searches(capsys: pytest.CaptureFixture[str]) -> None:
     assert [one["name"] for one in described] == sorted(LOSSES)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if raw["structure"] in ("elementwise", "reduce") else [pytest.mark.full])
+        for name, raw in LOSSES.items()
+    ],
+)
 def test_the_example_of_every_loss_runs(name: str) -> None:
     """What `show` prints as an example gives the value that it prints."""
     out = io.StringIO()

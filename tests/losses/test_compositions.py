@@ -149,10 +149,10 @@ def test_only_sites_that_are_left_out_need_no_class(package):
         package.segments(x, y, np.zeros((2, 3, 4), int))
 
 
-def test_every_sum_has_an_example(package):
-    for name in LOSSES:
-        function = getattr(package, name)
-        assert np.isfinite(function(**example(function.entry)))
+@pytest.mark.parametrize("loss", ALL)
+def test_every_sum_has_an_example(loss, package):
+    function = getattr(package, loss.name)
+    assert np.isfinite(function(**example(function.entry)))
 
 
 @pytest.mark.parametrize("kind", ["value", "gradient"])

@@ -137,6 +137,7 @@ def test_blocks_are_joined_exactly(name, in_threes):
     assert not failures, "\n".join(failures)
 
 
+@pytest.mark.full
 def test_an_unseen_loss_has_the_same_bits_in_threads(in_threes, monkeypatch, ways):
     monkeypatch.setattr(launch, "PARALLEL_FROM", 1)
     rng = np.random.default_rng(4)

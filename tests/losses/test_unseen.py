@@ -20,13 +20,14 @@ SHORT = {
 }
 
 
-# Sums of losses have the largest kernels; the default tier tries them in test_compositions.py.
+# Their kernels compile for minutes; the default tier tries sums of losses in test_compositions.py.
+LARGE = ("chain", "composed")
 TRIED = [
     pytest.param(
         file,
         dtype,
         id=f"{file.stem}-{dtype.__name__}",
-        marks=[pytest.mark.full] if dtype is np.float32 or file.stem == "composed" else [],
+        marks=[pytest.mark.full] if dtype is np.float32 or file.stem in LARGE else [],
     )
     for file in FILES
     for dtype in (np.float32, np.float64)

@@ -1,7 +1,10 @@
 """Routines written by hand, one per structure, compiled and compared with NumPy."""
 
 import math
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -93,6 +96,22 @@ def test_rows_with_ignored_labels(tmp_path: Path) -> None:
     np.testing.assert_allclose(total, -(w[y[kept]] * np.log(p[kept, y[kept]])).sum(), rtol=1e-13)
 
 
+Reduced = Callable[[str], ModuleType]
+
+
+@pytest.fixture(scope="module")
+def reduced(tmp_path_factory: pytest.TempPathFactory) -> Reduced:
+    """The kernel of one reduction over a row: compiled once for all numbers."""
+
+    @cache
+    def made(op: str) -> ModuleType:
+        x, c = Tensor("x", (C,), role="pred"), fresh(C)
+        routine = Routine("value", (x, weight), (), (), (weight[()] * Reduction(op, x[c], c),))
+        return module(tmp_path_factory.mktemp(op), routine)
+
+    return made
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -106,29 +125,24 @@ def test_rows_with_ignored_labels(tmp_path: Path) -> None:
         ([0.0, -50.0, -50.0], 2 * math.exp(-50)),
     ],
 )
-def test_log_sum_exp_edges(tmp_path: Path, row: list[float], expected: float) -> None:
-    x, j = Tensor("x", (C,), role="pred"), fresh(C)
-    made = module(tmp_path, Routine("value", (x, weight), (), (), (weight[()] * Reduction("lse", x[j], j),)))
-    total = run(made, "value", [np.array([row]), ONE], [], samples=1)
+def test_log_sum_exp_edges(reduced: Reduced, row: list[float], expected: float) -> None:
+    total = run(reduced("lse"), "value", [np.array([row]), ONE], [], samples=1)
     np.testing.assert_allclose(total, expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("magnitude", [0.0, 1.0, 1e-30, 1e30, 1e-300, 1e300])
-def test_norm_neither_overflows_nor_vanishes(tmp_path: Path, dtype: type, magnitude: float) -> None:
+def test_norm_neither_overflows_nor_vanishes(reduced: Reduced, dtype: type, magnitude: float) -> None:
     if dtype is np.float32 and not 1e-35 < magnitude < 1e35 and magnitude:
         return
-    x, d = Tensor("x", (D,), role="pred"), fresh(D)
-    made = module(tmp_path, Routine("value", (x, weight), (), (), (weight[()] * Reduction("norm", x[d], d),)))
     row = np.array([[3.0, -4.0, 12.0]]) * magnitude
-    total = run(made, "value", [row.astype(dtype), np.ones(1, dtype)], [], samples=1)
+    total = run(reduced("norm"), "value", [row.astype(dtype), np.ones(1, dtype)], [], samples=1)
     np.testing.assert_allclose(total, 13 * magnitude, rtol=4 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("op", ["max", "min", "argmax", "argmin", "sum"])
-def test_other_reductions(tmp_path: Path, op: str) -> None:
-    x, c = Tensor("x", (C,), role="pred"), fresh(C)
-    made = module(tmp_path, Routine("value", (x, weight), (), (), (weight[()] * Reduction(op, x[c], c),)))
+def test_other_reductions(reduced: Reduced, op: str) -> None:
+    made = reduced(op)
     row = np.array([1.0, 7.0, -3.0, 7.0, -3.0])
     total = run(made, "value", [row[None], ONE], [], samples=1)
     assert total == getattr(np, op)(row)
@@ -139,9 +153,8 @@ def test_other_reductions(tmp_path: Path, op: str) -> None:
             assert np.isnan(run(made, "value", [broken[None], ONE], [], samples=1))
 
 
-def test_sums_are_compensated(tmp_path: Path) -> None:
-    x, c = Tensor("x", (C,), role="pred"), fresh(C)
-    made = module(tmp_path, Routine("value", (x, weight), (), (), (weight[()] * Reduction("sum", x[c], c),)))
+def test_sums_are_compensated(reduced: Reduced) -> None:
+    made = reduced("sum")
     row = np.concatenate([[1e16], np.ones(1000), [-1e16]])
     assert run(made, "value", [row[None], ONE], [], samples=1) == 1000
     column = row[:, None].copy()
