@@ -88,6 +88,14 @@ RESERVED = frozenset(
         "k",
         "i",
         "numerator",
+        "cuda",
+        "LANES",
+        "lane",
+        "totals",
+        "losts",
+        "firsts",
+        "found",
+        "outside",
     ]
 )
 

@@ -1,5 +1,6 @@
 """Arguments, intermediate tensors and axes may bear any name, those of variables in generated code too."""
 
+import ast
 import importlib
 import keyword
 
@@ -7,9 +8,13 @@ import numba
 import numpy as np
 import pytest
 
+from lossgen.backends.registry import BACKENDS
 from lossgen.lower.names import RESERVED
 from lossgen.oracle.verify import verify
+from lossgen.paths import generated_folder
 from lossgen.pipeline import build
+from lossgen.pipeline.names import kernel_names
+from lossgen.spec.model import Loss, Parameter
 
 # What generated code and the runtime call their own, beside the words that no temporary may have.
 OWN = {
@@ -75,3 +80,28 @@ def test_every_name_is_what_users_see(named):
     shown = loss.entry.variants[0]
     assert set(shown.wrt_all) == {*PARAMETERS, PREDICTION, TARGET}
     assert f"{PREDICTION}[c, first]" in shown.formula_text
+
+
+def in_kernels(module):
+    """Return what a generated module imports or names for all, and what its kernels bind themselves."""
+    for node in module.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (name.asname or name.name for name in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets)
+        # Variables of one sample, in functions of their own, keep clear of arguments.
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            arguments = {one.arg for one in node.args.args}
+            stored = [n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+            yield from (n.id for n in stored if n.id not in arguments)
+
+
+@pytest.mark.parametrize("target", [backend for backend in BACKENDS if backend.startswith("numba")])
+def test_what_kernels_of_every_target_call_their_own_is_renamed(target):
+    files = sorted((generated_folder() / target).glob("*.py"))
+    own = {name for file in files for name in in_kernels(ast.parse(file.read_text()))}
+    assert {"np", "math", "total"} <= own
+    given = tuple(Parameter(name, "param", 1) for name in sorted(own))
+    renamed = kernel_names(Loss("case", "", "A case.", "", "", given, ()))
+    # A function of its own ends sums in the device's memory; no argument of a loss gets there.
+    assert own - set(renamed) <= {"value"}
