@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from inspect import Signature
@@ -18,6 +19,10 @@ _COLUMNS = {
     "points": "points", "mean_ulp": "mean ulp", "max_ulp": "largest ulp", "over_4": "above 4 ulp",
     "failed": "failed",
 }  # fmt: skip
+_PASSES = (
+    "Errors in units in the last place, against the exact expression in high precision. A point fails if it "
+    "is neither within the bound of its output nor exact for inputs moved by at most 2 ulp."
+)
 
 
 def one_line(package: str, name: str, entry: Entry, signature: Signature) -> str:
@@ -41,7 +46,7 @@ def html_card(loss: Any, curve: Any) -> str:
     variant = entry.default_variant
     parts = [f"<p><b>{escape(loss.name)}</b>{escape(str(loss.__signature__))}</p>"]
     if entry.summary:
-        parts.append(f"<p>{escape(entry.summary)}</p>")
+        parts.append(f"<p>{_prose(entry.summary)}</p>")
     if variant.formula:
         parts.append(_mathematics(rf"\begin{{gathered}} {variant.formula} \end{{gathered}}"))
     for argument, formula in variant.gradient_latex.items():
@@ -53,6 +58,11 @@ def html_card(loss: Any, curve: Any) -> str:
     parts.append(_table(("argument", "default", "meaning"), _arguments(entry)))
     parts.append(_accuracy(loss.accuracy))
     return f"<div>{''.join(parts)}</div>"
+
+
+def _prose(text: str) -> str:
+    """Return a text whose words in backticks are code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _mathematics(text: str) -> str:
@@ -74,11 +84,11 @@ def _arguments(entry: Entry) -> Iterator[tuple[str, ...]]:
     for param in entry.params:
         if param.name not in choices:
             default = "" if param.required else f"<code>{escape(repr(param.default))}</code>"
-            yield f"<code>{escape(param.name)}</code>", default, escape(param.doc)
+            yield f"<code>{escape(param.name)}</code>", default, _prose(param.doc)
     for static in entry.statics:
         listed = escape(", ".join(map(repr, static.choices)))
         default = f"<code>{escape(repr(static.default))}</code>"
-        yield f"<code>{escape(static.name)}</code>", default, f"{escape(static.doc)} ({listed})"
+        yield f"<code>{escape(static.name)}</code>", default, f"{_prose(static.doc)} ({listed})"
 
 
 def _accuracy(accuracy: Any) -> str:
@@ -92,7 +102,9 @@ def _accuracy(accuracy: Any) -> str:
         for dtype, one in dtypes.items()
         if isinstance(one, Mapping)
     ]
-    return _table(("output", "dtype", *_COLUMNS.values()), rows)
+    if not rows:
+        return ""
+    return _table(("output", "dtype", *_COLUMNS.values()), rows) + f"<p><small>{_PASSES}</small></p>"
 
 
 def _measured(key: str, value: Any) -> str:

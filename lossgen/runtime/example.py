@@ -89,25 +89,26 @@ def curve(loss: Any, curvature: bool = False) -> Curve:
         gradient = loss.grad(**given, reduction="sum", wrt=moved.name)
         against = ", ".join(f"{tensor.name} = {given[tensor.name][0]:g}" for tensor in fixed)
         title = f"along {moved.name}" + (f", {against}" if against else "")
-        bent = _curvature(loss, given, moved.name) if curvature else None
+        bends = curvature and not entry.default_variant.no_hessian
+        bent = _floats(_hessian(loss, given, moved.name)) if bends else None
         return Curve(x.tolist(), _floats(value), _floats(gradient), title, moved.name, bent)
     given = example(entry)
     first = (0,) * given[moved.name].ndim
-    values, gradients = [], []
+    values, gradients, bent = [], [], []
     for point in x:
         given[moved.name][first] = point
-        values.append(float(loss(**given)))
-        gradients.append(float(np.asarray(loss.grad(**given, wrt=moved.name))[first]))
+        values.append(float(loss(**given, reduction="sum")))
+        gradients.append(float(np.asarray(loss.grad(**given, reduction="sum", wrt=moved.name))[first]))
+        if curvature and not entry.default_variant.no_hessian:
+            bent.append(float(_hessian(loss, given, moved.name)[first]))
     place = ", ".join(map(str, first))
-    title = f"along {moved.name}[{place}] of the example"
-    return Curve(x.tolist(), values, gradients, title, f"{moved.name}[{place}]")
+    title = f"along {moved.name}[{place}] of the example, summed"
+    return Curve(x.tolist(), values, gradients, title, f"{moved.name}[{place}]", bent or None)
 
 
-def _curvature(loss: Any, given: dict[str, Any], moved: str) -> list[float] | None:
-    if loss.entry.default_variant.no_hessian:
-        return None
+def _hessian(loss: Any, given: dict[str, Any], moved: str) -> Any:
     _, hessian = loss.grad_and_hess(**given)
-    return _floats(hessian[moved] if isinstance(hessian, dict) else hessian)
+    return hessian[moved] if isinstance(hessian, dict) else hessian
 
 
 def _floats(array: Any) -> list[float]:

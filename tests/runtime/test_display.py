@@ -56,6 +56,13 @@ def test_card_of_a_compiled_loss() -> None:
     assert all(f">{word}<" in html for word in ("value", "gradient", "curvature", "along x, y = 0", "s"))
 
 
+def test_card_of_a_loss_over_rows() -> None:
+    html = L.cross_entropy._repr_html_()
+    assert checked(html).count("g") == 3, "value, gradient and curvature"
+    assert "along x[0, 0] of the example, summed" in html
+    assert "softmax of <code>x</code> at class <code>y</code>" in html
+
+
 def test_accuracy_is_a_table_and_what_is_unknown_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = L.mse
     for accuracy, rows in (
