@@ -13,6 +13,8 @@ from typing import Any
 import sympy as sp
 
 _fresh_numbers = itertools.count()
+# Letters of bound indices by the height of their binder; free ones keep the letter of their axis.
+_BOUND = ("j", "i", "k", "l", "m")
 
 # SymPy decides signs of expressions with one free symbol by calculus (polynomials, roots, derivatives), which
 # our nodes have no part in and which recurses without end on some of them. A second free symbol with every
@@ -78,6 +80,20 @@ class Index(sp.Symbol):
 
     def _hashable_content(self) -> tuple[Any, ...]:
         return (self.name, self.axis.name)
+
+    @property
+    def height(self) -> int | None:
+        """The height of the reduction that binds it, by which it is named; None for a free one."""
+        stem, _, height = self.name.rpartition("_")
+        return int(height) if stem and height.isdigit() else None
+
+    @property
+    def letters(self) -> tuple[str, str]:
+        """What a reader calls it: a letter by the height of its binder, or that of its axis, and primes."""
+        if self.height is not None:
+            return _BOUND[(self.height - 1) % len(_BOUND)], ""
+        stem = self.name.rstrip("0123456789")
+        return stem, "'" * (len(self.name) - len(stem))
 
 
 def fresh(axis: Axis) -> Index:

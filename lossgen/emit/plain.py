@@ -20,8 +20,6 @@ __all__ = ["assigned_text", "curvature_texts", "formula_text", "gradient_texts",
 
 # Cases that are longer have their condition on the next line.
 _WIDTH = 72
-# Letters of bound indices by the height of their binder; free indices keep the letter of their axis.
-_BOUND = ("j", "i", "k", "l", "m")
 _REDUCTIONS = {
     "sum": "Sum", "max": "Max", "min": "Min", "argmax": "argmax", "argmin": "argmin", "lse": "logsumexp",
     "norm": "norm",
@@ -57,11 +55,7 @@ class _Printer(StrPrinter):
     def _print_Index(self, expr: Index) -> str:
         if (mark := re.search("[@%#]", expr.name)) is not None:  # a name for a rewriting only
             return expr.name[: mark.start()]
-        stem, _, height = expr.name.rpartition("_")
-        if stem and height.isdigit():
-            return _BOUND[(int(height) - 1) % len(_BOUND)]
-        letters = expr.name.rstrip("0123456789")
-        return letters + "'" * (len(expr.name) - len(letters))
+        return "".join(expr.letters)
 
     def _print_Where(self, expr: Where) -> str:
         return f"where({', '.join(map(self._print, expr.args))})"

@@ -140,7 +140,7 @@ class Oracle:
     def divisor(self, case: Case) -> list[dict[tuple[int, ...], tuple[float, float] | None]]:
         """Return what each item of each term adds to the divisor of the mean, and its factor."""
         with _precision(256), _order(1):
-            outputs = self._plain["divisor"](_numbers(case, ()), _sizes(self.program, case), None)
+            outputs = self._plain["divisor"](_numbers(case, ()), sizes_of(self.program, case), None)
         return [
             {
                 item: None if parts is None else (float(parts[0][0].mid()), float(parts[1][0].mid()))
@@ -155,14 +155,14 @@ class Oracle:
         # What was added up before a failure counts: these are bounds that tell an overflow. The precision
         # holds the exponential of any float64.
         with _precision(2048), _order(1), suppress(UndecidedError, SingularError):
-            self._plain["loss"](_numbers(case, ()), _sizes(self.program, case), moves)
+            self._plain["loss"](_numbers(case, ()), sizes_of(self.program, case), moves)
         return moves
 
     def reads(self, case: Case, place: Place) -> bool:
         """Whether the value at this sample depends on an entry: branches that are not taken read nothing."""
         read = Reads()
         with _precision(512), _order(1):
-            self._plain["loss"](watched(_numbers(case, ()), place, read), _sizes(self.program, case), None)
+            self._plain["loss"](watched(_numbers(case, ()), place, read), sizes_of(self.program, case), None)
         return read.any
 
 
@@ -171,7 +171,7 @@ class Run:
 
     def __init__(self, oracle: Oracle, case: Case, shares: Mapping[Any, Any]) -> None:
         self.oracle, self.case, self.shares = oracle, case, shares
-        self.sizes = _sizes(oracle.program, case)
+        self.sizes = sizes_of(oracle.program, case)
         self._done: dict[Any, Any] = {}
 
     def number(self, code: Mapping[str, Any], request: Request) -> Ball:
@@ -280,7 +280,8 @@ def _numbers(case: Case, curve: Curve) -> dict[str, dict[tuple[int, ...], Any]]:
     return inputs
 
 
-def _sizes(program: Program, case: Case) -> dict[str, int]:
+def sizes_of(program: Program, case: Case) -> dict[str, int]:
+    """Return the extent of each axis in a sample."""
     sizes: dict[str, int] = {}
     for tensor in program.inputs:
         for axis, size in zip(tensor.axes, case.inputs[tensor.name].shape, strict=True):

@@ -7,23 +7,19 @@ This is the one place of the build side that imports the user side (``lossgen.lo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 import lossgen.losses
-from lossgen.errors import LossValueError
 from lossgen.oracle.arrange import Arrangement
-from lossgen.oracle.evaluate import Array, Case, Oracle, Request
+from lossgen.oracle.evaluate import Array, Case, Oracle, Request, sizes_of
 from lossgen.oracle.judge import BOUNDS, WIDER, Verdict, judge
 from lossgen.oracle.rows import VerifyRow
 from lossgen.oracle.samplers import SAMPLERS, Batch, batches
 from lossgen.oracle.weights import oracle as knowing_most
-from lossgen.paths import specs_folder
 from lossgen.spec.model import Loss, Variant
-from lossgen.spec.registry import load
 
 # Entries judged of each derivative at each sample, chosen at random.
 ENTRIES = 3
@@ -32,43 +28,29 @@ _DISCRETE = ("binary", "sign")
 
 
 def verify(
-    names: Sequence[str] | None = None,
-    specs: Path | None = None,
+    losses: Iterable[Loss],
     package: Any = None,
     dtypes: Sequence[Any] = (np.float32, np.float64),
     points: int = 64,
-    seed: int = 0,
     samplers: Sequence[str] = SAMPLERS,
-    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[VerifyRow]:
     """Judge losses by their exact expressions.
 
     Parameters
     ----------
-    names : sequence of str, optional
-        Losses; all if empty.
-    specs : Path, optional
-        Folder or file of their declarations.
+    losses : iterable of Loss
+        Their declarations.
     package : module, optional
         The generated package; ``lossgen.losses`` if left out.
     points : int
         Samples per sampler and dtype.
-    progress : callable, optional
-        Called with the name of a finished loss, the number done and the number of all.
     """
-    declared = {loss.name: loss for loss in load(specs_folder() if specs is None else specs)}
-    if unknown := sorted(set(names or ()) - set(declared)):
-        raise LossValueError(
-            f"no loss is named {', '.join(unknown)}; there are {', '.join(sorted(declared))}"
-        )
-    rows: list[VerifyRow] = []
-    chosen = [loss for loss in declared.values() if not names or loss.name in names]
-    for done, loss in enumerate(chosen, 1):
-        for variant in loss.variants:
-            rows += verify_variant(loss, variant, package, dtypes, points, seed, samplers)
-        if progress is not None:
-            progress(loss.name, done, len(chosen))
-    return rows
+    return [
+        row
+        for loss in losses
+        for variant in loss.variants
+        for row in verify_variant(loss, variant, package, dtypes, points, samplers=samplers)
+    ]
 
 
 def verify_variant(
@@ -135,11 +117,7 @@ class _Probe:
             self._judge("value", sampler, cases[0], Request("value"), value)
             return
         items = [index.axis.name for index in self.variant.program.terms[0].items]
-        sizes = {
-            a.name: n
-            for t in self.variant.program.inputs
-            for a, n in zip(t.axes, cases[0].inputs[t.name].shape, strict=True)
-        }
+        sizes = sizes_of(self.variant.program, cases[0])
         shape = tuple(sizes[item] for item in items)
         values = self.arrangement.split_values(self.function(**given, reduction="none"), items, shape)
         for case, row in zip(cases, values, strict=True):

@@ -113,11 +113,14 @@ class Kernels:
         finally:
             numba.set_num_threads(before)
 
+    def _module_of(self, suffix: str) -> str:
+        return f"{self._module}__{suffix}" if suffix else self._module
+
     def _find(self, kind: str, suffix: str, way: str) -> Any:
         key = (kind, suffix, way)
         kernel = self._found.get(key)
         if kernel is None:
-            module = importlib.import_module(f"{self._module}__{suffix}" if suffix else self._module)
+            module = importlib.import_module(self._module_of(suffix))
             kernel = getattr(module, f"{kind}_{way}" if way else kind)
             self._found[key] = kernel
         return kernel

@@ -97,8 +97,7 @@ class CudaKernels(Kernels):
             return self._find(kind, suffix, "")
         except ModuleNotFoundError as error:
             # The module itself, or a package that it would lie in; what it imports is another matter.
-            module = f"{self._module}__{suffix}" if suffix else self._module
-            if not f"{module}.".startswith(f"{error.name}."):
+            if not f"{self._module_of(suffix)}.".startswith(f"{error.name}."):
                 raise
             raise LossError(
                 f"{self.name} has no CUDA kernels: there are such for elementwise and row losses"

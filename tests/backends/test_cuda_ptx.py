@@ -20,7 +20,7 @@ from lossgen.backends.numba_cuda.spelling import HELPERS
 from lossgen.pipeline.variant import compile_variant
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.structure import SMALL
-from tests.losses.discovery import LOSSES
+from tests.shipped import LOSSES, VARIANTS
 
 # numba-cuda finds NVVM and the device library where pip has put them.
 pytestmark = pytest.mark.skipif(
@@ -28,12 +28,7 @@ pytestmark = pytest.mark.skipif(
     reason="numba-cuda and NVVM are not installed: pip install 'lossgen[cuda]'",
 )
 CAPABILITIES = [(8, 0), (9, 0)]
-VARIANTS = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    if loss.structure in SMALL
-    for variant in loss.variants
-]
+WITH_KERNELS = [param for param in VARIANTS if param.values[0].structure in SMALL]
 ONE_OF_EACH = [
     pytest.param(loss, loss.variants[0], id=loss.name)
     for loss in (next(one for one in LOSSES if one.structure == structure) for structure in SMALL)
@@ -95,7 +90,7 @@ def test_one_kernel_of_each_structure_compiles(compile_ptx: Compile, loss: Loss,
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+@pytest.mark.parametrize(("loss", "variant"), WITH_KERNELS)
 def test_all_kernels_compile(compile_ptx: Compile, loss: Loss, variant: Variant) -> None:
     made, kernels = module(loss, variant), compile_variant(loss, variant).kernels
     for real in (types.float32, types.float64):
@@ -109,7 +104,7 @@ def test_all_kernels_compile(compile_ptx: Compile, loss: Loss, variant: Variant)
     compile_ptx(made.finish, [types.float64[:, ::1], *[types.float64[::1]] * 3])
 
 
-ELEMENTWISE = [param for param in VARIANTS if param.values[0].structure == "elementwise"]
+ELEMENTWISE = [param for param in WITH_KERNELS if param.values[0].structure == "elementwise"]
 
 
 @pytest.mark.parametrize(("loss", "variant"), ELEMENTWISE[:1])

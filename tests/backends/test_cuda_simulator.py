@@ -19,14 +19,13 @@ import pytest
 from lossgen.backends.numba_cuda import BACKEND
 from lossgen.paths import generated_folder
 from lossgen.spec.structure import SMALL
-from tests.losses.discovery import LOSSES
+from tests.shipped import LOSSES, VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
-VARIANTS = [
+WITH_KERNELS = [
     pytest.param(loss.name, variant.suffix, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
+    for loss, variant in (param.values for param in VARIANTS)
     if loss.structure in SMALL
-    for variant in loss.variants
 ]
 DEFAULTS = [loss.name for loss in LOSSES if loss.structure in SMALL]
 ONE_OF_EACH = [next(one.name for one in LOSSES if one.structure == structure) for structure in SMALL]
@@ -73,7 +72,7 @@ def test_a_few_points_against_the_exact_expression(ask: Ask, loss: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("loss", "suffix"), VARIANTS)
+@pytest.mark.parametrize(("loss", "suffix"), WITH_KERNELS)
 def test_against_the_exact_expression(ask: Ask, loss: str, suffix: str, dtype: str) -> None:
     judged(ask, loss, suffix, dtype, 16)
 
@@ -84,7 +83,7 @@ def test_results_have_the_same_bits_for_any_launch(ask: Ask, loss: str) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("loss", "suffix"), VARIANTS)
+@pytest.mark.parametrize(("loss", "suffix"), WITH_KERNELS)
 def test_all_results_have_the_same_bits_for_any_launch(ask: Ask, loss: str, suffix: str) -> None:
     same_bits(ask, loss, suffix)
 
@@ -119,4 +118,5 @@ def test_formulas_compiled_on_demand_say_so(ask: Ask) -> None:
 
 def test_there_are_kernels_of_all_elementwise_and_row_losses() -> None:
     found = {path.stem for path in (generated_folder() / BACKEND.name).glob("*.py")} - {"__init__"}
-    assert found == {f"{loss}__{suffix}" if suffix else loss for loss, suffix in (p.values for p in VARIANTS)}
+    variants = (param.values for param in WITH_KERNELS)
+    assert found == {f"{loss}__{suffix}" if suffix else loss for loss, suffix in variants}

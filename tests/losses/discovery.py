@@ -13,23 +13,18 @@ import sympy as sp
 
 import lossgen.losses
 from lossgen.oracle.arrange import Arrangement
-from lossgen.oracle.evaluate import Case, Oracle, Request
+from lossgen.oracle.evaluate import Case, Oracle, Request, sizes_of
 from lossgen.oracle.samplers import batches
 from lossgen.spec.model import Loss, Variant
+from tests import shipped
 from tests.shipped import LOSSES
 
 UNSEEN = Path(__file__).parent / "unseen"
 # Compiling is what takes the time: variants other than the default meet the exact expression and torch in the
 # default tier, and everything else in the full one.
 VARIANTS = [
-    pytest.param(
-        loss,
-        variant,
-        id=f"{loss.name}-{variant.suffix or 'default'}",
-        marks=[pytest.mark.full] if variant.suffix else [],
-    )
-    for loss in LOSSES
-    for variant in loss.variants
+    pytest.param(*param.values, id=param.id, marks=[pytest.mark.full] if param.values[1].suffix else [])
+    for param in shipped.VARIANTS
 ]
 
 
@@ -136,10 +131,6 @@ def per_sample(subject: Subject, values: Any) -> np.ndarray:
     """Return unreduced values as (samples, items)."""
     term = subject.variant.program.terms[0]
     items = [index.axis.name for index in term.items]
-    sizes = {
-        axis.name: size
-        for tensor in subject.variant.program.inputs
-        for axis, size in zip(tensor.axes, subject.cases[0].inputs[tensor.name].shape, strict=True)
-    }
+    sizes = sizes_of(subject.variant.program, subject.cases[0])
     shape = tuple(sizes[item] for item in items)
     return subject.arrangement.split_values(values, items, shape).reshape(len(subject.cases), -1)

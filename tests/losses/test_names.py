@@ -15,6 +15,7 @@ from lossgen.paths import generated_folder
 from lossgen.pipeline import build
 from lossgen.pipeline.names import kernel_names
 from lossgen.spec.model import Loss, Parameter
+from lossgen.spec.registry import load
 
 # What generated code and the runtime call their own, beside the words that no temporary may have.
 OWN = {
@@ -69,7 +70,7 @@ def named(tmp_path_factory):
 
 def test_every_name_is_free(named):
     spec, package = named
-    rows = verify(specs=spec, package=package, points=2, dtypes=[np.float64], samplers=("practical",))
+    rows = verify(load(spec), package, points=2, dtypes=[np.float64], samplers=("practical",))
     assert len(rows) >= 3
     assert not [f"{row.output}: {row.worst_point}" for row in rows if row.failed]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lossgen.errors import LossError, LossIndexError, LossValueError
-from lossgen.oracle.evaluate import Request
+from lossgen.oracle.evaluate import Request, sizes_of
+from lossgen.spec.roles import INDEX_ROLES
 
 from .discovery import LOSSES, VARIANTS, beside, subject
 
@@ -90,7 +91,7 @@ INDICES = [
     beside(p, tensor.name, tensor.name)
     for p in VARIANTS
     for tensor in p.values[1].program.inputs
-    if tensor.role in ("class", "labels", "length")
+    if tensor.role in INDEX_ROLES
 ]
 
 
@@ -98,11 +99,7 @@ INDICES = [
 def test_indices_out_of_range_are_refused(loss, variant, name):
     it = subject(loss, variant, count=2)
     (over,) = (p.over for p in loss.parameters if p.name == name)
-    sizes = {
-        axis.name: size
-        for tensor in variant.program.inputs
-        for axis, size in zip(tensor.axes, it.cases[0].inputs[tensor.name].shape, strict=True)
-    }
+    sizes = sizes_of(variant.program, it.cases[0])
     length = name in {element.tensor.name for _, element in variant.program.extents}
     for value in (-1, sizes[over.name] + length):
         given = it.given

@@ -131,8 +131,7 @@ def in_threes(tmp_path_factory):
 def test_blocks_are_joined_exactly(name, in_threes):
     """Judged by the exact expression: what blocks accumulate is what the whole sample does."""
     file = UNSEEN / f"{name}.py"
-    names = [loss.name for loss in load(file)]
-    rows = verify(names, specs=file, package=in_threes(name), points=12)
+    rows = verify(load(file), in_threes(name), points=12)
     failures = [f"{r.loss} {r.output} {r.dtype}: {r.worst_point}" for r in rows if r.failed]
     assert not failures, "\n".join(failures)
 

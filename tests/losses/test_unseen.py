@@ -36,7 +36,7 @@ TRIED = [
 
 @pytest.mark.parametrize(("file", "dtype"), TRIED)
 def test_an_unseen_declaration(file, dtype, package):
-    rows = verify([loss.name for loss in load(file)], specs=file, package=package, dtypes=[dtype], points=12)
+    rows = verify(load(file), package, dtypes=[dtype], points=12)
     assert len(rows) >= 3
     failing = {(r.loss, r.output, r.dtype): r for r in rows if r.failed}
     failures = [f"{' '.join(key)}: {r.worst_point}" for key, r in failing.items() if key not in SHORT]
@@ -68,11 +68,10 @@ def test_verify_notices_a_wrong_kernel(package):
         def __call__(self, *args, **kwargs):
             return np.asarray(self.loss(*args, **kwargs)) * (1 + 1e-6)
 
-    rows = verify(specs=FILES[0], package=Slanted, dtypes=[np.float64], points=8, samplers=("practical",))
+    options = {"dtypes": [np.float64], "points": 8, "samplers": ("practical",)}
+    rows = verify(load(FILES[0]), Slanted, **options)
     assert all(row.failed > 0 for row in rows if row.output == "value")
-    untouched = verify(
-        specs=FILES[0], package=package, dtypes=[np.float64], points=8, samplers=("practical",)
-    )
+    untouched = verify(load(FILES[0]), package, **options)
     assert not any(row.failed for row in untouched if row.output == "value")
     others = [[(row.output, row.failed) for row in run if row.output != "value"] for run in (rows, untouched)]
     assert others[0] == others[1]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from lossgen.oracle.evaluate import Case
-
-from .discovery import LOSSES
+from tests.shipped import VARIANTS
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lossgen[torch]'")
 functional = torch.nn.functional
@@ -31,13 +30,7 @@ def comparable(loss, variant):
     return True
 
 
-PEERED = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    if "torch" in dict(loss.peers)
-    for variant in loss.variants
-    if comparable(loss, variant)
-]
+PEERED = [param for param in VARIANTS if "torch" in dict(param.values[0].peers) and comparable(*param.values)]
 WEIGHTED = [
     param
     for param in PEERED

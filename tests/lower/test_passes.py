@@ -12,14 +12,9 @@ from lossgen.lower import ir, lower, passes_over
 from lossgen.lower.prepass import prepass_routine
 from lossgen.stabilize.clean import clean
 from lossgen.stabilize.lift import lift
-from tests.shipped import LOSSES
+from tests.shipped import VARIANTS
 
 MANIFEST = json.loads((Path(lossgen.losses.__path__[0]) / "manifest.json").read_text())["losses"]
-VARIANTS = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    for variant in loss.variants
-]
 # Each of their samples is small and stays in cache while its kernel runs.
 SMALL = [p for p in VARIANTS if p.values[0].structure in ("elementwise", "row")]
 LARGE = [p for p in VARIANTS if p not in SMALL]

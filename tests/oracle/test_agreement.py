@@ -7,15 +7,10 @@ import pytest
 from lossgen.oracle.evaluate import Oracle, Request
 from lossgen.oracle.marks import marks
 from lossgen.oracle.samplers import batches
-from tests.shipped import LOSSES
+from tests.shipped import VARIANTS
 
 from .walker import mixed, slope, value
 
-VARIANTS = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    for variant in loss.variants
-]
 CLOSE = mpmath.mpf(2) ** -60
 
 

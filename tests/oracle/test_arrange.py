@@ -7,13 +7,7 @@ from lossgen.oracle.arrange import Arrangement, spanned
 from lossgen.oracle.evaluate import Case, Oracle
 from lossgen.oracle.samplers import batches
 from lossgen.spec import Class, Pred, axis, index, loss, sample
-from tests.shipped import LOSSES
-
-VARIANTS = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    for variant in loss.variants
-]
+from tests.shipped import VARIANTS
 
 
 @pytest.mark.parametrize(("loss", "variant"), VARIANTS)

@@ -10,14 +10,9 @@ from lossgen.oracle.judge import judge
 from lossgen.oracle.marks import marks
 from lossgen.oracle.samplers import SAMPLERS, batches
 from lossgen.spec import Max, Pred, Sum, Target, axis, define, exp, index, log, loss
-from tests.shipped import LOSSES
+from tests.shipped import VARIANTS
 
 K = axis("K", dims="-1")
-VARIANTS = [
-    pytest.param(loss, variant, id=f"{loss.name}-{variant.suffix or 'default'}")
-    for loss in LOSSES
-    for variant in loss.variants
-]
 
 
 @loss(family="test")

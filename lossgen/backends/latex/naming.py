@@ -49,16 +49,11 @@ def _nameable(node: sp.Basic) -> bool:
         return False
     if node.could_extract_minus_sign() or not (len(node.atoms(Element)) > 1 or node.has(Reduction)):
         return False
-    return not any(isinstance(one, Index) and _bound(one) for one in node.free_symbols)
-
-
-def _bound(index: Index) -> bool:
-    stem, _, height = index.name.rpartition("_")
-    return bool(stem) and height.isdigit()
+    return not any(isinstance(one, Index) and one.height is not None for one in node.free_symbols)
 
 
 def _ordered(found: list[tuple[Tensor, sp.Expr]]) -> list[tuple[Tensor, sp.Expr]]:
-    """Sort definitions so that none reads a later one; number them in that order."""
+    """Sort definitions so that none reads a later one."""
     ready: list[tuple[Tensor, sp.Expr]] = []
     left = list(found)
     while left:

@@ -17,8 +17,6 @@ from lossgen.spec.program import Assign, Program, Sort, Sweep
 
 # An omicron has no command: it is spelled o.
 _GREEK = {name: rf"\{name}" for name in greeks if name != "omicron"} | {"eps": r"\varepsilon"}
-# Letters of bound indices by the height of their binder; free indices keep the letter of their axis.
-_BOUND = ("j", "i", "k", "l", "m")
 _OPERATORS = {
     "sum": r"\sum_{{{0}}}",
     "max": r"\max_{{{0}}}",
@@ -101,12 +99,8 @@ class _Printer(LatexPrinter):
         return _name(expr.name)
 
     def _print_Index(self, expr: Index) -> str:
-        stem, _, height = expr.name.rpartition("_")
-        if stem and height.isdigit():
-            return _BOUND[(int(height) - 1) % len(_BOUND)]
-        return _name(expr.name.rstrip("0123456789")) + "'" * (
-            len(expr.name) - len(expr.name.rstrip("0123456789"))
-        )
+        stem, primes = expr.letters
+        return _name(stem) + primes
 
     def _print_Where(self, expr: Where) -> str:
         return cases(expr, self._print)
