@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
@@ -280,10 +281,12 @@ class logshare(sp.Function):
         return sp.S.One if argindex == 1 else sp.S.NegativeOne
 
 
-def exact(expr: sp.Expr) -> sp.Expr:
-    """Return `expr` with every vocabulary function replaced by its exact meaning."""
+def exact(expr: sp.Expr, kept: Callable[[sp.Expr], bool] = lambda node: False) -> sp.Expr:
+    """Return `expr` with every vocabulary function that is not `kept` replaced by its exact meaning."""
     mapping: dict[sp.Expr, sp.Expr] = {}
     for node in sp.postorder_traversal(expr):
+        if kept(node):
+            continue
         if isinstance(node, StableFunction):
             mapping[node] = node.row.exact(*(arg.xreplace(mapping) for arg in node.args))
         elif isinstance(node, logshare):

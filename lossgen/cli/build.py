@@ -83,7 +83,7 @@ def _left_out(report: BuildReport) -> list[str]:
     """Return one line for each target."""
     counts = Counter(left.target for left in report.left_out)
     return [
-        f"{target} leaves out {count} variants: the same command with --json says which, and why"
+        f"{target} leaves out {count} variant{'s'[: count > 1]}: with --json the command says which, and why"
         for target, count in sorted(counts.items())
     ]
 

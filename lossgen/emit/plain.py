@@ -14,6 +14,7 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Detach, Reduction, Where
 from lossgen.algebra.tensors import Element, Tensor, unweighted
 from lossgen.algebra.vocabulary import exact
+from lossgen.spec.functions import FUNCTIONS
 from lossgen.spec.program import Assign, Program, Sort, Sweep
 
 __all__ = ["assigned_text", "curvature_texts", "formula_text", "gradient_texts", "plain"]
@@ -67,7 +68,8 @@ class _Printer(StrPrinter):
         return f"detach({self._print(expr.args[0])})"
 
     def _print_Reduction(self, expr: Reduction) -> str:
-        return f"{_REDUCTIONS[expr.op]}({self._print(expr.body)}, {self._print(expr.index)})"
+        power = () if expr.power is None else (expr.power,)
+        return f"{_REDUCTIONS[expr.op]}({', '.join(map(self._print, (expr.body, expr.index, *power)))})"
 
     def _print_Abs(self, expr: sp.Expr) -> str:
         return f"|{self._print(expr.args[0])}|"
@@ -157,8 +159,13 @@ def gradient_texts(steps: tuple[Any, ...]) -> dict[str, str]:
             tensor = assign.target.tensor
             if tensor.role == "output" and not assign.add:
                 name = tensor.name.removeprefix("grad_")
-                found[name] = _cases(f"d loss/d {_place(name, assign)}", unweighted(assign.expr))
+                found[name] = _cases(f"d loss/d {_place(name, assign)}", _known(unweighted(assign.expr)))
     return found
+
+
+def _known(expr: sp.Expr) -> sp.Expr:
+    """Return an expression in which functions that nobody writes in a formula are what they mean."""
+    return exact(expr, lambda node: node.func.__name__ in (*FUNCTIONS, *_OPERATORS))
 
 
 def curvature_texts(assigns: Iterable[Assign]) -> dict[str, str]:

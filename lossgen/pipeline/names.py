@@ -80,13 +80,19 @@ def public(described: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
     def text(given: str) -> str:
         return words.sub(lambda found: back[found.group()], given)
 
+    def texts(given: Mapping[str, str]) -> dict[str, str]:
+        return {name: text(formula) for name, formula in keys(given).items()}
+
     for argument in (*described["tensors"], *described["params"], *described["static"]):
         argument["name"] = back.get(argument["name"], argument["name"])
     for variant in described["variants"]:
         variant["params"], variant["wrt_all"] = each(variant["params"]), each(variant["wrt_all"])
         variant["gradient_latex"] = keys(variant["gradient_latex"])
         variant["formula_text"] = text(variant["formula_text"])
-        variant["gradient_text"] = {k: text(v) for k, v in keys(variant["gradient_text"]).items()}
+        variant["gradient_text"] = texts(variant["gradient_text"])
+        for rule in variant["curvature"].values():
+            if rule["kind"] is not None:
+                rule["text"], rule["latex"] = texts(rule["text"]), keys(rule["latex"])
         if variant["prepass"] is not None:
             variant["prepass"]["args"] = each(variant["prepass"]["args"])
     return described

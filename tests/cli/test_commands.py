@@ -95,7 +95,7 @@ def test_build_says_what_a_target_leaves_out(
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines[2:-1]] == [
         "abacus leaves out 2 variants",
-        "slate leaves out 1 variants",
+        "slate leaves out 1 variant",
     ]
     assert cli.main(["build", "--force", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["left_out"] == [asdict(one) for one in left]

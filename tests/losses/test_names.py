@@ -3,11 +3,13 @@
 import ast
 import importlib
 import keyword
+import re
 
 import numba
 import numpy as np
 import pytest
 
+import lossgen
 from lossgen.backends.registry import BACKENDS
 from lossgen.lower.names import RESERVED
 from lossgen.oracle.verify import verify
@@ -73,6 +75,13 @@ def test_every_name_is_free(named):
     rows = verify(load(spec), package, points=2, dtypes=[np.float64], samplers=("practical",))
     assert len(rows) >= 3
     assert not [f"{row.output}: {row.worst_point}" for row in rows if row.failed]
+
+
+def test_formulas_of_curvature_have_the_names_of_the_declaration():
+    loss = lossgen.compile("log(1 + ((x - y)/scale)**2)", domains={"scale": "positive"})
+    for rule in loss.entry.default_variant.curvature.values():
+        assert set(re.findall("[a-z]\\w+", rule.text["x"])) <= {"curvature", "by", "scale"}
+        assert "scale" in rule.latex["x"]
 
 
 def test_every_name_is_what_users_see(named):

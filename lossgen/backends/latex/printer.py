@@ -12,7 +12,7 @@ from sympy.printing.latex import LatexPrinter
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element, unweighted
-from lossgen.algebra.vocabulary import StableFunction, logshare
+from lossgen.algebra.vocabulary import StableFunction, exact
 from lossgen.spec.program import Assign, Program, Sort, Sweep
 
 # An omicron has no command: it is spelled o.
@@ -150,13 +150,7 @@ class _Printer(LatexPrinter):
 
 def spoken(expr: sp.Expr) -> sp.Expr:
     """Return an expression in which functions that have no notation are what they mean."""
-    mapping: dict[sp.Basic, sp.Basic] = {}
-    for node in sp.postorder_traversal(expr):
-        if isinstance(node, StableFunction) and node.row.latex is None:
-            mapping[node] = node.row.exact(*(arg.xreplace(mapping) for arg in node.args))
-        elif isinstance(node, logshare):
-            mapping[node] = node.args[0].xreplace(mapping) - node.args[1].xreplace(mapping)
-    return expr.xreplace(mapping)
+    return exact(expr, lambda node: isinstance(node, StableFunction) and node.row.latex is not None)
 
 
 def latex(expr: sp.Expr) -> str:
