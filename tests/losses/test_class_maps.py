@@ -45,7 +45,9 @@ def test_classes_are_what_they_spell(loss, variant):
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("loss", [one for one in LOSSES if any(p.spells for p in one.parameters)], ids=str)
+@pytest.mark.parametrize(
+    "loss", [one for one in LOSSES if any(p.spells for p in one.parameters)], ids=lambda loss: loss.name
+)
 def test_classes_out_of_range_are_refused(loss):
     it = subject(loss, loss.variants[0], count=2)
     target, dim = spelled(loss)
