@@ -71,6 +71,9 @@ class _Printer(StrPrinter):
         power = () if expr.power is None else (expr.power,)
         return f"{_REDUCTIONS[expr.op]}({', '.join(map(self._print, (expr.body, expr.index, *power)))})"
 
+    def _print_Mod(self, expr: sp.Mod) -> str:
+        return f"({' % '.join(self.parenthesize(arg, PRECEDENCE['Mul'], True) for arg in expr.args)})"
+
     def _print_Abs(self, expr: sp.Expr) -> str:
         return f"|{self._print(expr.args[0])}|"
 

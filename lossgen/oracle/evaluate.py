@@ -282,11 +282,8 @@ def _numbers(case: Case, curve: Curve) -> dict[str, dict[tuple[int, ...], Any]]:
 
 def sizes_of(program: Program, case: Case) -> dict[str, int]:
     """Return the extent of each axis in a sample."""
-    sizes: dict[str, int] = {}
-    for tensor in program.inputs:
-        for axis, size in zip(tensor.axes, case.inputs[tensor.name].shape, strict=True):
-            sizes[axis.name] = size
-    return sizes
+    shapes = [(tensor.axes, case.inputs[tensor.name].shape) for tensor in program.inputs]
+    return {axis.name: size for axes, shape in shapes for axis, size in zip(axes, shape, strict=True)}
 
 
 def _certified(ball: Ball, dtype: Any) -> bool:
