@@ -1,7 +1,7 @@
 """Run the CUDA kernels of a loss: ``on_cuda(L.huber)(x, y)``.
 
 Arrays are NumPy's; Numba copies them to the device and back. Under ``NUMBA_ENABLE_CUDASIM=1`` the kernels run
-in Numba's simulator, without a device. ``numba.cuda`` is imported with the first kernel.
+in Numba's simulator, without a device.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import cuda
 
 from lossgen.errors import LossError, LossTypeError
 from lossgen.runtime.arrays import Array
@@ -94,7 +95,7 @@ class CudaKernels(Kernels):
 
     def _kernel(self, kind: str, suffix: str) -> Any:
         try:
-            return self._find(kind, suffix, "")
+            kernel = self._find(kind, suffix, "")
         except ModuleNotFoundError as error:
             # The module itself, or a package that it would lie in; what it imports is another matter.
             if not f"{self._module_of(suffix)}.".startswith(f"{error.name}."):
@@ -102,6 +103,12 @@ class CudaKernels(Kernels):
             raise LossError(
                 f"{self.name} has no CUDA kernels: there are such for elementwise and row losses"
             ) from None
+        if not cuda.is_available():
+            raise LossError(
+                f"{self.name} finds no CUDA device and driver: `lossgen doctor` says what is missing; "
+                "the loss itself runs on the CPU"
+            )
+        return kernel
 
 
 class CudaLoss:

@@ -16,8 +16,12 @@ from typing import Any
 
 import pytest
 
+import lossgen.losses
+from lossgen import LossError
 from lossgen.backends.numba_cuda import BACKEND
 from lossgen.paths import generated_folder
+from lossgen.runtime import launch_cuda
+from lossgen.runtime.example import example
 from lossgen.spec.structure import SMALL
 from tests.shipped import LOSSES, VARIANTS
 
@@ -114,6 +118,14 @@ def test_losses_without_kernels_say_so(ask: Ask, loss: str) -> None:
 
 def test_formulas_compiled_on_demand_say_so(ask: Ask) -> None:
     assert "has no CUDA kernels" in ask("compiled")
+
+
+def test_a_machine_without_a_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch_cuda.cuda, "is_available", lambda: False)
+    first, *_ = (loss for name, loss in lossgen.losses.all().items() if name in DEFAULTS)
+    x, y, *_ = example(first.entry).values()
+    with pytest.raises(LossError, match=f"{first.name} finds no CUDA device"):
+        launch_cuda.on_cuda(first)(x, y)
 
 
 def test_there_are_kernels_of_all_elementwise_and_row_losses() -> None:
