@@ -121,7 +121,7 @@ class Oracle:
             for code in (self._plain, self._joined if bits >= _JOINED_BITS else None):
                 if code is None:
                     continue
-                with _precision(bits):
+                with ctx.workprec(bits):
                     series.infinities.met = 0
                     try:
                         ball = run.number(code, request)
@@ -139,7 +139,7 @@ class Oracle:
 
     def divisor(self, case: Case) -> list[dict[tuple[int, ...], tuple[float, float] | None]]:
         """Return what each item of each term adds to the divisor of the mean, and its factor."""
-        with _precision(256), _order(1):
+        with ctx.workprec(256), _order(1):
             outputs = self._plain["divisor"](_numbers(case, ()), sizes_of(self.program, case), None)
         return [
             {
@@ -154,14 +154,14 @@ class Oracle:
         moves = Moves()
         # What was added up before a failure counts: these are bounds that tell an overflow. The precision
         # holds the exponential of any float64.
-        with _precision(2048), _order(1), suppress(UndecidedError, SingularError):
+        with ctx.workprec(2048), _order(1), suppress(UndecidedError, SingularError):
             self._plain["loss"](_numbers(case, ()), sizes_of(self.program, case), moves)
         return moves
 
     def reads(self, case: Case, place: Place) -> bool:
         """Whether the value at this sample depends on an entry: branches that are not taken read nothing."""
         read = Reads()
-        with _precision(512), _order(1):
+        with ctx.workprec(512), _order(1):
             self._plain["loss"](watched(_numbers(case, ()), place, read), sizes_of(self.program, case), None)
         return read.any
 
@@ -242,16 +242,6 @@ def _compiled(program: Program) -> dict[str, Any]:
     names["arb"] = arb
     exec(compile(source, "<oracle>", "exec"), names)  # the source is our own print of a checked expression
     return {"loss": names["loss"], "divisor": names["divisor"], "sums": sums, "source": source}
-
-
-@contextmanager
-def _precision(bits: int) -> Iterator[None]:
-    before = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = before
 
 
 @contextmanager

@@ -42,14 +42,11 @@ class Weights(Oracle):
         first, second = (self._weight(self._apart(case, r), request, r, 0.0, moves) for r in _NEAR)
         if first.ball is None or second.ball is None:
             return first
-        before, ctx.prec = ctx.prec, _BITS
-        try:
+        with ctx.workprec(_BITS):
             change = second.ball - first.ball
             if abs(change) <= abs(second.ball) * arb(2) ** -60 or not second.ball.is_finite():
                 return second
             return Truth(arb("inf") if change > 0 else arb(0))
-        finally:
-            ctx.prec = before
 
     def _weight(
         self, case: Case, request: Request, x: float, y: float, moves: Mapping[Any, Any] | None
@@ -57,11 +54,8 @@ class Weights(Oracle):
         slope = super().truth(case, replace(request, kind="gradient"), _RELATIVE, moves)
         if slope.ball is None:
             return slope
-        before, ctx.prec = ctx.prec, _BITS
-        try:
+        with ctx.workprec(_BITS):
             weight: Ball = slope.ball / (arb(x) - arb(y))
-        finally:
-            ctx.prec = before
         return Truth(weight)
 
     def _apart(self, case: Case, r: float) -> Case:

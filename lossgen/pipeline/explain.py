@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from lossgen.algebra.nodes import Where
+from lossgen.backends.names import PACKAGE
 from lossgen.derive.model import Routine
 from lossgen.derive.routines import routines
 from lossgen.emit.plain import assigned_text, formula_text, plain
@@ -33,8 +34,6 @@ KINDS = {
     "bound": "Upper bound of the curvature",
     "irls": "Weight of reweighted least squares",
 }
-# The backend whose code is shown: the one that people read.
-_SHOWN = "numba_cpu"
 _DOCS = {rule.name: " ".join(rule.doc.split()) for rule in RULES} | {
     "kept-as-logarithm": "entries that overflow or vanish although their logarithms do not"
 }
@@ -98,7 +97,7 @@ def explain(loss: Loss, variant: Variant, specs: Path) -> Explanation:
         Where it is declared.
     """
     lifted, record = lift_with_record(variant.program)
-    (text,) = make_loss(replace(loss, variants=(variant,)), specs, (_SHOWN,)).files[_SHOWN].values()
+    (text,) = make_loss(replace(loss, variants=(variant,)), specs, (PACKAGE,)).files[PACKAGE].values()
     derived = routines(lifted)
     hessian = clean(derived["hessian"]) if "hessian" in derived else None
     rules = curvature_rules(variant.program, lifted, hessian).values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from os import path
@@ -24,8 +24,6 @@ from lossgen.spec.model import Loss
 from lossgen.spec.registry import Registry, read
 
 __all__ = ["Made", "make_all", "make_loss"]
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from lossgen.oracle.judge import JUDGE
 from lossgen.oracle.rows import VerifyRow, merged
 from lossgen.oracle.verify import verify_variant
 from lossgen.pipeline.journal import Journal
-from lossgen.pipeline.pool import in_processes
+from lossgen.pipeline.pool import Progress, in_processes
 from lossgen.runtime.package import LossPackage
 from lossgen.spec.model import Loss
 from lossgen.spec.registry import load
@@ -63,7 +63,7 @@ class Measurement:
 def measure_all(
     tasks: Sequence[Measurement],
     jobs: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[VerifyRow]:
     """Return the rows of all tasks, in their order; they do not depend on the number of processes."""
     _declared.cache_clear()  # declarations may have changed since the last measurement of this process

@@ -14,10 +14,12 @@ from typing import TypeVar
 
 from lossgen.errors import LossError
 
-__all__ = ["in_processes"]
+__all__ = ["Progress", "in_processes"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+# Called with what is done, the number done and the number of all.
+Progress = Callable[[str, int, int], None]
 
 
 def in_processes(

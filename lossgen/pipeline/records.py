@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lossgen.emit.records import Plan, Wanted, fits, record_text
@@ -11,6 +11,7 @@ from lossgen.oracle.judge import JUDGE
 from lossgen.oracle.machine import machine
 from lossgen.oracle.samplers import SAMPLERS
 from lossgen.pipeline.measure import DTYPES, Measurement, measure_all
+from lossgen.pipeline.pool import Progress
 from lossgen.runtime.accuracy import read_record
 
 __all__ = ["kept_records", "measured_records"]
@@ -31,7 +32,7 @@ def measured_records(
     specs: Path,
     plan: Plan,
     jobs: int | None,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> dict[str, str]:
     """Measure variants of a package that is not written yet; return the texts of their records."""
     # What takes longest goes first, so that the others fill the time.

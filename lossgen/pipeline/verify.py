@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from lossgen.errors import LossValueError
 from lossgen.oracle.rows import VerifyRow
 from lossgen.paths import generated_folder, specs_folder
 from lossgen.pipeline.measure import DTYPES, Measurement, measure_all
+from lossgen.pipeline.pool import Progress
 from lossgen.runtime.package import LossPackage
 from lossgen.spec.registry import load
 
@@ -67,7 +68,7 @@ def verify(
     package: LossPackage | None = None,
     points: int | None = None,
     jobs: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Checked]:
     """Judge losses by their exact expressions, at the points of their records or at others.
 
