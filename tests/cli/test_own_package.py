@@ -18,6 +18,7 @@ from lossgen.errors import LossError
 from lossgen.paths import generated_folder
 from lossgen.runtime.package import LossPackage
 from lossgen.testing import check
+from tests.importing import importable
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = '''
@@ -80,13 +81,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def losses(folder: Path) -> Iterator[ModuleType]:
-    sys.path.insert(0, str(folder))
-    try:
+    with importable(folder, "my_pkg"):
         yield importlib.import_module("my_pkg.losses")
-    finally:
-        sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "my_pkg"]:
-            del sys.modules[name]
 
 
 def test_check_judges_by_the_declaration(folder: Path, losses: ModuleType) -> None:

@@ -1,7 +1,6 @@
 """Blocks of one sample: the same bits whoever runs them, and the same results as in one piece."""
 
 import importlib
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from lossgen.oracle.verify import verify
 from lossgen.pipeline import build
 from lossgen.runtime import launch
 from lossgen.spec.registry import load
+from tests.importing import importable
 
 from .discovery import VARIANTS, as_list, subject
 
@@ -116,13 +116,8 @@ def in_threes(tmp_path_factory):
             build(UNSEEN / f"{name}.py", folder / f"in_threes_{name}", jobs=1)
         return importlib.import_module(f"in_threes_{name}")
 
-    sys.path.insert(0, str(folder))
-    try:
+    with importable(folder, "in_threes_"):
         yield package
-    finally:
-        sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.startswith("in_threes_")]:
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize(
