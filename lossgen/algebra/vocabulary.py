@@ -7,6 +7,8 @@ from typing import Any
 
 import sympy as sp
 
+from lossgen.algebra.extremes import logratio as logratio
+from lossgen.algebra.extremes import outgrown as outgrown
 from lossgen.algebra.gammas import digamma as digamma
 from lossgen.algebra.gammas import trigamma as trigamma
 from lossgen.algebra.nodes import Where
@@ -19,6 +21,11 @@ from lossgen.algebra.powers import normal as normal
 from lossgen.algebra.powers import powered as powered
 from lossgen.algebra.powers import signpow as signpow
 from lossgen.algebra.powers import timesexp as timesexp
+from lossgen.algebra.squares import inv1psq as inv1psq
+from lossgen.algebra.squares import log1psq as log1psq
+from lossgen.algebra.squares import log1psqrest as log1psqrest
+from lossgen.algebra.squares import over1psq as over1psq
+from lossgen.algebra.squares import sq1psq as sq1psq
 
 log1p: Any = row(
     "log1p",
@@ -150,43 +157,6 @@ expm1mx: Any = row(
     "expm1mx",
     lambda a: sp.exp(a) - 1 - a,
     (lambda a: expm1(a),),
-    ("real",),
-    "nonnegative",
-    None,
-    zero_at_zero,
-)
-log1psq: Any = row(
-    "log1psq",
-    lambda a: sp.log(1 + a**2),
-    (lambda a: 2 * over1psq(a),),
-    ("real",),
-    "nonnegative",
-    None,
-    zero_at_zero,
-)
-inv1psq: Any = row(
-    "inv1psq",
-    lambda a: 1 / (1 + a**2),
-    (lambda a: -2 * over1psq(a) * inv1psq(a),),
-    ("real",),
-    "positive",
-    None,
-    lambda a: sp.S.One if a.is_zero else None,
-)
-over1psq: Any = row(
-    "over1psq",
-    lambda a: a / (1 + a**2),
-    (lambda a: inv1psq(a) - 2 * over1psq(a) ** 2,),
-    ("real",),
-    "any",
-    None,
-    zero_at_zero,
-)
-# What is left of log(1 + a**2) without a times half its slope; of fourth order near 0.
-log1psqrest: Any = row(
-    "log1psqrest",
-    lambda a: sp.log(1 + a**2) - a**2 / (1 + a**2),
-    (lambda a: 2 * a * over1psq(a) ** 2,),
     ("real",),
     "nonnegative",
     None,

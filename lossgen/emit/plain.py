@@ -30,6 +30,7 @@ _OPERATORS = {
     "omexp": ("1 - exp({0})", 0),
     "logshare": ("{0} - {1}", PRECEDENCE["Mul"]),
     "quotient": ("{0}/{1}", PRECEDENCE["Mul"]),
+    "outgrown": ("{0} + {1}", 0),
     "gated": ("{0}*{1}", PRECEDENCE["Mul"]),
 }
 _RELATIONS = {"Eq": "==", "Ne": "!="}

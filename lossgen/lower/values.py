@@ -12,11 +12,12 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
+from lossgen.algebra.polynomials import polynomial
 from lossgen.algebra.tensors import Element, Tensor, tensors
 from lossgen.algebra.vocabulary import log1p, logshare, sigmoid, softplus
 from lossgen.derive.model import Routine
 from lossgen.errors import LossError
-from lossgen.lower import arithmetic, ir, reductions, sums
+from lossgen.lower import arithmetic, ir, polynomials, reductions, sums
 from lossgen.lower.constants import as_float, constant, integer, ordered, real
 from lossgen.lower.extents import full_extent, perhaps_empty
 from lossgen.lower.facts import Facts, indices_of, is_plain, tail
@@ -172,6 +173,8 @@ class Lowering:
                 )
             case sigmoid() if self.facts.uses[tail(expr)] > 1:
                 return ir.Op("sigmoid_tail", (self.float(expr.args[0]), self.float(tail(expr))), "float")
+            case polynomial():
+                return polynomials.horner(self, expr)
             case sp.floor() if type_of(expr) == "int":
                 return arithmetic.floor_divide(self, expr.args[0])
             case sp.Function() | sp.Max() | sp.Min() | sp.Mod():

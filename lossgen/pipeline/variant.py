@@ -18,6 +18,7 @@ from lossgen.spec.structure import SMALL
 from lossgen.stabilize.clean import clean
 from lossgen.stabilize.curvature.rules import curvature_rules
 from lossgen.stabilize.lift import lift
+from lossgen.stabilize.regimes.branches import with_regimes
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
     cleaned = {kind: clean(routine) for kind, routine in derived.items()}  # each branch in its own best form
     rules = curvature_rules(variant.program, lifted, cleaned.get("hessian"))  # weights and bounds
     cleaned |= {rule.kind: rule.routine for rule in rules.values() if rule.routine is not None}
-    lowered = {kind: lower(cleaned[kind]) for kind in KINDS if kind in cleaned}  # loops over one sample
+    branched = {kind: with_regimes(cleaned[kind]) for kind in KINDS if kind in cleaned}  # series
+    lowered = {kind: lower(routine) for kind, routine in branched.items()}  # loops over one sample
     reason: str | None = None
     if loss.structure not in SMALL:  # one sample may span the array: its loops in blocks, for any driver
         reason = next((why for function in lowered.values() if (why := whole(function))), None)

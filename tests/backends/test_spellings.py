@@ -19,8 +19,7 @@ from lossgen.runtime.jit import njit
 
 from .device_math import DEVICE_MATH
 
-# Largest error in ulp of the result; 2 where nothing is said. That of `logaddexp` is relative to the larger
-# argument, which the logarithm of the rest may cancel.
+# Largest error in ulp of the result, 2 where nothing is said; of `logaddexp` relative to the larger argument.
 BOUNDS = {
     "xmlog1p": 6,
     "expm1mx": 4,
@@ -33,6 +32,7 @@ BOUNDS = {
     "log1psqrest": 6,
     "inv1psq": 3,
     "over1psq": 3,
+    "sq1psq": 3,
     "powered": 5,
     "timesexp": 3,
     "trigamma": 3,

@@ -100,6 +100,22 @@ def _timesexp(a, b):
     product = a * root * root
     return real(0) if product != product and a == a and b == b else product
 ''',
+    "outgrown": '''\
+@njit
+def _outgrown(a, b):
+    """a + b, but a where it is infinite: it grows exponentially, and b does not."""
+    return a if abs(a) == math.inf and b == b else a + b
+''',
+    "logratio": '''\
+@njit
+def _logratio(a, b):
+    """log(a / b), factor by factor where the quotient is no normal number."""
+    real = type(a)
+    ratio = a / b
+    if ratio < math.inf and real(2) / ratio < math.inf:
+        return math.log(ratio)
+    return math.log(a) - math.log(b)
+''',
     "sqdiv": '''\
 @njit
 def _sqdiv(a, b):
@@ -124,6 +140,16 @@ def _over1psq(a):
     if abs(a) < 1:
         return a / (real(1) + a * a)
     return real(1) / (a + real(1) / a)
+''',
+    "sq1psq": '''\
+@njit
+def _sq1psq(a):
+    """a**2 / (1 + a**2); the square of a large number would overflow."""
+    real = type(a)
+    if abs(a) < 1:
+        return a * a / (real(1) + a * a)
+    inverse = real(1) / a
+    return real(1) / (real(1) + inverse * inverse)
 ''',
     "hypot": '''\
 @njit

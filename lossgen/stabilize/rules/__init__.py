@@ -8,6 +8,7 @@ from lossgen.stabilize.rules import (
     choices,
     differences,
     exponentials,
+    extremes,
     guards,
     logarithms,
     mixtures,
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     *differences.RULES,
     *roots.RULES,
     *vanishing.RULES,
+    *extremes.RULES,
     *guards.RULES,
     *ranges.RULES,
 )

@@ -18,7 +18,7 @@ GUARD = ("guard",)
 
 # Factors that belong to the call, not to the formula; a zero weight is dealt with by masks.
 _OUTER_ROLES = frozenset({"weight", "scale", "cotangent", "tangent"})
-_LOG_LIKE = (sp.log, vo.log1p, vo.softplus, vo.logshare, vo.log1mexp, vo.logaddexp)
+_LOG_LIKE = (sp.log, vo.log1p, vo.logratio, vo.softplus, vo.logshare, vo.log1mexp, vo.logaddexp)
 _SMALL = (sp.exp, vo.sigmoid, vo.omexp)
 
 # Name prefix of the local tensors that hold logarithms.
@@ -58,6 +58,13 @@ def may_be_infinite(factor: sp.Expr) -> bool:
     return isinstance(factor, vo.gated) and may_be_infinite(factor.args[1])
 
 
+def _overflows(factor: sp.Expr) -> bool:
+    """Whether a factor is a square, which overflows where an exponential beside it is 0."""
+    if isinstance(factor, sp.Pow):
+        return bool(factor.exp.is_Integer and factor.exp.is_even and factor.exp.is_positive)
+    return isinstance(factor, vo.sqdiv)
+
+
 def may_vanish(base: sp.Expr) -> bool:
     """Whether a positive base is 0 in floating point where its exponentials are."""
     if any(is_positive(term) and not term.has(*_SMALL) for term in sp.Add.make_args(base)):
@@ -77,6 +84,9 @@ def _gate(expr: sp.Mul) -> sp.Expr | None:
             rest.append(sp.S.NegativeOne)
         else:
             (infinite if may_be_infinite(part) else rest).append(part)
+    if any(isinstance(gate, sp.exp) for gate in gates):
+        infinite += (squares := [part for part in rest if _overflows(part)])
+        rest = [part for part in rest if part not in squares]
     if not gates and len(infinite) > 1 and any(isinstance(part, sp.Pow) for part in infinite):
         gates = [part for part in infinite if not isinstance(part, sp.Pow)]
         infinite = [part for part in infinite if isinstance(part, sp.Pow)]
@@ -117,6 +127,7 @@ RULES = (
             W * X,
             W * Reduction("sum", M[I] * V[I], I),
             W * vo.sigmoid(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
+            X**2 * sp.exp(-(X**2)),
             X * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
             W * vo.sigmoid(-X) * vo.softplus(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
         ),

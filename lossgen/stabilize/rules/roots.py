@@ -6,6 +6,7 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction
+from lossgen.algebra.tensors import elements
 from lossgen.stabilize.facts import is_nonneg, is_positive
 from lossgen.stabilize.rule import I, P, Q, Rule, T, U, V, W, X, Z
 from lossgen.stabilize.terms import open_body, square_root, take, terms_with
@@ -107,20 +108,31 @@ def _square_over(expr: sp.Mul) -> sp.Expr | None:
 
 
 def _inverse_of_square(expr: sp.Pow) -> sp.Expr | None:
-    """(1 + u**2)**-n is inv1psq(u)**n."""
+    """(c + u**2)**-n is inv1psq(u/sqrt(c))**n / c**n."""
     if not isinstance(expr.base, sp.Add) or not expr.exp.is_Integer or not expr.exp.is_negative:
         return None
-    rest = expr.base - 1
-    root = None if isinstance(rest, sp.Add) else square_root(rest)
-    return None if root is None else vo.inv1psq(root) ** -expr.exp
+    if len(expr.base.args) != 2:
+        return None
+    for square, constant in (expr.base.args, expr.base.args[::-1]):
+        root = square_root(square) if _is_scale(constant) else None
+        if root is not None:
+            return constant**expr.exp * vo.inv1psq(root / sp.sqrt(constant)) ** -expr.exp
+    return None
+
+
+def _is_scale(expr: sp.Expr) -> bool:
+    """Whether an expression is positive and read from parameters alone."""
+    return is_positive(expr) and all(element.tensor.role == "param" for element in elements(expr))
 
 
 def _root_over(expr: sp.Mul) -> sp.Expr | None:
-    """Write u * inv1psq(u) as over1psq(u)."""
+    """Write u * inv1psq(u) as over1psq(u), and u**2 * inv1psq(u) as sq1psq(u)."""
     powers = dict(part.as_base_exp() for part in expr.args)
     for name in expr.atoms(vo.inv1psq):
         u = name.args[0]
         wanted = [part.as_base_exp() for part in sp.Mul.make_args(u) if not part.is_number]
+        if name in powers and wanted and all(_holds(powers.get(b), 2 * e) for b, e in wanted):
+            return expr / name / u**2 * vo.sq1psq(u)
         if name in powers and wanted and all(_holds(powers.get(b), e) for b, e in wanted):
             return expr / name / u * vo.over1psq(u)
     return None
@@ -206,7 +218,7 @@ RULES = (
         "overflow of the square",
         (sp.Pow,),
         _inverse_of_square,
-        lambda: (1 / (1 + X**2), (1 + (X - Z) ** 2 / Q**2) ** -2),
+        lambda: (1 / (1 + X**2), (1 + (X - Z) ** 2 / Q**2) ** -2, 1 / (2 * X**2 + 2 * Q)),
     ),
     Rule(
         "root-over",
