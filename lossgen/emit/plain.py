@@ -78,6 +78,9 @@ class _Printer(StrPrinter):
     def _print_Abs(self, expr: sp.Expr) -> str:
         return f"|{self._print(expr.args[0])}|"
 
+    def _print_polynomial(self, expr: sp.Function) -> str:
+        return f"polynomial({self._print(expr.args[0])}, degree {len(expr.args) - 2})"
+
     def _print_Function(self, expr: sp.Function) -> str:
         if self.named or expr.func.__name__ not in _OPERATORS:
             return str(super()._print_Function(expr))

@@ -21,6 +21,7 @@ from lossgen.spec.program import Program, Sort, Stage
 from lossgen.stabilize.clean import clean, clean_with_record
 from lossgen.stabilize.curvature.rules import curvature_rules
 from lossgen.stabilize.lift import lift_with_record
+from lossgen.stabilize.regimes.branches import with_regimes_and_record
 from lossgen.stabilize.rule import Rewrite
 from lossgen.stabilize.rules import RULES
 
@@ -35,7 +36,8 @@ KINDS = {
     "irls": "Weight of reweighted least squares",
 }
 _DOCS = {rule.name: " ".join(rule.doc.split()) for rule in RULES} | {
-    "kept-as-logarithm": "entries that overflow or vanish although their logarithms do not"
+    "kept-as-logarithm": "entries that overflow or vanish although their logarithms do not",
+    "series": "the digits that a sum of nearly opposite terms loses",
 }
 
 
@@ -123,10 +125,12 @@ def _output(
     record: Sequence[Rewrite],
     text: str,
 ) -> Output:
-    cleaned, more = clean_with_record(derived)
+    cleaned, fired = clean_with_record(derived)
+    branched, series = with_regimes_and_record(cleaned)
+    more = (*fired, *series)
     declared = _conditions(_program_parts(variant.program)) | _conditions(_program_parts(lifted))
     made = [rewrite for rewrite in (*record, *more) if rewrite.rule in _DOCS]
-    found = _conditions(_routine_parts(cleaned))
+    found = _conditions(_routine_parts(branched))
     branches = tuple(
         Branch(plain(condition, named=True), _reason(condition, declared, made))
         for condition in sorted(found, key=sp.default_sort_key)

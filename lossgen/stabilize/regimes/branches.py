@@ -65,7 +65,7 @@ class _Regimes:
         if isinstance(expr, sp.Add):
             branched = branch(expr)
             if branched is not None:
-                self.record.append(Rewrite("regime", expr, branched))
+                self.record.append(Rewrite("series", expr, branched))
                 return branched
         args = [self(arg) for arg in expr.args]
         return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
