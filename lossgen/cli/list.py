@@ -11,7 +11,7 @@ from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Argument, Command, flag
 from lossgen.cli.packages import PACKAGE, chosen_package
 from lossgen.console import Console
-from lossgen.runtime.accuracy import percent, read_certificate
+from lossgen.runtime.accuracy import percent, read_certificate, record_path
 
 __all__ = ["COMMAND"]
 
@@ -61,7 +61,7 @@ def _searched(name: str, loss: Mapping[str, Any]) -> str:
 def _accuracy(name: str, loss: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None:
     """Return what was measured of the default variant; NumPy is not needed to know it."""
     default = next(one for one in loss["variants"] if not one["suffix"])
-    found = read_certificate(folder / "records" / f"{name}.json", default["fingerprint"])
+    found = read_certificate(record_path(folder, name, ""), default["fingerprint"])
     return None if found is None else found["outputs"]
 
 

@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     text = "\n".join(indented(one, console.width) for one in gradients.values())
     section(console, "Gradient", text or "  by recurrence backwards; `lossgen explain` shows it")
     rules = loss.entry.default_variant.curvature
-    for name, rule in rules.items():
+    for chosen, rule in rules.items():
         formulas = "\n".join(indented(one, console.width) for one in rule.text.values())
-        section(console, f"Curvature {name!r}", formulas)
+        section(console, f"Curvature {chosen!r}", formulas)
     section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
     section(console, "Example", textwrap.indent(_example(loss, spoken(arguments)), "  "))
     if not arguments.no_plot:

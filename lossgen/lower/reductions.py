@@ -46,20 +46,18 @@ def reduce(low: Lowering, expr: Reduction) -> ir.Expr:
 
 def peak(low: Lowering, expr: Reduction) -> ir.Expr:
     """Return the largest term of a log-sum-exp."""
-    found = low.scopes.find(("peak", expr))
-    if found is None:
-        _pair(low, expr)
-        found = low.scopes.find(("peak", expr))
-    assert found is not None
-    return found
+    return _half(low, "peak", expr)
 
 
 def rest(low: Lowering, expr: Reduction) -> ir.Expr:
     """Return the sum of exp(term - largest) over all terms but the largest."""
-    found = low.scopes.find(("rest", expr))
-    if found is None:
+    return _half(low, "rest", expr)
+
+
+def _half(low: Lowering, half: str, expr: Reduction) -> ir.Expr:
+    if low.scopes.find((half, expr)) is None:
         _pair(low, expr)
-        found = low.scopes.find(("rest", expr))
+    found = low.scopes.find((half, expr))
     assert found is not None
     return found
 

@@ -77,7 +77,7 @@ class _Maker:
         sampler: str,
         dtype: np.dtype[Any],
         rng: Random,
-        size: int | None = None,
+        size: int | None,
     ) -> None:
         self.declared: Mapping[str, Parameter] = {p.name: p.other or p for p in loss.parameters}
         # What may be given besides a list of choices is tried around the numbers of that list.

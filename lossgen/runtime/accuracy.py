@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["accuracy_line", "certificate", "percent", "read_certificate", "read_record"]
+__all__ = ["accuracy_line", "certificate", "percent", "read_certificate", "read_record", "record_path"]
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -18,6 +18,12 @@ def read_record(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and "outputs" in content else None
+
+
+def record_path(folder: Path, name: str, suffix: str) -> Path:
+    """Return where a package keeps the record of a variant."""
+    stem = f"{name}__{suffix}" if suffix else name
+    return folder / "records" / f"{stem}.json"
 
 
 def read_certificate(path: Path, fingerprint: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lossgen.errors import LossError, LossTypeError
-from lossgen.runtime.accuracy import read_certificate
+from lossgen.runtime.accuracy import read_certificate, record_path
 from lossgen.runtime.bind import Binder, Request, find_variant, no_variant, wanted_choices
 from lossgen.runtime.call import Call
 from lossgen.runtime.display import html_card, one_line
@@ -200,8 +200,7 @@ class Loss:
     def _certificate(self, variant: Variant) -> Mapping[str, Any] | None:
         if self._folder is None:
             return None
-        stem = f"{self.name}__{variant.suffix}" if variant.suffix else self.name
-        return read_certificate(self._folder / "records" / f"{stem}.json", variant.fingerprint)
+        return read_certificate(record_path(self._folder, self.name, variant.suffix), variant.fingerprint)
 
     @property
     def fingerprint(self) -> str:

@@ -81,12 +81,18 @@ def _branches(expr: Where) -> sp.Expr | None:
     return Where(expr.args[0], *logs)
 
 
-def _product(expr: sp.Expr) -> sp.Expr | None:
+def _viewed(expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
+    """Return the log views of those factors or terms that have one, and the others as they are."""
     views: list[sp.Expr] = []
-    rest: list[sp.Expr] = []
-    for factor in expr.args:
-        view = log_view(factor)
-        (rest if view is None else views).append(factor if view is None else view)
+    others: list[sp.Expr] = []
+    for arg in expr.args:
+        view = log_view(arg)
+        (others if view is None else views).append(arg if view is None else view)
+    return views, others
+
+
+def _product(expr: sp.Expr) -> sp.Expr | None:
+    views, rest = _viewed(expr)
     remaining = sp.Mul(*rest)
     if not views or not is_nonneg(remaining):
         return None
@@ -110,11 +116,7 @@ def _is_complement(c: sp.Expr, a: sp.Expr, d: sp.Expr, b: sp.Expr) -> bool:
 
 
 def _mixed_sum(expr: sp.Add) -> sp.Expr | None:
-    views: list[sp.Expr] = []
-    plain: list[sp.Expr] = []
-    for term in expr.args:
-        view = log_view(term)
-        (plain if view is None else views).append(term if view is None else view)
+    views, plain = _viewed(expr)
     constant = sp.Add(*plain)
     if not views or not is_nonneg(constant):
         return None
