@@ -15,6 +15,7 @@ from lossgen.cli.plot import draw, side_by_side
 from lossgen.cli.text import indented, paragraphs, section
 from lossgen.console import Console
 from lossgen.runtime.accuracy import percent
+from lossgen.runtime.manifest import DOMAINS
 
 __all__ = ["COMMAND"]
 
@@ -60,13 +61,13 @@ def _arguments(loss: Any, width: int) -> Iterator[str]:
     for tensor in loss.entry.tensors:
         axes = f"[{', '.join(tensor.axes)}]" if tensor.axes else ""
         facts = [tensor.doc.rstrip(".") or _ROLES.get(tensor.role, tensor.role)]
-        facts += [] if tensor.domain == "real" else [tensor.domain]
+        facts += [] if tensor.domain == "real" else [DOMAINS.get(tensor.domain, tensor.domain)]
         facts += [f"a position on axis {tensor.over}"] if tensor.role in ("class", "labels") else []
         facts += ["optional"] if tensor.optional else []
         rows.append((f"{tensor.name}{axes}", ", ".join(facts)))
     for param in loss.entry.params:
         default = "" if param.required else f"={param.default!r}"
-        domain = "any number" if param.domain == "real" else param.domain
+        domain = DOMAINS.get(param.domain, param.domain) or "any number"
         domain += f", {param.above}" if param.above else ""
         rows.append((f"{param.name}{default}", param.doc or domain))
     for static in loss.entry.statics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from inspect import Signature
 
-from lossgen.runtime.manifest import Entry, Param, Tensor
+from lossgen.runtime.manifest import DOMAINS, Entry, Param, Tensor
 
 __all__ = ["documentation"]
 
@@ -17,15 +17,6 @@ _ROLES = {
     "class": "class of each sample",
     "labels": "labels in order, padded or concatenated",
     "length": "length of each sample",
-}
-
-_DOMAINS = {
-    "real": "",
-    "positive": "positive",
-    "nonnegative": "not negative",
-    "unit": "in [0, 1]",
-    "binary": "0 or 1",
-    "sign": "-1 or 1",
 }
 
 _OPTIONS = {
@@ -140,7 +131,7 @@ def _shape(entry: Entry, tensor: Tensor) -> str:
 def _tensor(entry: Entry, tensor: Tensor) -> tuple[str, str, str]:
     kind = "array_like" if tensor.is_float else "array_like of int"
     text = tensor.doc or _ROLES.get(tensor.role, tensor.role)
-    facts = [_DOMAINS.get(tensor.domain, ""), _shape(entry, tensor)]
+    facts = [DOMAINS.get(tensor.domain, ""), _shape(entry, tensor)]
     if tensor.role == "length":
         facts = [f"the full extent of axis {tensor.over} if left out"]
     elif tensor.over is not None:
@@ -153,7 +144,7 @@ def _tensor(entry: Entry, tensor: Tensor) -> tuple[str, str, str]:
 
 
 def _range(param: Param) -> str:
-    return " and ".join(filter(None, (_DOMAINS.get(param.domain, ""), param.above)))
+    return " and ".join(filter(None, (DOMAINS.get(param.domain, ""), param.above)))
 
 
 def _param(param: Param) -> tuple[str, str, str]:

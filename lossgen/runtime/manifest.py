@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Axis", "Entry", "Param", "Rule", "Static", "Tensor", "Variant", "parse_entry"]
+__all__ = ["DOMAINS", "Axis", "Entry", "Param", "Rule", "Static", "Tensor", "Variant", "parse_entry"]
+
+# Where numbers of a domain lie, in words.
+DOMAINS = {
+    "real": "",
+    "positive": "positive",
+    "nonnegative": "not negative",
+    "unit": "in [0, 1]",
+    "binary": "0 or 1",
+    "sign": "-1 or 1",
+}
 
 
 @dataclass(frozen=True)
