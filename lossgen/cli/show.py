@@ -136,7 +136,8 @@ def _facts(loss: Any, width: int) -> Iterator[str]:
         "family": entry.family,
         "structure": entry.structure,
         "variants": "; ".join(variants) if len(variants) > 1 else "",
-        "curvature": entry.default_variant.no_hessian or f"{', '.join(entry.curvatures)}; hvp",
+        "curvature": entry.default_variant.no_hessian
+        or f"{', '.join(entry.curvatures)}; {entry.curvature} by default; hvp",
         "elsewhere": ", ".join(f"{where}: {name}" for where, name in entry.peers.items()),
         "source": entry.source,
         "fingerprint": loss.fingerprint,

@@ -98,6 +98,7 @@ def entry(loss: Loss, variants: Sequence[Built], module: str, texts: Sequence[st
         "source": loss.source,
         "peers": dict(sorted(loss.peers)),
         "structure": loss.structure,
+        "curvature": loss.curvature,
         "module": module,
         "axes": {
             axis.name: {

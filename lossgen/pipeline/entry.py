@@ -127,5 +127,5 @@ def identity(loss: Loss, static: Mapping[str, Any]) -> str:
     variant = loss.variant(**static)
     tensors = [(t.name, t.axes, t.dtype, t.role, t.domain) for t in variant.program.inputs]
     axes = [(axis.name, axis.dims, axis.when, axis.extent) for axis in loss.axes]
-    words = (loss.name, loss.family, loss.doc, loss.source, loss.structure)
+    words = (loss.name, loss.family, loss.doc, loss.source, loss.structure, loss.curvature)
     return stable_text((words, loss.parameters, axes, tensors, variant))

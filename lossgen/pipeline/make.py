@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from os import path
@@ -22,6 +22,7 @@ from lossgen.pipeline.variant import compile_variant
 from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import Loss
 from lossgen.spec.registry import Registry, read
+from lossgen.stabilize.curvature.rules import Rule
 
 __all__ = ["Made", "make_all", "make_loss"]
 
@@ -102,10 +103,26 @@ def _limit(loss: Loss, said: str, fix: str) -> SpecError:
     return SpecError(said, file=loss.file, line=loss.line, loss=loss.name, fix=fix)
 
 
+def _check_curvature(loss: Loss, rules: Mapping[str, Rule]) -> None:
+    """Raise SpecError where a declaration names a curvature rule that its default variant does not have."""
+    rule = rules.get(loss.curvature)
+    if rule is not None and not rule.kind:
+        others = [name for name, other in rules.items() if other.kind]
+        raise SpecError(
+            f"curvature={loss.curvature!r} does not exist for it: {rule.reason}",
+            file=loss.file,
+            line=loss.line,
+            loss=loss.name,
+            argument="curvature",
+            fix=f"leave it out, or name {' or '.join(others)}" if others else "leave it out",
+        )
+
+
 def _made(loss: Loss, specs: Path, backends: tuple[str, ...]) -> Made:
     names = kernel_names(loss)
     safe = with_names(loss, names)
     compiled = [compile_variant(safe, variant) for variant in safe.variants]
+    _check_curvature(loss, compiled[0].described.rules)
     origin = f"{specs.name}/{path.basename(loss.file)}" if specs.is_dir() else specs.name
     files: dict[str, dict[str, str]] = {name: {} for name in backends}
     left_out: list[LeftOut] = []

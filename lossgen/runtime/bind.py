@@ -20,11 +20,12 @@ __all__ = [
     "did_you_mean",
     "find_variant",
     "no_variant",
+    "options_of",
     "wanted_choices",
     "written_name",
 ]
 
-# Keyword options of each operation with their defaults; `axis` is added for losses with a class axis.
+# Keyword options of each operation with their defaults; `options_of` says what a loss makes of them.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "value": {"weight": None, "where": None, "reduction": "mean", "out": None},
     "value_and_grad": {
@@ -79,9 +80,7 @@ class Binder:
         self.has_tangent = operation == "hvp"
         self.tensors = [tensor.name for tensor in entry.tensors]
         self.required = [tensor.name for tensor in entry.tensors if not tensor.optional]
-        self.options: dict[str, Any] = dict(OPTIONS[operation])
-        if entry.class_axis is not None:
-            self.options["axis"] = 1
+        self.options = options_of(entry, operation)
         self._home: dict[str, str] = dict.fromkeys(self.tensors, "tensors")
         self._home.update({param.name: "params" for param in entry.params})
         self._home.update({static.name: "static" for static in entry.statics})
@@ -155,6 +154,15 @@ class Binder:
         if name in _ELSEWHERE:
             return f"{self.call} takes no {name}: {_ELSEWHERE[name]}"
         return f"{self.call} has no argument {name!r}{did_you_mean(name, list(self._home))}"
+
+
+def options_of(entry: Entry, operation: str) -> dict[str, Any]:
+    """Return the keyword options of an operation of a loss, with their defaults."""
+    options: dict[str, Any] = {} if entry.class_axis is None else {"axis": 1}
+    options |= OPTIONS[operation]
+    if "curvature" in options:
+        options["curvature"] = entry.curvature
+    return options
 
 
 def written_name(name: str) -> str:

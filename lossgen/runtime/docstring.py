@@ -94,7 +94,7 @@ def _curvature(entry: Entry) -> tuple[str, str]:
         if rule.kind is not None:
             formulas = "; ".join(_in_line(text.partition(" = ")[2]) for text in rule.text.values())
             said.append(f"{name!r} is {_MEANINGS[name]}: {formulas}.")
-    return f"{{{', '.join(map(repr, entry.curvatures))}}}", " ".join(said)
+    return f"{{{', '.join(map(repr, entry.curvatures))}}}, default {entry.curvature!r}", " ".join(said)
 
 
 def _in_line(cases: str) -> str:

@@ -145,6 +145,7 @@ class Entry:
     statics: tuple[Static, ...]
     variants: tuple[Variant, ...]
     properties: Mapping[str, Any]
+    curvature: str
 
     @cached_property
     def predictions(self) -> tuple[Tensor, ...]:
@@ -209,6 +210,7 @@ def parse_entry(raw: Mapping[str, Any]) -> Entry:
         statics=tuple(static for static in statics if static.name not in names),
         variants=tuple(variants),
         properties=dict(raw.get("properties") or {}),
+        curvature=raw.get("curvature", "exact"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import Parameter, Signature
 from typing import Any
 
-from lossgen.runtime.bind import OPTIONS, written_name
+from lossgen.runtime.bind import options_of, written_name
 from lossgen.runtime.manifest import Entry
 
 __all__ = ["operation_signature"]
@@ -19,7 +19,7 @@ def operation_signature(entry: Entry, operation: str) -> Signature:
     entry : Entry
         What the manifest says about the loss.
     operation : str
-        Key of `OPTIONS`.
+        Key of `lossgen.runtime.bind.OPTIONS`.
     """
     arrays = []
     for tensor in entry.tensors:
@@ -34,9 +34,7 @@ def operation_signature(entry: Entry, operation: str) -> Signature:
         named[param.name] = Parameter.empty if param.required else param.default
     for static in entry.statics:
         named[static.name] = static.default
-    if entry.class_axis is not None:
-        named.setdefault("axis", 1)
-    for name, default in OPTIONS[operation].items():
+    for name, default in options_of(entry, operation).items():
         named.setdefault(name, default)
     taken = {parameter.name for parameter in arrays}
     keywords = [

@@ -13,6 +13,7 @@ from lossgen.algebra.axes import Axis
 from lossgen.algebra.tensors import tensors
 from lossgen.errors import SpecError
 from lossgen.spec.composition import Summand
+from lossgen.spec.curvature import EXACT, checked_curvature
 from lossgen.spec.embed import embedded
 from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.program import Place, Program, Sort, Term
@@ -21,7 +22,9 @@ from lossgen.spec.structure import classify
 from lossgen.spec.validate import validate
 
 
-def compose(name: str, parts: Summand, *, family: str, doc: str, source: str = "") -> Loss:
+def compose(
+    name: str, parts: Summand, *, family: str, doc: str, source: str = "", curvature: str = EXACT
+) -> Loss:
     """Declare a composition as a loss of its own.
 
     Each part is reduced by its own rule, then the values add. Parts that are reduced by the same rule become
@@ -35,7 +38,8 @@ def compose(name: str, parts: Summand, *, family: str, doc: str, source: str = "
     caller = sys._getframe(1)  # inspect.stack() reads every source file on the way: 0.1 s
     place: Place = {"file": caller.f_code.co_filename, "line": caller.f_lineno, "loss": name}
     made = assembled(parts, (), place)
-    return replace(made, family=family, doc=inspect.cleandoc(doc), source=source)
+    named = checked_curvature(curvature, place)
+    return replace(made, family=family, doc=inspect.cleandoc(doc), source=source, curvature=named)
 
 
 def assembled(parts: Summand, declared: Sequence[Parameter], place: Place) -> Loss:

@@ -19,6 +19,7 @@ from lossgen.spec.blame import line_in
 from lossgen.spec.compose import assembled, united_axes
 from lossgen.spec.composition import Summand
 from lossgen.spec.constants import rational
+from lossgen.spec.curvature import EXACT, checked_curvature
 from lossgen.spec.defaults import check_default
 from lossgen.spec.docs import split
 from lossgen.spec.language import Body, Sample, running
@@ -38,6 +39,7 @@ def loss(
     peers: Mapping[str, str] | None = None,
     variants: Sequence[Mapping[str, Any]] = (),
     structure: str | None = None,
+    curvature: str = EXACT,
 ) -> Callable[[Callable[..., Any]], Loss]:
     """Declare a loss; the decorated name becomes a `Loss`.
 
@@ -51,6 +53,8 @@ def loss(
         Name of the same loss in other libraries: ``{"torch": "huber_loss"}``.
     variants : sequence of mapping
         Combinations of static choices to ship besides the default and each single change from it.
+    curvature : {"exact", "bound", "irls"}
+        What ``grad_and_hess`` returns unless it is told otherwise.
     """
 
     def decorate(function: Callable[..., Any]) -> Loss:
@@ -62,11 +66,15 @@ def loss(
             _parameter(name, argument, meanings.get(name, ""), context)
             for name, argument in arguments.items()
         )
+        said: dict[str, Any] = {
+            "family": family,
+            "doc": doc,
+            "source": source,
+            "peers": tuple(sorted((peers or {}).items())),
+            "curvature": checked_curvature(curvature, context),
+        }
         if not any(parameter.kind == "pred" for parameter in parameters):
-            made = _composition(function, parameters, context)
-            return replace(
-                made, family=family, doc=doc, source=source, peers=tuple(sorted((peers or {}).items()))
-            )
+            return replace(_composition(function, parameters, context), **said)
 
         def make(choices: Choices) -> Variant:
             try:
@@ -79,17 +87,14 @@ def loss(
         built = tuple(map(make, _combinations(parameters, variants, context)))
         return Loss(
             name=function.__name__,
-            family=family,
-            doc=doc,
-            source=source,
             structure=structure or classify(built[0].program),
             parameters=parameters,
             variants=built,
-            peers=tuple(sorted((peers or {}).items())),
             axes=united_axes(_axes(parameters)),
             file=context["file"],
             line=context["line"],
             make=make,
+            **said,
         )
 
     return decorate

@@ -16,6 +16,7 @@ from lossgen.algebra.tensors import Tensor
 from lossgen.errors import SpecError
 from lossgen.spec.bind import bind
 from lossgen.spec.composition import Composition, Part, Summand
+from lossgen.spec.curvature import EXACT
 from lossgen.spec.domains import Limit
 from lossgen.spec.program import Assign, Program, Sort, Stage, Sweep, Term, renamed
 
@@ -102,7 +103,8 @@ class Variant:
 class Loss(Summand):
     """A declared loss: names and words, and one `Variant` for each shipped combination of static choices.
 
-    ``make`` makes the variants of other combinations; it is the declaration's body and does not pickle.
+    ``curvature`` is the default rule of ``grad_and_hess``. ``make`` makes the variants of other combinations;
+    it is the declaration's body and does not pickle.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Loss(Summand):
     axes: tuple[Axis, ...] = ()
     file: str = ""
     line: int = 0
+    curvature: str = EXACT
     make: Callable[[Choices], Variant] | None = field(default=None, compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Curvature rules by the exact expression: parabolas lie above the loss, bounds above the Hessian."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_weights_of_the_unseen(package):
     assert found
     for loss, variant in (param.values for param in found):
         assert certainly_above(loss, variant, package) >= 8
+
+
+def test_a_declaration_names_the_default(package):
+    declared = [loss for loss in load(UNSEEN) if loss.curvature != "exact"]
+    assert declared
+    for loss in declared:
+        it = subject(loss, loss.variants[0], package=package)
+        derive, oracle = it.function.grad_and_hess, Weights(it.variant.program)
+        assert inspect.signature(derive).parameters["curvature"].default == loss.curvature
+        assert f"default {loss.curvature!r}" in derive.__doc__
+        for given, kind in (({}, loss.curvature), ({"curvature": "exact"}, "hessian")):
+            place = Request(kind, (oracle.names[0], ()))
+            expected = [float(oracle.truth(case, place).ball) for case in it.cases]
+            np.testing.assert_allclose(derive(**it.given, **given)[1], expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize(("loss", "variant"), WEIGHTED)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lossgen import cli
 from lossgen.errors import LossError, SpecError
 from lossgen.paths import specs_folder, templates_folder
+from lossgen.pipeline import build
 from lossgen.spec.registry import load
 
 HEAD = 'from lossgen.spec import *\nC = axis("C")\n@loss(family="mine")\n'
@@ -60,6 +61,18 @@ def test_a_mistake_is_told(mistake: str, tmp_path: Path, capsys: pytest.CaptureF
     assert "Traceback" not in said
     if mistake not in ("syntax", "an exit"):
         assert "loss 'f'" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("rule", "fix"), [("median", "exact, bound, irls"), ("irls", "leave it out")])
+def test_a_default_curvature_must_exist(rule: str, fix: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAD.replace('"mine"', f'"mine", curvature="{rule}"') + F + "return exp(x)\n")
+    with pytest.raises(SpecError, match=f"curvature='{rule}'") as error:
+        build(file, tmp_path / "out", jobs=1)
+    assert error.value.argument == "curvature"
+    assert error.value.line == 3
+    assert fix in (error.value.fix or "")
     assert not (tmp_path / "out").exists()
 
 
