@@ -39,6 +39,8 @@ class Finding:
 _NEEDED = ("numpy", "numba", "llvmlite")
 _BUILD = ("sympy", "mpmath", "python-flint", "jinja2", "rich")
 _OPTIONAL = {"ml_dtypes": "bfloat16 arrays", "torch": "lossgen on tensors"}
+# A timing is the shortest of so many calls.
+_CALLS = 10
 
 
 def examine(quick: bool = False) -> list[Finding]:
@@ -198,11 +200,11 @@ def _threads() -> Iterator[Finding]:
     yield Finding(area, "value and gradient", said, "note" if slow else "good", fix)
 
 
-def _best(call: Callable[[], object], times: int = 10) -> float:
+def _best(call: Callable[[], object]) -> float:
     """Return the shortest of some calls, the first left out."""
     call()
     found = []
-    for _ in range(times):
+    for _ in range(_CALLS):
         start = time.perf_counter()
         call()
         found.append(time.perf_counter() - start)

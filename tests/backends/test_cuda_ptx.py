@@ -14,9 +14,10 @@ from numba import types
 from lossgen.backends.base import Kernel
 from lossgen.backends.numba_cpu.drivers import kernel_arguments, roles
 from lossgen.backends.numba_cpu.sample import sample_arguments
+from lossgen.backends.numba_cpu.spelling import with_needed
 from lossgen.backends.numba_cuda import BACKEND
-from lossgen.backends.numba_cuda.module import needed_helpers
-from lossgen.backends.numba_cuda.spelling import HELPERS
+from lossgen.backends.numba_cuda.module import device_sample
+from lossgen.backends.numba_cuda.spelling import HELPERS, NEEDS
 from lossgen.pipeline.variant import compile_variant
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.structure import SMALL
@@ -122,7 +123,8 @@ def single_precision(compile_ptx: Compile, loss: Loss, variant: Variant) -> list
     """Look for float64 in the function of one sample; return the kinds that were looked at."""
     made, looked = module(loss, variant), []
     for kernel in compile_variant(loss, variant).kernels.kernels:
-        if kernel.function.wide or any("np.float64" in HELPERS[name] for name in needed_helpers(kernel)):
+        helpers = with_needed(device_sample(kernel).helpers, HELPERS, NEEDS)
+        if kernel.function.wide or any("np.float64" in HELPERS[name] for name in helpers):
             continue  # widened on purpose
         known = {argument.name: argument.type for argument in kernel.function.arguments}
         given = [

@@ -22,11 +22,11 @@ def context(unit: Unit) -> dict[str, Any]:
     functions: list[str] = []
 
     for kernel in variant.kernels:
-        sample = _sample(kernel)
+        sample = device_sample(kernel)
         helpers |= sample.helpers
         functions += [sample.text, print_kernel(kernel, sample, REMARKS[kernel.kind])]
     if variant.prepass is not None:
-        sample = _sample(variant.prepass)
+        sample = device_sample(variant.prepass)
         helpers |= sample.helpers
         functions += [sample.text, print_prepass(variant.prepass, sample, variant.mean_scale)]
     return heading(unit) | {
@@ -36,10 +36,6 @@ def context(unit: Unit) -> dict[str, Any]:
     }
 
 
-def needed_helpers(kernel: Kernel) -> list[str]:
-    """Return the names of the helpers that the function of one sample calls, and of those they call."""
-    return with_needed(_sample(kernel).helpers, HELPERS, NEEDS)
-
-
-def _sample(kernel: Kernel) -> SampleText:
+def device_sample(kernel: Kernel) -> SampleText:
+    """Return the function of one sample, as a device function."""
     return print_sample(kernel, f"_{kernel.kind}", sample_remark(kernel.kind), DeviceStatements, DEVICE)
