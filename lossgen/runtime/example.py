@@ -90,7 +90,7 @@ def curve(loss: Any, curvature: bool = False) -> Curve:
         against = ", ".join(f"{tensor.name} = {given[tensor.name][0]:g}" for tensor in fixed)
         title = f"along {moved.name}" + (f", {against}" if against else "")
         bends = curvature and not entry.default_variant.no_hessian
-        bent = _floats(_hessian(loss, given, moved.name)) if bends else None
+        bent = _floats(_hessian(loss, given)) if bends else None
         return Curve(x.tolist(), _floats(value), _floats(gradient), title, moved.name, bent)
     given = example(entry)
     first = (0,) * given[moved.name].ndim
@@ -100,15 +100,16 @@ def curve(loss: Any, curvature: bool = False) -> Curve:
         values.append(float(loss(**given, reduction="sum")))
         gradients.append(float(np.asarray(loss.grad(**given, reduction="sum", wrt=moved.name))[first]))
         if curvature and not entry.default_variant.no_hessian:
-            bent.append(float(_hessian(loss, given, moved.name)[first]))
+            bent.append(float(_hessian(loss, given)[first]))
     place = ", ".join(map(str, first))
     title = f"along {moved.name}[{place}] of the example, summed"
     return Curve(x.tolist(), values, gradients, title, f"{moved.name}[{place}]", bent or None)
 
 
-def _hessian(loss: Any, given: dict[str, Any], moved: str) -> Any:
-    _, hessian = loss.grad_and_hess(**given)
-    return hessian[moved] if isinstance(hessian, dict) else hessian
+def _hessian(loss: Any, given: dict[str, Any]) -> Any:
+    """Return the exact curvature by the first prediction, whatever rule is the default of the loss."""
+    _, hessian = loss.grad_and_hess(**given, curvature="exact")
+    return hessian[0] if isinstance(hessian, tuple) else hessian
 
 
 def _floats(array: Any) -> list[float]:

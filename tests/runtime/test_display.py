@@ -1,5 +1,6 @@
 """What a notebook shows of a loss: well-formed HTML with formula, plot and accuracy, and never an error."""
 
+import math
 import re
 from html.parser import HTMLParser
 
@@ -9,7 +10,9 @@ import lossgen
 import lossgen.losses as L
 from lossgen.runtime import loss as loss_module
 from lossgen.runtime.display import html_card
+from lossgen.runtime.example import curve
 from lossgen.runtime.svg import panel
+from lossgen.spec import Pred, Target, exp, log, loss
 
 ACCURACY = {
     "value": {
@@ -54,6 +57,19 @@ def test_card_of_a_compiled_loss() -> None:
     html = made._repr_html_()
     assert checked(html).count("g") == 3, "value, gradient and curvature"
     assert all(f">{word}<" in html for word in ("value", "gradient", "curvature", "along x, y = 0", "s"))
+
+
+@loss(family="test", curvature="bound")
+def both(x: Pred, z: Pred, y: Target):
+    """Two predictions, and another default than the exact curvature."""
+    return log(1 + exp(x - y)) + (z - y) ** 2
+
+
+def test_card_of_two_predictions_shows_the_exact_curvature_by_the_first() -> None:
+    made = lossgen.compile(both)
+    assert checked(made._repr_html_()).count("g") == 3, "value, gradient and curvature"
+    drawn = curve(made, curvature=True)
+    assert drawn.curvature == pytest.approx([1 / (2 + math.exp(x) + math.exp(-x)) for x in drawn.x])
 
 
 def test_card_of_a_loss_over_rows() -> None:
