@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.accuracy import available as available_formulas
+from benchmarks.accuracy import line, measured, summary
 from benchmarks.cases import cases
 from benchmarks.contestants import available
 from benchmarks.machine import describe
@@ -20,8 +22,28 @@ def main() -> int:
     cpu.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     cpu.add_argument("--quick", action="store_true", help="small inputs and few repetitions: a smoke test")
     cpu.add_argument("--only", metavar="TEXT", default="", help="cases whose name contains TEXT")
+    accuracy = groups.add_parser("accuracy", help="formulas by the pass rule, against other code")
+    accuracy.add_argument("--points", type=int, default=16, help="points of each sampler (16)")
+    accuracy.add_argument("--only", metavar="TEXT", default="", help="formulas whose name contains TEXT")
     arguments = parser.parse_args()
+    return _accuracy(arguments) if arguments.group == "accuracy" else _cpu(arguments)
 
+
+def _accuracy(arguments: argparse.Namespace) -> int:
+    print("largest share of numbers of an output (value, gradients) and precision that fail the pass rule")
+    print(f"{'':<24}" + "".join(f"{name:>10}" for name in available_formulas()))
+    found = []
+    for name, worst in measured(arguments.only, arguments.points):
+        print(line(name, worst), flush=True)
+        found.append(worst)
+    if not found:
+        print(f"no formula has {arguments.only!r} in its name", file=sys.stderr)
+        return 2
+    print(summary(found))
+    return 0
+
+
+def _cpu(arguments: argparse.Namespace) -> int:
     machine = describe()
     print("\n".join(f"{name}: {value}" for name, value in machine.items()))
     contestants, missing = available()

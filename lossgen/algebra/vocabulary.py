@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from lossgen.algebra.entropies import entropygap as entropygap
 from lossgen.algebra.extremes import logratio as logratio
 from lossgen.algebra.extremes import outgrown as outgrown
 from lossgen.algebra.gammas import digamma as digamma

@@ -260,6 +260,8 @@ def _power_near_zero(a: Series, exponent: Ball) -> Series:
 def hyperbolic_tangent(a: Series) -> Series:
     """Tanh by its definition."""
     grown = (2 * a).exp()
+    if grown[0].contains(-1):
+        raise UndecidedError("tanh")
     return (grown - 1) / (grown + 1)
 
 

@@ -22,20 +22,26 @@ from .device_math import DEVICE_MATH
 # Largest error in ulp of the result, 2 where nothing is said; of `logaddexp` relative to the larger argument.
 BOUNDS = {
     "xmlog1p": 6,
+    "entropygap": 6,
     "expm1mx": 4,
     "logcosh": 4,
     "sech2": 4,
-    "log1mexp": 3,
-    "sigmoid": 3,
-    "firstshare": 3,
-    "log1psq": 3,
     "log1psqrest": 6,
-    "inv1psq": 3,
-    "over1psq": 3,
-    "sq1psq": 3,
     "powered": 5,
-    "timesexp": 3,
-    "trigamma": 3,
+    **dict.fromkeys(
+        (
+            "log1mexp",
+            "sigmoid",
+            "firstshare",
+            "log1psq",
+            "inv1psq",
+            "over1psq",
+            "sq1psq",
+            "timesexp",
+            "trigamma",
+        ),
+        3,
+    ),
 }
 # mpmath knows them as they are: nothing cancels on the way.
 PLAIN = ("digamma", "trigamma")

@@ -251,6 +251,13 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.xlogy: lambda a, b: 0.0 if a == 0 else a * np.log(b),
     vo.xlog1py: lambda a, b: 0.0 if a == 0 else a * np.log1p(b),
     vo.hypot: np.hypot,
+    vo.entropygap: lambda a, b: (
+        b
+        if a == 0
+        else a * _FLOAT_FUNCTIONS[vo.xmlog1p]((b - a) / a)
+        if abs(b - a) < 0.375 * a
+        else a * (_FLOAT_FUNCTIONS[vo.logratio](a, b) - 1) + b
+    ),
     vo.outgrown: lambda a, b: a if abs(a) == INF else a + b,
     vo.logratio: lambda a, b: np.log(a / b) if 2.0**-1022 <= a / b < INF else np.log(a) - np.log(b),
     vo.xmlog1p: lambda a: _series(a, lambda u: u - np.log1p(u), 2, lambda u, k: (-u) ** k / k),

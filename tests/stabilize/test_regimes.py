@@ -28,6 +28,7 @@ CANCELLING = {
     "logarithm": (sp.Abs(U) - sp.log(1 + sp.Abs(U)) - U**2 / 2, U),
     "root": (vo.hypot(S, X - Z) - S - (X - Z) ** 2 / vo.hypot(S, X - Z) / 2, U),
     "one input": (sp.exp(X) - 1 - X - X**2 / 2, X),
+    "bregman": (sp.exp(X) - sp.exp(Z) - sp.exp(Z) * (X - Z), X - Z),
     "scaled": (sp.sqrt(1 + X * S) - 1, X * S),
     "deviance": (B / A - sp.log(B / A) - 1, RATIO),
     "weighted deviance": (B * sp.log(B / A) - B + A, RATIO),

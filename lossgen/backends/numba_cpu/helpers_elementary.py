@@ -116,6 +116,18 @@ def _logratio(a, b):
         return math.log(ratio)
     return math.log(a) - math.log(b)
 ''',
+    "entropygap": '''\
+@njit
+def _entropygap(a, b):
+    """a * log(a / b) - a + b, by a function of their difference where they are nearly equal."""
+    real = type(a)
+    if a == 0 and b == b:
+        return b
+    change = (b - a) / a
+    if real(-0.375) < change < real(0.5):
+        return a * _xmlog1p(change)
+    return a * (_logratio(a, b) - real(1)) + b
+''',
     "sqdiv": '''\
 @njit
 def _sqdiv(a, b):

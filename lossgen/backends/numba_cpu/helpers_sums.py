@@ -68,4 +68,5 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "norm_add": ("two_sum",),
     "merge_sums": ("two_sum",),
     "norm_root": ("total",),
+    "entropygap": ("xmlog1p", "logratio"),
 }

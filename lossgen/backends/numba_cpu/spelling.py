@@ -66,7 +66,7 @@ SPELLINGS: dict[str, Spelling] = {
     **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "normal", "finite_or_zero", "nan_or_zero"),
     **_by_helper("inv1psq", "over1psq", "sq1psq", "log1psqrest", "digamma", "trigamma"),
     **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated", "abspow", "signpow", "timesexp"),
-    **_by_helper2("logratio", "outgrown"),
+    **_by_helper2("logratio", "outgrown", "entropygap"),
 }
 
 

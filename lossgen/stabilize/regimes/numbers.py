@@ -17,8 +17,22 @@ Numbers = Mapping[Element, Number]
 # Enough for differences of eighth order at the smallest quantities that are tried.
 DIGITS = 150
 
+# Exponentials of larger numbers take mpmath too long.
+_LARGEST_EXPONENT = 1e9
+
+
+class UnknownError(Exception):
+    """The expression has no real value there, or has a node that this module cannot evaluate."""
+
+
+def _exponential(exponent: Number) -> Number:
+    if abs(exponent) > _LARGEST_EXPONENT:
+        raise UnknownError
+    return mpmath.exp(exponent)
+
+
 _FUNCTIONS: dict[type, Callable[..., Number]] = {
-    sp.exp: mpmath.exp,
+    sp.exp: _exponential,
     sp.log: mpmath.log,
     sp.sin: mpmath.sin,
     sp.cos: mpmath.cos,
@@ -46,10 +60,6 @@ _RELATIONS: dict[type, Callable[[Number, Number], bool]] = {
     sp.Gt: lambda a, b: a > b,
     sp.Ge: lambda a, b: a >= b,
 }
-
-
-class UnknownError(Exception):
-    """The expression has no real value there, or has a node that this module cannot evaluate."""
 
 
 def number(expr: sp.Basic, values: Numbers) -> Number:

@@ -24,6 +24,8 @@ from lossgen.stabilize.regimes.numbers import Number, Numbers, UnknownError, num
 _POWERS = (1, -1, sp.S.Half, -sp.S.Half)
 # Where similarity is tried: small quantities, and odd numbers for everything else.
 _PROBES = (mpmath.mpf(3) / 64, mpmath.mpf(1) / 1024)
+# The same for what may be negative.
+_SHIFTS = (mpmath.mpf(13) / 16, mpmath.mpf(-29) / 64, mpmath.mpf(-13) / 16, mpmath.mpf(37))
 _ONE, _USUAL = mpmath.mpf(1), mpmath.mpf(3)
 _FAR = tuple(mpmath.mpf(k) / 64 for k in (-61, -37, 5, 43, 62))
 _EXACT = mpmath.mpf(10) ** -40
@@ -34,12 +36,14 @@ _FACTORS = (mpmath.mpf(13) / 16, mpmath.mpf(29) / 64, mpmath.mpf(3) / 2**20, mpm
 class Frame:
     """A small quantity made of an input and other elements, and that input as a function of it.
 
-    `other`: the input with which it is compared, where the quantity is their difference over their sum.
+    `other`: the input with which it is compared, where the quantity is their difference over their sum;
+    `origin`: one of either sign with which it is compared, at 0 where all else is at 1.
     """
 
     small: sp.Expr
     lead: Callable[[Number, Numbers], Number]
     other: Element | None = None
+    origin: Element | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Profile:
     ) -> list[Number]:
         """Return the terms of the sum at `u`, one other element at `by` and all the others at `rest`."""
         values: dict[Element, Number] = dict.fromkeys(self.others, rest)
+        if self.frame.origin is not None and rest == 1:
+            values[self.frame.origin] = mpmath.mpf(0)
         if moved is not None:
             values[moved] = by
         values[self.lead] = self.frame.lead(u, values)
@@ -105,7 +111,8 @@ def _linear(lead: Element, anchor: sp.Expr, scale: sp.Expr) -> Frame:
     """The input is ``anchor + scale*u``."""
     difference = lead - anchor
     small = difference if scale == 1 else vo.quotient(difference, scale)
-    return Frame(small, lambda u, values: number(anchor, values) + number(scale, values) * u)
+    origin = anchor if isinstance(anchor, Element) and not anchor.is_nonnegative else None
+    return Frame(small, lambda u, values: number(anchor, values) + number(scale, values) * u, None, origin)
 
 
 def _symmetric(lead: Element, other: Element) -> Frame:
@@ -128,17 +135,26 @@ def outer_factor(profile: Profile) -> sp.Expr | None:
         return None
     for element in profile.others:
         # What may be negative must enter by a power that knows its sign.
-        tried = _FACTORS if element.is_nonnegative else (*_FACTORS, -_FACTORS[0])
-        powers = set()
-        for (u, reference), by in product(zip(_PROBES, base, strict=True), tried):
-            power = _power(mpmath.fsum(profile.parts(u, element, by)) / reference, by)
-            if power is None:
-                return None
-            powers.add(power)
-        if len(powers) != 1:
+        tried = _FACTORS if element.is_nonnegative else _SHIFTS
+        ratios = [
+            (by, mpmath.fsum(profile.parts(u, element, by)) / reference)
+            for (u, reference), by in product(zip(_PROBES, base, strict=True), tried)
+        ]
+        found = {_rate(r, by) if element == profile.frame.origin else _power(r, by) for by, r in ratios}
+        if len(found) > 1 or None in found:
             return None
-        factor *= element ** powers.pop()
+        power = found.pop()
+        factor *= sp.exp(power * element) if element == profile.frame.origin else element**power
     return factor
+
+
+def _rate(ratio: Number, by: Number) -> sp.Rational | None:
+    """Return the half-integer k of ``exp(k * by)`` that a ratio is."""
+    if ratio <= 0:
+        return None
+    twice = 2 * mpmath.log(ratio) / by
+    nearest = int(mpmath.nint(twice))
+    return None if abs(twice - nearest) > _EXACT else sp.Rational(nearest, 2)
 
 
 def _power(ratio: Number, by: Number) -> sp.Rational | None:
@@ -184,7 +200,8 @@ def product_form(profile: Profile, outer: sp.Expr, order: int) -> sp.Expr | None
     # u = (x - y)/(x + y), 1 + u = 2*x/(x + y), 1 - u = 2*y/(x + y).
     bases = outer.as_powers_dict()
     numeric = bases.pop(sp.S.One, sp.S.One)
-    exponents = {x - y: sp.Integer(order), x: a, y: b, x + y: -(order + a + b)}
+    # The sum first: their difference over it is never large.
+    exponents = {x - y: sp.Integer(order), x + y: -(order + a + b), x: a, y: b}
     for base, exponent in bases.items():
         exponents[base] = exponents.get(base, sp.S.Zero) + exponent
     return coefficient * 2 ** (a + b) * numeric * _in_turn(exponents)

@@ -7,6 +7,7 @@ from lossgen.stabilize.rule import Rule
 from lossgen.stabilize.rules import (
     choices,
     differences,
+    entropies,
     exponentials,
     extremes,
     guards,
@@ -22,6 +23,7 @@ from lossgen.stabilize.rules import (
 RULES: tuple[Rule, ...] = (
     *choices.RULES,
     *powers.RULES,
+    *entropies.RULES,
     *exponentials.RULES,
     *logarithms.RULES,
     *shares.RULES,

@@ -107,6 +107,17 @@ def _square_over(expr: sp.Mul) -> sp.Expr | None:
     return sp.Mul(number.p, *rest, vo.sqdiv(above[0].base, divisor))
 
 
+def _ratio_of_squares(expr: sp.Mul) -> sp.Expr | None:
+    """a**2 / b**2 is (a / b)**2."""
+    above = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == 2]
+    below = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -2]
+    for a in above:
+        for b in below:
+            if is_nonneg(b.base):
+                return expr / (a * b) * vo.quotient(a.base, b.base) ** 2
+    return None
+
+
 def _inverse_of_square(expr: sp.Pow) -> sp.Expr | None:
     """(c + u**2)**-n is inv1psq(u/sqrt(c))**n / c**n."""
     if not isinstance(expr.base, sp.Add) or not expr.exp.is_Integer or not expr.exp.is_negative:
@@ -203,6 +214,14 @@ RULES = (
         (sp.Add,),
         _root_minus_constant,
         lambda: (sp.sqrt(1 + P) - 1, Q - Q * sp.sqrt(1 + W)),
+    ),
+    Rule(
+        "ratio-of-squares",
+        ("value",),
+        "overflow and vanishing of the squares",
+        (sp.Mul,),
+        _ratio_of_squares,
+        lambda: (X**2 / Q**2, W * (X - Z) ** 2 / (P**2 * Q)),
     ),
     Rule(
         "square-over",
