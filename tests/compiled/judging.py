@@ -35,7 +35,6 @@ SHORTFALLS = tuple(
         ("fair/h*", 0.2, _EXTREME),
         ("pseudo-huber/h*", 0.4, _CURVATURE),
         ("expectile/value/float32", 0.05, _EXTREME),
-        ("smooth quantile/gradient c/*", 0.2, _SCALE),
         ("student/gradient s/*", 0.1, _SCALE),
         ("exponential/hvp x/*", 0.05, _EXTREME),
         ("weibull/*", 0.05, _EXTREME),
@@ -58,6 +57,27 @@ SHORTFALLS = tuple(
         ("itakura-saito/*", 0.05, _EXTREME),
     )
 )
+
+# Formulas of the suite with an output, value or gradient, in which more than 1 % of the numbers fail.
+BEYOND = {
+    "weibull": "a power overflows before it meets the small number beside it",
+    "log-normal": _TAIL,
+    "complementary log-log": _TAIL,
+    "probit": _TAIL,
+    "interval": "a difference of exponentials that both vanish, before its logarithm is taken",
+    "gompertz": "infinity minus infinity, and a derivative by a parameter that cancels in two variables",
+    "tweedie": "infinity minus infinity of two exponentials",
+    "negative binomial": "(y + r)*log(r + exp(x)) - r*log(r) cancels in two variables",
+    "dispersed counts": "gamma functions of nearly equal arguments",
+    "gamma deviance": "(y - x)/x**2 is paired with the factors of the call",
+    "inverse gaussian": "a square overflows beside the quotient that makes it small",
+    "barron": "a power of a square that overflows, and its derivative by the exponent",
+    "arctangent": "a fourth power overflows in a denominator",
+    "soft absolute": "0 times infinity in a derivative by a parameter",
+    "cosh ratio": "a product of quotients overflows in one order, or in the other",
+    "bregman": "infinity minus infinity of two exponentials",
+    "gamma corrected": _SCALE,
+}
 
 
 class Chosen:

@@ -78,3 +78,20 @@ def test_command_prints_a_table_and_writes_json(tmp_path: Path) -> None:
         assert {"lossgen", "memory"} <= row["contestants"].keys()
         assert all(entry["least"] > 0 for entry in row["contestants"].values())
     assert "processor" in done.stdout
+
+
+@pytest.mark.full
+def test_accuracy_is_printed_side_by_side() -> None:
+    command = [sys.executable, "-m", "benchmarks", "accuracy", "--points", "4", "--only", "cosine-free hinge"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 2
+    command[-1] = "log-cosh"
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    _, header, *rows, last = done.stdout.splitlines()
+    assert header.split()[:2] == ["lossgen", "naive"]
+    assert [row[:24].strip() for row in rows] == ["log-cosh", "log-cosh of logarithms"]
+    # cosh overflows, and its logarithm loses all digits near 0.
+    ours, naive = (float(cell) for cell in rows[0][24:].replace("%", "").split()[:2])
+    assert ours == 0
+    assert naive > 30
+    assert last.split()[2:5] == ["%", "2/2", "0/2"]
