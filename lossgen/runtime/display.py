@@ -19,6 +19,7 @@ _COLUMNS = {
     "points": "points", "mean_ulp": "mean ulp", "max_ulp": "largest ulp", "over_4": "above 4 ulp",
     "failed": "failed",
 }  # fmt: skip
+_IN_STEPS = "The gradient is computed in steps, backwards through the formula; `lossgen explain` shows them."
 _PASSES = (
     "Errors in units in the last place, against the exact expression in high precision. A point fails if it "
     "is neither within the bound of its output nor exact for inputs moved by at most 2 ulp."
@@ -53,6 +54,8 @@ def html_card(loss: Any, curve: Any) -> str:
         by = escape(argument).replace("_", r"\_")
         by = by if len(by) == 1 else rf"\mathrm{{{by}}}"
         parts.append(_mathematics(rf"\frac{{\partial \ell}}{{\partial {by}}} = {formula}"))
+    if not variant.gradient_latex:
+        parts.append(f"<p>{_prose(_IN_STEPS)}</p>")
     if curve is not None:
         parts.append(_plot(curve))
     parts.append(_table(("argument", "default", "meaning"), _arguments(entry)))
@@ -66,7 +69,8 @@ def _prose(text: str) -> str:
 
 
 def _mathematics(text: str) -> str:
-    return f"<p>$${escape(text, quote=False)}$$</p>"
+    # What is wider than the page scrolls by itself, not with the page.
+    return f'<div style="overflow-x:auto;overflow-y:hidden">$${escape(text, quote=False)}$$</div>'
 
 
 def _plot(curve: Any) -> str:

@@ -79,6 +79,17 @@ def test_card_of_a_loss_over_rows() -> None:
     assert "softmax of <code>x</code> at class <code>y</code>" in html
 
 
+def test_every_card_says_what_the_gradient_is() -> None:
+    ways = set()
+    for name, loss in L.all().items():
+        html = html_card(loss, None)
+        checked(html)
+        in_steps = "The gradient is computed in steps" in html
+        assert in_steps != (r"\frac{\partial \ell}" in html), name
+        ways.add(in_steps)
+    assert ways == {True, False}
+
+
 def test_accuracy_is_a_table_and_what_is_unknown_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = L.mse
     for accuracy, rows in (
