@@ -61,7 +61,8 @@ def compile_static(
     except RecursionError:
         raise LossError(f"{loss.name} is nested too deeply: make it simpler") from None
     except Exception as error:  # a limit of the generator, whichever stage meets it
-        raise LossError(f"the generator cannot compile {loss.name}: {error}") from error
+        said = str(error) or type(error).__name__
+        raise LossError(f"the generator cannot compile {loss.name}: {said}") from error
 
 
 def _compiled(loss: Loss, static: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

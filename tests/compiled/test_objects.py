@@ -222,6 +222,15 @@ def test_a_limit_of_the_generator_is_an_error_of_ours(monkeypatch):
         lossgen.compile("x - y + 0.0625")
 
 
+@pytest.mark.parametrize(
+    "text", ["exp(exp(exp(exp(x)))) - y", "sin(exp(exp(exp(x)))) - y", "x**x**x**x**x**y"]
+)
+def test_a_tower_is_compiled_in_time(text):
+    began = time.perf_counter()
+    assert lossgen.compile(text, domains={"x": "positive"})._record.module
+    assert time.perf_counter() - began < 20
+
+
 @pytest.mark.parametrize("watched", [True, False])
 def test_a_line_shows_after_a_while_and_only_to_people(watched, monkeypatch):
     monkeypatch.setattr(waiting, "AFTER", 0.05)

@@ -16,6 +16,8 @@ Numbers = Mapping[Element, Number]
 
 # Enough for differences of eighth order at the smallest quantities that are tried.
 DIGITS = 150
+# Far beyond float64, as a power of 2: functions of larger numbers take as many digits as those have.
+_LARGEST = 2**14
 
 # Exponentials of larger numbers take mpmath too long.
 _LARGEST_EXPONENT = 1e9
@@ -80,7 +82,9 @@ class _Walk:
 
     def __call__(self, expr: sp.Basic) -> Number:
         if expr not in self.known:
-            self.known[expr] = self._compute(expr)
+            found = self.known[expr] = self._compute(expr)
+            if found and mpmath.isfinite(found) and abs(mpmath.mag(found)) > _LARGEST:
+                raise UnknownError
         return self.known[expr]
 
     def _compute(self, expr: sp.Basic) -> Number:
