@@ -29,6 +29,13 @@ def _gated(a, b):
 
 
 @cuda.jit(device=True)
+def _alive(a):
+    """1, but 0 for minus infinity; NaN is let through to what is computed with it."""
+    real = type(a)
+    return real(0) if a == -math.inf else real(1)
+
+
+@cuda.jit(device=True)
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -66,7 +73,7 @@ def _join_lanes(totals, losts):
 @cuda.jit(device=True)
 def _values(x, y, weight):
     """One sample: its weighted loss."""
-    out_value = weight * _gated(math.exp(y), y - x)
+    out_value = weight * _gated(math.exp(y), _gated(_alive(y), y) - x)
     return out_value
 
 
@@ -87,7 +94,7 @@ def values(x, y, weight, mask, scales, out, block):
 @cuda.jit(device=True)
 def _value(x, y, weight):
     """One sample: its weighted loss."""
-    return weight * _gated(math.exp(y), y - x)
+    return weight * _gated(math.exp(y), _gated(_alive(y), y) - x)
 
 
 @cuda.jit
@@ -119,7 +126,7 @@ def _gradient(x, y, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     exp_y = math.exp(y)
     grad_x_value = -(scale0 * weight * exp_y)
-    return weight * _gated(exp_y, y - x), grad_x_value
+    return weight * _gated(exp_y, _gated(_alive(y), y) - x), grad_x_value
 
 
 @cuda.jit
@@ -153,11 +160,12 @@ def gradient(x, y, weight, mask, scales, grad_x, partials, block):
 @cuda.jit(device=True)
 def _gradient_all(x, y, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
-    real = type(x)
     exp_y = math.exp(y)
     grad_x_value = -(scale0 * weight * exp_y)
-    grad_y_value = scale0 * weight * _gated(exp_y, y - x + real(1))
-    return weight * _gated(exp_y, y - x), grad_x_value, grad_y_value
+    alive_y = _alive(y)
+    gap_gated_alive_y_x = _gated(alive_y, y) - x
+    grad_y_value = scale0 * weight * _gated(exp_y, alive_y + gap_gated_alive_y_x)
+    return weight * _gated(exp_y, gap_gated_alive_y_x), grad_x_value, grad_y_value
 
 
 @cuda.jit

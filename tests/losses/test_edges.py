@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import sympy as sp
 
-from lossgen.algebra.tensors import tensors
+from lossgen.algebra.tensors import Element, tensors
 from lossgen.oracle.evaluate import Case, Request
 from lossgen.oracle.verify import verify_variant
 
@@ -174,3 +175,34 @@ def _spoilt(it, case):
             for tensor in it.variant.program.inputs
         }
     )
+
+
+# A real target that is only read beside its exponential is a logarithm: minus infinity stands for 0.
+BY_LOGARITHMS = [
+    p
+    for p in VARIANTS
+    if p.values[0].structure == "elementwise"
+    and any(
+        tensor.role == "target"
+        and isinstance(value := p.values[1].program.terms[0].value, sp.Mul)
+        and sp.exp(Element(tensor)) in value.args
+        for tensor in p.values[1].program.inputs
+    )
+]
+
+
+@pytest.mark.parametrize(("loss", "variant"), BY_LOGARITHMS)
+def test_a_target_of_probability_0_counts_nothing(loss, variant):
+    it = subject(loss, variant, count=1)
+    (target,) = (t.name for t in variant.program.inputs if t.role == "target")
+    (pred,) = it.predictions
+    given = {pred: np.array([1.0, -np.inf, np.inf]), target: np.full(3, -np.inf)}
+    np.testing.assert_array_equal(it.function(**given, reduction="none"), 0)
+    for name in (pred, target):
+        np.testing.assert_array_equal(it.function.grad(**given, wrt=name, reduction="sum"), 0)
+    given[pred] = np.full(3, np.nan)
+    assert np.isnan(it.function(**given, reduction="none")).all()
+
+
+def test_some_loss_has_targets_that_are_logarithms():
+    assert BY_LOGARITHMS

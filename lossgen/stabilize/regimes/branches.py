@@ -9,6 +9,7 @@ from functools import lru_cache
 import mpmath
 import sympy as sp
 
+from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element
@@ -106,7 +107,7 @@ def _tried(way: Callable[[Profile], Found | None], ways: list[Profile]) -> list[
 def _is_benign(expr: sp.Add) -> bool:
     """Whether each term is a number or a power of an input of its own: rounding it moves that input."""
     read: list[Element] = []
-    for term in expr.args:
+    for term in map(vo.exact, expr.args):  # guards do not round
         base, power = term.as_coeff_Mul()[1].as_base_exp()
         if term.is_number:
             continue

@@ -55,6 +55,8 @@ def may_be_infinite(factor: sp.Expr) -> bool:
         )
     if isinstance(factor, sp.Pow):
         return not is_nonneg(factor.exp) and not factor.exp.is_number and may_vanish(factor.base)
+    if isinstance(factor, vo.gap):
+        return any(map(may_be_infinite, factor.args))
     return isinstance(factor, vo.gated) and may_be_infinite(factor.args[1])
 
 
@@ -106,7 +108,21 @@ def _product(gate: sp.Expr, value: sp.Expr) -> sp.Expr:
         return vo.xlogy(gate, value.args[0])
     if isinstance(value, vo.log1p):
         return vo.xlog1py(gate, value.args[0])
-    return vo.gated(gate, value)
+    return vo.gated(gate, _without_exponents(gate, value))
+
+
+def _without_exponents(gate: sp.Expr, value: sp.Expr) -> sp.Expr:
+    """Leave exponents of minus infinity out of a difference: exp(u) is 0 there, but u - x may be NaN."""
+    exponents = {part.args[0] for part in sp.Mul.make_args(gate) if isinstance(part, sp.exp)}
+    exponent = next((term for term in value.args if term in exponents), None)
+    if not isinstance(value, sp.Add) or exponent is None:
+        return value
+    negative = [term for term in value.args if term.could_extract_minus_sign()]
+    alive = vo.gated(vo.alive(exponent), exponent)
+    if len(negative) != 1:
+        return alive + value - exponent
+    # The two meet first: where they are large and nearly equal, another term would be lost beside one.
+    return vo.gap(alive, -negative[0]) + (value - exponent - negative[0])
 
 
 RULES = (
@@ -123,6 +139,7 @@ RULES = (
             (1 - T) * vo.log1p(-T),
             T * (sp.log(T) - X),
             sp.exp(X) * (X - Z),
+            sp.exp(X) * (X - Z + 1),
             W * vo.logshare(V[K], Reduction("lse", V[I], I)),
             W * X,
             W * Reduction("sum", M[I] * V[I], I),
