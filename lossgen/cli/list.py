@@ -36,8 +36,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         _table(found, package.folder, console)
         if not found:
-            console.error("no loss fits; `lossgen list` shows them all")
+            console.error(f"no loss fits{_known(arguments, losses)}; `lossgen list` shows them all")
     return Code.DONE if found else Code.WRONG
+
+
+def _known(arguments: argparse.Namespace, losses: Mapping[str, Any]) -> str:
+    """Name the families or structures there are, where one was asked for that no loss has."""
+    for plural, asked, key in (
+        ("families", arguments.family, "family"),
+        ("structures", arguments.structure, "structure"),
+    ):
+        there = sorted({loss[key] for loss in losses.values()})
+        if asked is not None and asked not in there:
+            return f": the {plural} are {', '.join(there)}"
+    return ""
 
 
 def _table(found: Mapping[str, Any], folder: Path, console: Console) -> None:

@@ -32,7 +32,10 @@ def chosen_package(arguments: argparse.Namespace) -> LossPackage:
     if folder is None:
         return LossPackage("lossgen.losses", generated_folder())
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"--package {folder}: no manifest.json there; build it with --out")
+        raise UsageError(
+            f"--package {folder}: no folder of that name holds a manifest.json; `lossgen build SPECS --out "
+            f"{folder}` makes one"
+        )
     return LossPackage(folder.resolve().name, folder)
 
 

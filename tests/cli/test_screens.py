@@ -69,6 +69,9 @@ def test_list_filters_and_searches(capsys: pytest.CaptureFixture[str]) -> None:
             assert names(f"--{key}", wanted) == fitting
     assert names("torch") == {name for name, loss in LOSSES.items() if "torch" in str(loss).lower()}
     assert names("no such words", code=Code.WRONG) == set()
+    assert cli.main(("list", "--family", "no such family")) == Code.WRONG
+    said = capsys.readouterr().err
+    assert all(loss["family"] in said for loss in LOSSES.values())
     described = json.loads(printed(capsys, "list", "--json"))
     assert [one["name"] for one in described] == sorted(LOSSES)
 
