@@ -196,7 +196,7 @@ def test_a_target_of_probability_0_counts_nothing(loss, variant):
     it = subject(loss, variant, count=1)
     (target,) = (t.name for t in variant.program.inputs if t.role == "target")
     (pred,) = it.predictions
-    given = {pred: np.array([1.0, -np.inf, np.inf]), target: np.full(3, -np.inf)}
+    given = {**it.given, pred: np.array([1.0, -np.inf, np.inf]), target: np.full(3, -np.inf)}
     np.testing.assert_array_equal(it.function(**given, reduction="none"), 0)
     for name in (pred, target):
         np.testing.assert_array_equal(it.function.grad(**given, wrt=name, reduction="sum"), 0)
