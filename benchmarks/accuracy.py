@@ -1,186 +1,136 @@
-"""Shares of numbers that fail the pass rule: lossgen beside the same formula as others compute it.
+"""Shares of numbers that fail the pass rule: lossgen beside others, loss by loss and formula by formula.
 
-The naive route is what SymPy's `lambdify` makes of the formula and of its derivative; torch and JAX get the
-formula and differentiate it themselves. All are judged on the same points, in value and gradient.
+Shipped losses stand beside the functions of torch, optax and scikit-learn, where those have them, and beside
+the formula as it is declared: in NumPy with dual numbers (naive), and differentiated by JAX. Formulas stand
+beside SymPy's `lambdify` of the formula and of its derivative, and beside torch's and JAX's autograd. All are
+judged on the same points, in value and gradient, float32 and float64.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import argparse
+import json
+import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 import lossgen
 from benchmarks.formulas import SUITE
-from lossgen.algebra.nodes import Where
-from lossgen.algebra.tensors import Element, elements
-from lossgen.algebra.vocabulary import exact
+from benchmarks.peers import formula, judged
 from lossgen.oracle.verify import verify_variant
+from lossgen.paths import specs_folder
+from lossgen.spec.registry import load
 
-OURS = "lossgen"
-DTYPES = (np.float32, np.float64)
 # The mark: of the numbers of an output in a precision, at most this share may fail.
 MARK = 0.01
-_JUDGED = SimpleNamespace(suffix="", kinds=("values", "gradient", "gradient_all"), curvature={})
-_ENTRY = SimpleNamespace(variants=[_JUDGED])
-
-Array = Any
-Given = Mapping[str, Array]
+# By contestant, shares by output and precision; None where it cannot compute the loss.
+Shares = Mapping[str, Mapping[str, float] | None]
 
 
-class Formula:
-    """A formula in plain SymPy: symbols by name, and the arrays of a call in the type of the inputs."""
-
-    entry = _ENTRY
-
-    def __init__(self, loss: Any) -> None:
-        value = exact(loss.spec.variant().program.terms[0].value)
-        self.symbols = {e: sp.Symbol(e.tensor.name, real=True) for e in sorted(elements(value), key=str)}
-        self.names = [symbol.name for symbol in self.symbols.values()]
-        self.expr = _plain(value).xreplace(self.symbols)
-        self.defaults = {name: param.default for name, param in loss.params.items()}
-
-    def arrays(self, given: Given) -> list[Array]:
-        """Return the arguments in order, all of one type and shape."""
-        dtype = np.asarray(given[self.names[-1]] if "x" not in given else given["x"]).dtype
-        whole = [np.asarray(given.get(name, self.defaults.get(name)), dtype) for name in self.names]
-        return [np.ascontiguousarray(one) for one in np.broadcast_arrays(*whole)]
-
-    def __call__(self, reduction: str, **given: Array) -> Array:
-        return self.value(self.arrays(given))
-
-    def grad(self, reduction: str, wrt: Sequence[str], **given: Array) -> tuple[Array, ...]:
-        """Return the gradient of the sum."""
-        found = dict(zip(self.names, self.slopes(self.arrays(given)), strict=True))
-        return tuple(found[name] if name in found else np.zeros_like(given[name]) for name in wrt)
-
-    def value(self, arrays: list[Array]) -> Array:
-        raise NotImplementedError
-
-    def slopes(self, arrays: list[Array]) -> list[Array]:
-        raise NotImplementedError
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--loss", metavar="NAME", help="this shipped loss alone, output by output")
+    parser.add_argument("--formula", metavar="TEXT", help="formulas whose name contains TEXT alone")
+    parser.add_argument("--points", type=int, default=16, help="points of each sampler (16)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all shares here too")
 
 
-def _plain(expr: sp.Basic) -> sp.Basic:
-    if isinstance(expr, Element) or not expr.args:
-        return expr
-    args = [_plain(arg) for arg in expr.args]
-    if isinstance(expr, Where):
-        return sp.Piecewise((args[1], args[0]), (args[2], True))
-    return expr.func(*args)
+def run(given: argparse.Namespace) -> int:
+    """Print the tables."""
+    both = given.loss is None and given.formula is None
+    found: dict[str, dict[str, Shares]] = {}
+    print("largest share of numbers of an output (value, gradients) and precision that fail the pass rule")
+    if both or given.loss is not None:
+        found["losses"] = _table(judged.available(), losses(given.loss, given.points))
+    if both or given.formula is not None:
+        found["formulas"] = _table(formula.available(), formulas(given.formula or "", given.points))
+    if not any(found.values()):
+        asked = (
+            f"loss is named {given.loss!r}" if given.loss else f"formula has {given.formula!r} in its name"
+        )
+        print(f"no {asked}", file=sys.stderr)
+        return 2
+    if given.loss is not None:
+        print("\n".join(outputs(found["losses"][given.loss])))
+    if given.json is not None:
+        given.json.write_text(json.dumps({"points": given.points} | found, indent=1) + "\n", encoding="utf-8")
+    return 0
 
 
-class Naive(Formula):
-    """SymPy's derivative, lambdified with NumPy and SciPy."""
-
-    def __init__(self, loss: Any) -> None:
-        super().__init__(loss)
-        arguments = list(self.symbols.values())
-        self.run = sp.lambdify(arguments, self.expr, ["scipy", "numpy"])
-        self.steps = [sp.lambdify(arguments, self.expr.diff(s), ["scipy", "numpy"]) for s in arguments]
-
-    def value(self, arrays: list[Array]) -> Array:
-        return np.asarray(self.run(*arrays)) * np.ones_like(arrays[0])
-
-    def slopes(self, arrays: list[Array]) -> list[Array]:
-        return [np.asarray(step(*arrays)) * np.ones_like(arrays[0]) for step in self.steps]
+def losses(only: str | None, points: int) -> Iterator[tuple[str, Shares]]:
+    """Yield the shares of each shipped loss."""
+    for loss in load(specs_folder()):
+        if only in (None, loss.name):
+            yield loss.name, judged.shares(loss, points)
 
 
-class Torch(Formula):
-    """The formula in torch, differentiated by autograd."""
-
-    def __init__(self, loss: Any) -> None:
-        super().__init__(loss)
-        self.torch = importlib.import_module("torch")
-        self.run = sp.lambdify(list(self.symbols.values()), self.expr, "torch")
-
-    def value(self, arrays: list[Array]) -> Array:
-        return self.run(*map(self.torch.tensor, arrays)).numpy()
-
-    def slopes(self, arrays: list[Array]) -> list[Array]:
-        given = [self.torch.tensor(one, requires_grad=True) for one in arrays]
-        self.run(*given).sum().backward()
-        return [
-            np.zeros_like(a) if g.grad is None else g.grad.numpy() for a, g in zip(arrays, given, strict=True)
-        ]
+def formulas(only: str, points: int) -> Iterator[tuple[str, Shares]]:
+    """Yield the shares of each formula."""
+    for name, (text, domains, defaults) in SUITE.items():
+        if only in name:
+            loss = lossgen.compile(text, domains=domains, defaults=defaults)
+            yield name, {other: _known(loss, other, points) for other in formula.available()}
 
 
-class Jax(Formula):
-    """The formula in JAX, differentiated by `grad`."""
-
-    def __init__(self, loss: Any) -> None:
-        super().__init__(loss)
-        jax = importlib.import_module("jax")
-        jax.config.update("jax_enable_x64", True)
-        self.run = sp.lambdify(list(self.symbols.values()), self.expr, "jax")
-        self.steps = jax.grad(lambda *a: self.run(*a).sum(), argnums=tuple(range(len(self.names))))
-
-    def value(self, arrays: list[Array]) -> Array:
-        return np.asarray(self.run(*arrays)) * np.ones_like(arrays[0])
-
-    def slopes(self, arrays: list[Array]) -> list[Array]:
-        return list(map(np.asarray, self.steps(*arrays)))
-
-
-class Ours:
-    """A compiled loss, of which value and gradient are judged."""
-
-    entry = _ENTRY
-
-    def __init__(self, loss: Any) -> None:
-        self.loss, self.grad = loss, loss.grad
-
-    def __call__(self, **given: Array) -> Array:
-        return self.loss(**given)
-
-
-CONTESTANTS: dict[str, Callable[[Any], Any]] = {OURS: Ours, "naive": Naive, "torch": Torch, "jax": Jax}
-
-
-def available() -> list[str]:
-    """Return the contestants that are installed."""
-    return [name for name in CONTESTANTS if name in (OURS, "naive") or importlib.util.find_spec(name)]
+def _known(loss: Any, contestant: str, points: int) -> dict[str, float] | None:
+    try:
+        return shares(loss, contestant, points)
+    except (TypeError, NameError, NotImplementedError, RuntimeError, AttributeError, KeyError):
+        return None  # a function that it does not have
 
 
 def shares(loss: Any, contestant: str, points: int, seed: int = 0) -> dict[str, float]:
-    """Return the share of failing numbers by output and precision."""
+    """Return the share of failing numbers of a compiled formula by output and precision."""
     spec = loss.spec
-    made = CONTESTANTS[contestant](loss)
+    made = formula.CONTESTANTS[contestant](loss)
     package = SimpleNamespace(all=lambda: {spec.name: made})
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rows = verify_variant(spec, spec.variant(), package, DTYPES, points, seed)
+        rows = verify_variant(spec, spec.variant(), package, judged.DTYPES, points, seed)
     return {f"{row.output}/{row.dtype}": row.failed / row.points for row in rows}
 
 
-def measured(only: str, points: int) -> Iterator[tuple[str, dict[str, float | None]]]:
-    """Yield each formula and the worst share of each contestant; None where it cannot compute the formula."""
-    for name, (text, domains, defaults) in SUITE.items():
-        if only not in name:
-            continue
-        loss = lossgen.compile(text, domains=domains, defaults=defaults)
-        worst: dict[str, float | None] = {}
-        for contestant in available():
-            try:
-                worst[contestant] = max(shares(loss, contestant, points).values())
-            except (TypeError, NameError, NotImplementedError, RuntimeError, AttributeError, KeyError):
-                worst[contestant] = None  # a function that it does not have
-        yield name, worst
+def _table(contestants: Sequence[str], rows: Iterator[tuple[str, Shares]]) -> dict[str, Shares]:
+    """Print a row for each loss as it comes, then how many each contestant has within the mark."""
+    print(f"\n{'':<24}" + "".join(f"{name:>10}" for name in contestants))
+    found: dict[str, Shares] = {}
+    for name, by_contestant in rows:
+        print(line(name, [worst(one) for one in by_contestant.values()]), flush=True)
+        found[name] = by_contestant
+    if found:
+        print(summary(list(found.values())))
+    return found
 
 
-def line(name: str, worst: Mapping[str, float | None]) -> str:
+def worst(shares: Mapping[str, float] | None) -> float | None:
+    """Return the largest share."""
+    return None if shares is None else max(shares.values())
+
+
+def line(name: str, cells: Sequence[float | None]) -> str:
     """Return a row of the table."""
-    cells = ("-" if share is None else f"{100 * share:.1f} %" for share in worst.values())
-    return f"{name:<24}" + "".join(f"{cell:>10}" for cell in cells)
+    written = ("-" if share is None else f"{100 * share:.1f} %" for share in cells)
+    return f"{name:<24}" + "".join(f"{cell:>10}" for cell in written)
 
 
-def summary(found: Sequence[Mapping[str, float | None]]) -> str:
-    """Return how many formulas each contestant computes within the mark in every output."""
-    names = list(found[0])
-    counts = (sum(one[n] is not None and one[n] <= MARK for one in found) for n in names)
-    return f"{'within 1 %':<24}" + "".join(f"{f'{count}/{len(found)}':>10}" for count in counts)
+def summary(found: Sequence[Shares]) -> str:
+    """Return how many each contestant computes within the mark in every output, of those that it has."""
+    cells = []
+    for name in found[0]:
+        has = [share for one in found if (share := worst(one[name])) is not None]
+        cells.append(f"{sum(share <= MARK for share in has)}/{len(has)}")
+    return f"{'within 1 %':<24}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def outputs(shares: Shares) -> list[str]:
+    """Return a line for each output and precision of one loss."""
+    names = next(one for one in shares.values() if one is not None)
+    return [
+        line(f"  {name}", [None if one is None else one.get(name) for one in shares.values()])
+        for name in names
+    ]

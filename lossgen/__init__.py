@@ -6,6 +6,7 @@ loads neither NumPy nor Numba.
 
 from lossgen.errors import FormulaError, LossError, LossIndexError, LossTypeError, LossValueError, SpecError
 from lossgen.runtime.compile import compile
+from lossgen.runtime.reuse import reuse_memory
 from lossgen.runtime.threads import threads
 from lossgen.version import __version__
 
@@ -18,5 +19,6 @@ __all__ = [
     "SpecError",
     "__version__",
     "compile",
+    "reuse_memory",
     "threads",
 ]

@@ -1,25 +1,37 @@
-"""Who takes part: lossgen, the speed of memory, and whichever frameworks are installed."""
+"""Who takes part: lossgen, the speed of memory, NumPy, and whichever frameworks are installed."""
+
+from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.timing import Run
 
-Maker = Callable[[Case], Run | None]
+# Gives the prepared call on these inputs, or None where the contestant has no such loss.
+Maker = Callable[[Case, Mapping[str, Any]], Run | None]
 
-OURS = "lossgen"
+OURS, FRESH, ALL, ALL_FRESH = "lossgen", "lossgen, fresh", "lossgen, all", "lossgen, all, fresh"
 FLOOR = "memory"
+COMPILED = "torch.compile"
 
 # Module and function that makes each contestant; a framework that is missing is told, not an error.
 _MAKERS = {
-    OURS: ("benchmarks.contestants.ours", "reused"),
-    "lossgen, fresh": ("benchmarks.contestants.ours", "fresh"),
-    FLOOR: ("benchmarks.contestants.memory", "stream"),
-    "torch eager": ("benchmarks.contestants.pytorch", "eager"),
-    "torch.compile": ("benchmarks.contestants.pytorch", "compiled"),
-    "jax.jit": ("benchmarks.contestants.jax_jit", "jitted"),
+    OURS: ("ours", "reused"),
+    FRESH: ("ours", "fresh"),
+    ALL: ("ours", "reused_all"),
+    ALL_FRESH: ("ours", "fresh_all"),
+    FLOOR: ("memory", "stream"),
+    "torch eager": ("pytorch", "eager"),
+    COMPILED: ("pytorch", "compiled"),
+    "jax.jit": ("with_jax", "jitted"),
+    "optax": ("with_jax", "optax"),
+    "scikit-learn": ("with_sklearn", "cython"),
+    "NumPy": ("naive", "naive"),
 }
+# Those that ours are compared with.
+FRAMEWORKS = ("torch eager", COMPILED, "jax.jit", "optax", "scikit-learn")
 
 
 def available() -> tuple[dict[str, Maker], dict[str, str]]:
@@ -28,7 +40,7 @@ def available() -> tuple[dict[str, Maker], dict[str, str]]:
     missing: dict[str, str] = {}
     for name, (module, function) in _MAKERS.items():
         try:
-            found[name] = getattr(importlib.import_module(module), function)
+            found[name] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith(("benchmarks", "lossgen")):
                 raise

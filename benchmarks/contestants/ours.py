@@ -1,20 +1,44 @@
-"""lossgen, writing its gradient into a reused array or into a fresh one."""
+"""lossgen, writing into reused arrays or into fresh ones, by default or with all threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+import lossgen
 import lossgen.losses as L
-from benchmarks.cases import Case
+from benchmarks.cases import GRADIENT, HESSIAN, VALUE, Case
 from benchmarks.timing import Run
 
 
-def reused(case: Case) -> Run:
-    """The caller keeps one array for the gradient, as an optimiser would."""
-    call = L.all()[case.loss].value_and_grad
-    out = np.empty_like(case.x)
-    return lambda: call(case.x, case.y, out=out)
+def _operation(case: Case) -> Callable[..., Any]:
+    loss = L.all()[case.loss]
+    return loss if case.output == VALUE else getattr(loss, case.output)
 
 
-def fresh(case: Case) -> Run:
-    """A new array each time, as frameworks do."""
-    call = L.all()[case.loss].value_and_grad
-    return lambda: call(case.x, case.y)
+def fresh(case: Case, given: Mapping[str, Any]) -> Run | None:
+    """New arrays in every call, as frameworks do."""
+    return None if case.output == VALUE else Run(partial(_operation(case), *given.values()))
+
+
+def reused(case: Case, given: Mapping[str, Any]) -> Run:
+    """The caller keeps arrays for the results, as an optimiser would."""
+    names = {VALUE: (), GRADIENT: case.gradients, HESSIAN: case.gradients * 2}[case.output]
+    out = tuple(np.empty_like(given[name]) for name in names)
+    if not out:
+        return Run(partial(_operation(case), *given.values()))
+    return Run(partial(_operation(case), *given.values(), out=out if len(out) > 1 else out[0]))
+
+
+def fresh_all(case: Case, given: Mapping[str, Any]) -> Run | None:
+    """Fresh arrays, with all threads."""
+    run = fresh(case, given)
+    return run and Run(run.call, lambda: lossgen.threads("all"))
+
+
+def reused_all(case: Case, given: Mapping[str, Any]) -> Run:
+    """Reused arrays, with all threads."""
+    return Run(reused(case, given).call, lambda: lossgen.threads("all"))

@@ -13,53 +13,41 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _softplus(u):
     """log(1 + exp(u)); exp sees nothing positive, so it cannot overflow."""
-    tail = math.log1p(math.exp(-abs(u)))
+    tail = vm.log1p_unit(vm.exp(-abs(u)))
     return u + tail if u > 0 else tail
 
 
-@njit
+@inlined
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
-@njit
+@inlined
 def _softplus_tail(u, log_tail):
     """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
     return u + log_tail if u > 0 else log_tail
 
 
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
-
-
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, pos_weight, weight):
     """One sample: its weighted loss."""
     real = type(x)
@@ -108,7 +96,7 @@ def values_parallel(x, y, pos_weight, weight, mask, scales, out, block):
         _values_block(x, y, pos_weight, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, pos_weight, weight):
     """One sample: its weighted loss."""
     real = type(x)
@@ -124,23 +112,23 @@ def _value_block(x, y, pos_weight, weight, mask, scales, partials, block, k):
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if pos_weight.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_pos_weight = pos_weight[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_pos_weight, one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_pos_weight, one_weight)
     else:
         pos_weight = pos_weight[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], pos_weight[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], pos_weight[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -157,12 +145,12 @@ def value_parallel(x, y, pos_weight, weight, mask, scales, partials, block):
         _value_block(x, y, pos_weight, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, pos_weight, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     one_minus_y = real(1) - y
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     grad_x_value = (
         scale0
         * weight
@@ -171,7 +159,7 @@ def _gradient(x, y, pos_weight, weight, scale0):
             - pos_weight * y * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     numerator = (
         weight
         * (
@@ -193,25 +181,24 @@ def _gradient_block(x, y, pos_weight, weight, mask, scales, grad_x, partials, bl
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if pos_weight.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_pos_weight = pos_weight[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(x[i], y[i], one_pos_weight, one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i] = _gradient(x[i], y[i], one_pos_weight, one_weight, scale0)
     else:
         pos_weight = pos_weight[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(x[i], y[i], pos_weight[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i] = _gradient(x[i], y[i], pos_weight[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -228,12 +215,12 @@ def gradient_parallel(x, y, pos_weight, weight, mask, scales, grad_x, partials, 
         _gradient_block(x, y, pos_weight, weight, mask, scales, grad_x, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient_all(x, y, pos_weight, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
     one_minus_y = real(1) - y
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     grad_x_value = (
         scale0
         * weight
@@ -242,7 +229,7 @@ def _gradient_all(x, y, pos_weight, weight, scale0):
             - pos_weight * y * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     grad_y_value = scale0 * weight * (_gated(pos_weight, softplus_neg_x) - softplus_x)
@@ -266,31 +253,30 @@ def _gradient_all_block(
     grad_y = grad_y[first:last]
     grad_pos_weight = grad_pos_weight[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if pos_weight.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_pos_weight = pos_weight[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i], grad_pos_weight[i] = _gradient_all(
+            terms[i], grad_x[i], grad_y[i], grad_pos_weight[i] = _gradient_all(
                 x[i], y[i], one_pos_weight, one_weight, scale0
             )
-            total, lost = _two_sum(total, lost, numerator)
     else:
         pos_weight = pos_weight[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i], grad_pos_weight[i] = _gradient_all(
+                terms[i], grad_x[i], grad_y[i], grad_pos_weight[i] = _gradient_all(
                     x[i], y[i], pos_weight[i], weight[i], scale0
                 )
-                total, lost = _two_sum(total, lost, numerator)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
                 grad_pos_weight[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -317,7 +303,7 @@ def gradient_all_parallel(
         )
 
 
-@njit
+@inlined
 def _hessian(x, y, pos_weight, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -325,7 +311,7 @@ def _hessian(x, y, pos_weight, weight):
     y = real(y)
     pos_weight = real(pos_weight)
     weight = real(weight)
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     grad_x_value = weight * ((real(1) - y) * sigmoid_x - pos_weight * y * sigmoid_neg_x)
@@ -376,7 +362,7 @@ def hessian_parallel(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, blo
         _hessian_block(x, y, pos_weight, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _hvp(x, y, pos_weight, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -386,7 +372,7 @@ def _hvp(x, y, pos_weight, tangent_x, weight, scale0):
     tangent_x = real(tangent_x)
     weight = real(weight)
     scale0 = real(scale0)
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     hv_x_value = (
         scale0
         * weight
@@ -441,7 +427,7 @@ def hvp_parallel(x, y, pos_weight, tangent_x, weight, mask, scales, hv_x, block)
         _hvp_block(x, y, pos_weight, tangent_x, weight, mask, scales, hv_x, block, k)
 
 
-@njit
+@inlined
 def _bound(x, y, pos_weight, weight):
     """One sample: gradient and upper bound of the curvature."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -449,7 +435,7 @@ def _bound(x, y, pos_weight, weight):
     y = real(y)
     pos_weight = real(pos_weight)
     weight = real(weight)
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     grad_x_value = (
         weight
         * (

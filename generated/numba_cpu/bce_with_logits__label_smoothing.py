@@ -6,8 +6,8 @@ Formula for label_smoothing = True:
 
     loss = -((1 - label_smoothing)*y + label_smoothing/2)*log(1/(1 + exp(-x)))*pos_weight - (-(1 -
             label_smoothing)*y - label_smoothing/2 + 1)*log(1 - 1/(1 + exp(-x)))
-    grad_x = ((2*(1 - label_smoothing)*(1 - y) + label_smoothing)*sigmoid(x) - (2*(1 -
-            label_smoothing)*y + label_smoothing)*sigmoid(-x)*pos_weight)*scale0*weight/2
+    grad_x = ((2*(1 - label_smoothing)*(1 - y) + label_smoothing)*sigmoid(x)/2 - (2*(1 -
+            label_smoothing)*y + label_smoothing)*sigmoid(-x)*pos_weight/2)*scale0*weight
 """
 
 import math
@@ -15,53 +15,41 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _softplus(u):
     """log(1 + exp(u)); exp sees nothing positive, so it cannot overflow."""
-    tail = math.log1p(math.exp(-abs(u)))
+    tail = vm.log1p_unit(vm.exp(-abs(u)))
     return u + tail if u > 0 else tail
 
 
-@njit
+@inlined
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
-@njit
+@inlined
 def _softplus_tail(u, log_tail):
     """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
     return u + log_tail if u > 0 else log_tail
 
 
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
-
-
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, pos_weight, label_smoothing, weight):
     """One sample: its weighted loss."""
     real = type(x)
@@ -69,13 +57,19 @@ def _values(x, y, pos_weight, label_smoothing, weight):
     out_value = (
         weight
         * (
-            _gated(
-                real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
-                _softplus(-x),
+            (
+                real(0.5)
+                * _gated(
+                    pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
+                    _softplus(-x),
+                )
             )
-            + _gated(
-                one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing,
-                _softplus(x),
+            + (
+                real(0.5)
+                * _gated(
+                    real(2) * one_minus_label_smoothing * (real(1) - y) + label_smoothing,
+                    _softplus(x),
+                )
             )
         )
     )
@@ -131,7 +125,7 @@ def values_parallel(x, y, pos_weight, label_smoothing, weight, mask, scales, out
         _values_block(x, y, pos_weight, label_smoothing, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, pos_weight, label_smoothing, weight):
     """One sample: its weighted loss."""
     real = type(x)
@@ -139,13 +133,19 @@ def _value(x, y, pos_weight, label_smoothing, weight):
     numerator = (
         weight
         * (
-            _gated(
-                real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
-                _softplus(-x),
+            (
+                real(0.5)
+                * _gated(
+                    pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
+                    _softplus(-x),
+                )
             )
-            + _gated(
-                one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing,
-                _softplus(x),
+            + (
+                real(0.5)
+                * _gated(
+                    real(2) * one_minus_label_smoothing * (real(1) - y) + label_smoothing,
+                    _softplus(x),
+                )
             )
         )
     )
@@ -161,7 +161,7 @@ def _value_block(x, y, pos_weight, label_smoothing, weight, mask, scales, partia
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if (
         pos_weight.shape[0] == 1
         and label_smoothing.shape[0] == 1
@@ -174,8 +174,7 @@ def _value_block(x, y, pos_weight, label_smoothing, weight, mask, scales, partia
         one_label_smoothing = label_smoothing[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_pos_weight, one_label_smoothing, one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_pos_weight, one_label_smoothing, one_weight)
     else:
         pos_weight = pos_weight[first:last]
         label_smoothing = label_smoothing[first:last]
@@ -183,9 +182,10 @@ def _value_block(x, y, pos_weight, label_smoothing, weight, mask, scales, partia
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], pos_weight[i], label_smoothing[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], pos_weight[i], label_smoothing[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -202,38 +202,42 @@ def value_parallel(x, y, pos_weight, label_smoothing, weight, mask, scales, part
         _value_block(x, y, pos_weight, label_smoothing, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, pos_weight, label_smoothing, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    one_minus_y = real(1) - y
-    exp_neg_abs_x = math.exp(-abs(x))
-    sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
+    sum_label_smoothing_product = (
+        real(2) * one_minus_label_smoothing * (real(1) - y)
+        + label_smoothing
+    )
+    exp_neg_abs_x = vm.exp(-abs(x))
+    sum_label_smoothing_product_2 = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * (
-            (
-                (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
-                * _sigmoid_tail(x, exp_neg_abs_x)
+            real(0.5) * sum_label_smoothing_product * _sigmoid_tail(x, exp_neg_abs_x)
+            - (
+                real(0.5)
+                * pos_weight
+                * sum_label_smoothing_product_2
+                * _sigmoid_tail(-x, exp_neg_abs_x)
             )
-            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     numerator = (
         weight
         * (
-            _gated(
-                real(0.5) * pos_weight * sum_label_smoothing_product,
-                _softplus_tail(-x, log1p_exp_neg_abs),
+            (
+                real(0.5)
+                * _gated(
+                    pos_weight * sum_label_smoothing_product_2,
+                    _softplus_tail(-x, log1p_exp_neg_abs),
+                )
             )
-            + _gated(
-                one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing,
-                _softplus_tail(x, log1p_exp_neg_abs),
-            )
+            + real(0.5) * _gated(sum_label_smoothing_product, _softplus_tail(x, log1p_exp_neg_abs))
         )
     )
     return numerator, grad_x_value
@@ -252,7 +256,7 @@ def _gradient_block(
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if (
         pos_weight.shape[0] == 1
         and label_smoothing.shape[0] == 1
@@ -265,10 +269,9 @@ def _gradient_block(
         one_label_smoothing = label_smoothing[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(
+            terms[i], grad_x[i] = _gradient(
                 x[i], y[i], one_pos_weight, one_label_smoothing, one_weight, scale0
             )
-            total, lost = _two_sum(total, lost, numerator)
     else:
         pos_weight = pos_weight[first:last]
         label_smoothing = label_smoothing[first:last]
@@ -276,13 +279,13 @@ def _gradient_block(
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(
+                terms[i], grad_x[i] = _gradient(
                     x[i], y[i], pos_weight[i], label_smoothing[i], weight[i], scale0
                 )
-                total, lost = _two_sum(total, lost, numerator)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -305,27 +308,31 @@ def gradient_parallel(
         )
 
 
-@njit
+@inlined
 def _gradient_all(x, y, pos_weight, label_smoothing, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    one_minus_y = real(1) - y
-    exp_neg_abs_x = math.exp(-abs(x))
-    sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
+    sum_label_smoothing_product = (
+        real(2) * one_minus_label_smoothing * (real(1) - y)
+        + label_smoothing
+    )
+    exp_neg_abs_x = vm.exp(-abs(x))
+    sum_label_smoothing_product_2 = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * (
-            (
-                (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
-                * _sigmoid_tail(x, exp_neg_abs_x)
+            real(0.5) * sum_label_smoothing_product * _sigmoid_tail(x, exp_neg_abs_x)
+            - (
+                real(0.5)
+                * pos_weight
+                * sum_label_smoothing_product_2
+                * _sigmoid_tail(-x, exp_neg_abs_x)
             )
-            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     grad_y_value = (
@@ -340,25 +347,21 @@ def _gradient_all(x, y, pos_weight, label_smoothing, weight, scale0):
         real(0.5)
         * scale0
         * weight
-        * _gated(sum_label_smoothing_product, softplus_neg_x)
+        * _gated(sum_label_smoothing_product_2, softplus_neg_x)
     )
     grad_label_smoothing_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * (
-            (real(1) - real(2) * y) * _gated(pos_weight, softplus_neg_x)
-            + (real(2) * y - real(1)) * softplus_x
+            real(0.5) * (real(1) - real(2) * y) * _gated(pos_weight, softplus_neg_x)
+            + real(0.5) * (real(2) * y - real(1)) * softplus_x
         )
     )
     numerator = (
         weight
         * (
-            _gated(real(0.5) * pos_weight * sum_label_smoothing_product, softplus_neg_x)
-            + _gated(
-                one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing,
-                softplus_x,
-            )
+            real(0.5) * _gated(pos_weight * sum_label_smoothing_product_2, softplus_neg_x)
+            + real(0.5) * _gated(sum_label_smoothing_product, softplus_x)
         )
     )
     return numerator, grad_x_value, grad_y_value, grad_pos_weight_value, grad_label_smoothing_value
@@ -381,7 +384,7 @@ def _gradient_all_block(
     grad_pos_weight = grad_pos_weight[first:last]
     grad_label_smoothing = grad_label_smoothing[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if (
         pos_weight.shape[0] == 1
         and label_smoothing.shape[0] == 1
@@ -394,10 +397,9 @@ def _gradient_all_block(
         one_label_smoothing = label_smoothing[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i], grad_pos_weight[i], grad_label_smoothing[i] = _gradient_all(
+            terms[i], grad_x[i], grad_y[i], grad_pos_weight[i], grad_label_smoothing[i] = _gradient_all(
                 x[i], y[i], one_pos_weight, one_label_smoothing, one_weight, scale0
             )
-            total, lost = _two_sum(total, lost, numerator)
     else:
         pos_weight = pos_weight[first:last]
         label_smoothing = label_smoothing[first:last]
@@ -405,16 +407,16 @@ def _gradient_all_block(
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i], grad_pos_weight[i], grad_label_smoothing[i] = _gradient_all(
+                terms[i], grad_x[i], grad_y[i], grad_pos_weight[i], grad_label_smoothing[i] = _gradient_all(
                     x[i], y[i], pos_weight[i], label_smoothing[i], weight[i], scale0
                 )
-                total, lost = _two_sum(total, lost, numerator)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
                 grad_pos_weight[i] = real(0)
                 grad_label_smoothing[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -443,7 +445,7 @@ def gradient_all_parallel(
         )
 
 
-@njit
+@inlined
 def _hessian(x, y, pos_weight, label_smoothing, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -453,23 +455,29 @@ def _hessian(x, y, pos_weight, label_smoothing, weight):
     label_smoothing = real(label_smoothing)
     weight = real(weight)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sum_2 = real(2) * one_minus_label_smoothing * (real(1) - y)
-    exp_neg_abs_x = math.exp(-abs(x))
+    one_minus_y = real(1) - y
+    exp_neg_abs_x = vm.exp(-abs(x))
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     grad_x_value = (
-        real(0.5)
-        * weight
+        weight
         * (
-            (sum_2 + label_smoothing) * sigmoid_x
-            - pos_weight * sum_label_smoothing_product * sigmoid_neg_x
+            (
+                real(0.5)
+                * (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
+                * sigmoid_x
+            )
+            - real(0.5) * pos_weight * sum_label_smoothing_product * sigmoid_neg_x
         )
     )
     hess_x_value = (
-        real(0.5)
-        * weight
-        * (sum_2 + pos_weight * sum_label_smoothing_product + label_smoothing)
+        weight
+        * (
+            one_minus_label_smoothing * one_minus_y
+            + real(0.5) * pos_weight * sum_label_smoothing_product
+            + real(0.5) * label_smoothing
+        )
         * sigmoid_neg_x
         * sigmoid_x
     )
@@ -539,7 +547,7 @@ def hessian_parallel(
         )
 
 
-@njit
+@inlined
 def _hvp(x, y, pos_weight, label_smoothing, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -551,16 +559,15 @@ def _hvp(x, y, pos_weight, label_smoothing, tangent_x, weight, scale0):
     weight = real(weight)
     scale0 = real(scale0)
     one_minus_label_smoothing = real(1) - label_smoothing
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     hv_x_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * tangent_x
         * (
-            real(2) * one_minus_label_smoothing * (real(1) - y)
-            + pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing)
-            + label_smoothing
+            one_minus_label_smoothing * (real(1) - y)
+            + real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing)
+            + real(0.5) * label_smoothing
         )
         * _sigmoid_tail(-x, exp_neg_abs_x)
         * _sigmoid_tail(x, exp_neg_abs_x)
@@ -627,7 +634,7 @@ def hvp_parallel(x, y, pos_weight, label_smoothing, tangent_x, weight, mask, sca
         )
 
 
-@njit
+@inlined
 def _bound(x, y, pos_weight, label_smoothing, weight):
     """One sample: gradient and upper bound of the curvature."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -637,21 +644,33 @@ def _bound(x, y, pos_weight, label_smoothing, weight):
     label_smoothing = real(label_smoothing)
     weight = real(weight)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sum_2 = real(2) * one_minus_label_smoothing * (real(1) - y)
-    exp_neg_abs_x = math.exp(-abs(x))
+    one_minus_y = real(1) - y
+    exp_neg_abs_x = vm.exp(-abs(x))
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
-        real(0.5)
-        * weight
+        weight
         * (
-            (sum_2 + label_smoothing) * _sigmoid_tail(x, exp_neg_abs_x)
-            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
+            (
+                real(0.5)
+                * (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
+                * _sigmoid_tail(x, exp_neg_abs_x)
+            )
+            - (
+                real(0.5)
+                * pos_weight
+                * sum_label_smoothing_product
+                * _sigmoid_tail(-x, exp_neg_abs_x)
+            )
         )
     )
     hess_x_value = (
-        real(0.125)
+        real(0.25)
         * weight
-        * (sum_2 + pos_weight * sum_label_smoothing_product + label_smoothing)
+        * (
+            one_minus_label_smoothing * one_minus_y
+            + real(0.5) * pos_weight * sum_label_smoothing_product
+            + real(0.5) * label_smoothing
+        )
     )
     return grad_x_value, hess_x_value
 

@@ -16,109 +16,98 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _powered(a, b, c, n):
     """a * b**(c + n); the power alone could leave the range, its root does not."""
     real = type(a)
-    if not abs(c) < 0.5 or b == 0:
-        # Only beside a small c does rounding c + n cost digits.
-        c, n = c + n, real(0)
-    root = b ** (real(0.5) * c)
-    if n < 0 and b < 1 and abs(a / b) < math.inf:
-        # Both may be so small that a * root vanishes.
-        product = a / b * root
-    else:
-        product = a * root
-        if n != 0:
-            product = product / b if n < 0 else product * b
-    product *= root
-    if abs(n) > 1:
+    # Only beside a small c does rounding c + n cost digits.
+    apart = n != 0 and abs(c) < 0.5 and b != 0
+    exponent = c + n
+    half = real(0.5) * (c if apart else exponent)
+    root = vm.power(b, half)
+    moved = a / b if n < 0 else a * b
+    rooted = a * root * root
+    # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
+    # way. The order depends on b alone, so that a weight scales every bit.
+    grows = (b < 1) if n < 0 else (b > 1)
+    first = apart and (abs(moved) < math.inf if grows else abs(rooted) == math.inf)
+    product = moved * root * root if first else rooted
+    if apart and (not first or abs(n) > 1):
         product = product / b if n < 0 else product * b
-    return real(0) if product != product and a == a and b == b and c == c else product
+    if apart and not first and abs(n) > 1:
+        product = product / b if n < 0 else product * b
+    return real(0) if product != product and a == a and b == b and exponent == exponent else product
 
 
-@njit
+@inlined
 def _normal(a):
     """1 for a normal positive number, 0 for one that has lost digits or all: then 2 / a overflows."""
     real = type(a)
     return real(1) if real(2) / a < math.inf else real(0)
 
 
-@njit
+@inlined
 def _timesexp(a, b):
     """a * exp(b); the exponential alone could leave the range, its root does not."""
     real = type(a)
-    root = math.exp(real(0.5) * b)
+    root = vm.exp(real(0.5) * b)
     product = a * root * root
     return real(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _logsoftplus(u):
     """log(log(1 + exp(u))); u itself where exp(u) is too small to count."""
     if u < -40:
         return u
     if u > 0:
-        return math.log(u + math.log1p(math.exp(-u)))
-    return math.log(math.log1p(math.exp(u)))
+        return vm.log(u + vm.log1p_unit(vm.exp(-u)))
+    return vm.log(vm.log1p(vm.exp(u)))
 
 
-@njit
+@inlined
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
-@njit
+@inlined
 def _softplus_tail(u, log_tail):
     """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
     return u + log_tail if u > 0 else log_tail
 
 
-@njit
+@inlined
 def _logaddexp(a, b):
     """log(exp(a) + exp(b)) from the larger one; equal infinities would give inf - inf."""
     real = type(a)
-    if a == b:
-        return a + real(0.6931471805599453)
     larger = a if a > b else b
-    return larger + math.log1p(math.exp(-abs(a - b)))
+    gap = real(0) if a == b else abs(a - b)
+    return larger + vm.log1p_unit(vm.exp(-gap))
 
 
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
-
-
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, gamma, weight):
     """One sample: its weighted loss."""
     real = type(x)
     one_minus_y = real(1) - y
-    exp_neg_abs_x = math.exp(-abs(x))
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    exp_neg_abs_x = vm.exp(-abs(x))
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     out_value = _powered(
         (
             weight
@@ -175,13 +164,13 @@ def values_parallel(x, y, gamma, weight, mask, scales, out, block):
         _values_block(x, y, gamma, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, gamma, weight):
     """One sample: its weighted loss."""
     real = type(x)
     one_minus_y = real(1) - y
-    exp_neg_abs_x = math.exp(-abs(x))
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    exp_neg_abs_x = vm.exp(-abs(x))
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     numerator = _powered(
         (
             weight
@@ -206,23 +195,23 @@ def _value_block(x, y, gamma, weight, mask, scales, partials, block, k):
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if gamma.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_gamma, one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_gamma, one_weight)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], gamma[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], gamma[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -239,17 +228,17 @@ def value_parallel(x, y, gamma, weight, mask, scales, partials, block):
         _value_block(x, y, gamma, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, gamma, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     sum_gated = (
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
@@ -282,25 +271,24 @@ def _gradient_block(x, y, gamma, weight, mask, scales, grad_x, partials, block, 
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if gamma.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(x[i], y[i], one_gamma, one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i] = _gradient(x[i], y[i], one_gamma, one_weight, scale0)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(x[i], y[i], gamma[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i] = _gradient(x[i], y[i], gamma[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -317,17 +305,17 @@ def gradient_parallel(x, y, gamma, weight, mask, scales, grad_x, partials, block
         _gradient_block(x, y, gamma, weight, mask, scales, grad_x, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient_all(x, y, gamma, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     softplus_x = _softplus_tail(x, log1p_exp_neg_abs)
     softplus_neg_x = _softplus_tail(-x, log1p_exp_neg_abs)
     sum_gated = _gated(one_minus_y, softplus_x) + _gated(y, softplus_neg_x)
@@ -345,9 +333,9 @@ def _gradient_all(x, y, gamma, weight, scale0):
             + _powered(one_minus_y_sigmoid_x - y * sigmoid_neg_x, sum_product, gamma, real(0))
         )
     )
-    tanh_half_x = math.tanh(real(0.5) * x)
-    log1p_neg_y = math.log1p(-y)
-    log_y = math.log(y)
+    tanh_half_x = vm.tanh(real(0.5) * x)
+    log1p_neg_y = vm.log1p(-y)
+    log_y = vm.log(y)
     logaddexp_sum = _logaddexp(log1p_neg_y - softplus_neg_x, log_y - softplus_x)
     grad_y_value = (
         _powered(
@@ -365,7 +353,7 @@ def _gradient_all(x, y, gamma, weight, scale0):
                     -x
                     - (
                         gamma
-                        * math.exp(
+                        * vm.exp(
                             (
                                 _logaddexp(log1p_neg_y + _logsoftplus(x), log_y + _logsoftplus(-x))
                                 - logaddexp_sum
@@ -403,31 +391,30 @@ def _gradient_all_block(
     grad_y = grad_y[first:last]
     grad_gamma = grad_gamma[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if gamma.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
+            terms[i], grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
                 x[i], y[i], one_gamma, one_weight, scale0
             )
-            total, lost = _two_sum(total, lost, numerator)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
+                terms[i], grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
                     x[i], y[i], gamma[i], weight[i], scale0
                 )
-                total, lost = _two_sum(total, lost, numerator)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
                 grad_gamma[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -450,7 +437,7 @@ def gradient_all_parallel(
         )
 
 
-@njit
+@inlined
 def _hessian(x, y, gamma, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -459,13 +446,13 @@ def _hessian(x, y, gamma, weight):
     gamma = real(gamma)
     weight = real(weight)
     one_minus_twice_y = real(1) - real(2) * y
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     sum_gated = (
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
@@ -575,7 +562,7 @@ def hessian_parallel(x, y, gamma, weight, mask, scales, grad_x, hess_x, block):
         _hessian_block(x, y, gamma, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _hvp(x, y, gamma, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -585,13 +572,13 @@ def _hvp(x, y, gamma, tangent_x, weight, scale0):
     tangent_x = real(tangent_x)
     weight = real(weight)
     scale0 = real(scale0)
-    exp_neg_abs_x = math.exp(-abs(x))
+    exp_neg_abs_x = vm.exp(-abs(x))
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
     sum_gated = (
         _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
         + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))

@@ -20,25 +20,34 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 
 
-@njit
+@inlined
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+
+
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -46,13 +55,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _larger(best, place, term, position):
     """Maximum so far and its first position; the first NaN stays."""
     if term > best or (term != term and best == best):
@@ -71,23 +80,31 @@ def _values(x, y, class_weight, ignore_index, label_smoothing, weight):
     C = x.shape[0]
     largest_x, largest_x_at = real(-math.inf), 0
     others_x, others_x_lost = 0.0, 0.0
-    for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, x[:C], 0)
     max_x = largest_x
     argmax_x = largest_x_at
     # exp sees differences from the largest term, which stays out of the sum: exp cannot
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
+    others_x_terms = np.empty(C, real)
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        others_x_terms[c] = vm.exp(x[c] - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
     rest_x = real(_total(others_x, others_x_lost))
-    log_total_lse_x = math.log1p(rest_x)
-    for c in range(C):
-        term = _gated(class_weight[c], x[c] - max_x - log_total_lse_x)
-        sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
-    sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
+    log_total_lse_x = vm.log1p(rest_x)
+    if label_smoothing != real(0):
+        sum_gated_acc_terms = np.empty(C, real)
+        for c in range(C):
+            sum_gated_acc_terms[c] = _gated(class_weight[c], x[c] - max_x - log_total_lse_x)
+        sum_gated_acc, sum_gated_acc_lost = vm.added(
+            sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
+        )
+    sum_gated = (
+        real(_total(sum_gated_acc, sum_gated_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     out_value = (
         weight
         * (
@@ -170,23 +187,31 @@ def _value(x, y, class_weight, ignore_index, label_smoothing, weight):
     C = x.shape[0]
     largest_x, largest_x_at = real(-math.inf), 0
     others_x, others_x_lost = 0.0, 0.0
-    for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, x[:C], 0)
     max_x = largest_x
     argmax_x = largest_x_at
     # exp sees differences from the largest term, which stays out of the sum: exp cannot
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
+    others_x_terms = np.empty(C, real)
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        others_x_terms[c] = vm.exp(x[c] - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
     rest_x = real(_total(others_x, others_x_lost))
-    log_total_lse_x = math.log1p(rest_x)
-    for c in range(C):
-        term = _gated(class_weight[c], x[c] - max_x - log_total_lse_x)
-        sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
-    sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
+    log_total_lse_x = vm.log1p(rest_x)
+    if label_smoothing != real(0):
+        sum_gated_acc_terms = np.empty(C, real)
+        for c in range(C):
+            sum_gated_acc_terms[c] = _gated(class_weight[c], x[c] - max_x - log_total_lse_x)
+        sum_gated_acc, sum_gated_acc_lost = vm.added(
+            sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
+        )
+    sum_gated = (
+        real(_total(sum_gated_acc, sum_gated_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     numerator = (
         weight
         * (
@@ -261,8 +286,158 @@ def value_parallel(
         )
 
 
+@inlined
+def _value_lanes(x, y, class_weight, label_smoothing, weight, numerator, kept, sums, places):
+    """As `_value`, for a sample in each lane."""
+    real = numerator.dtype.type
+    (
+        max_x, shift_x, log_total_lse_x, class_weight_there, x_there, sum_gated_acc_term,
+        largest_x, others_x_term
+    ) = (
+        kept[0], kept[1], kept[2], kept[3], kept[4], kept[5], kept[6], kept[7]
+    )
+    sum_gated_acc, sum_gated_acc_lost, others_x, others_x_lost = sums[0], sums[1], sums[2], sums[3]
+    argmax_x, largest_x_at = places[0], places[1]
+    C = x.shape[0]
+    for lane in range(vm.LANES):
+        sum_gated_acc[lane], sum_gated_acc_lost[lane] = 0.0, 0.0
+        largest_x[lane], largest_x_at[lane] = real(-math.inf), 0
+        others_x[lane], others_x_lost[lane] = 0.0, 0.0
+    for c in range(C):
+        for lane in range(vm.LANES):
+            term = x[c, lane]
+            largest_x[lane], largest_x_at[lane] = _larger(
+                largest_x[lane], largest_x_at[lane], term, c
+            )
+    for lane in range(vm.LANES):
+        max_x[lane] = largest_x[lane]
+        argmax_x[lane] = largest_x_at[lane]
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x[lane] = _finite_or_zero(max_x[lane])
+    for c in range(C):
+        for lane in range(vm.LANES):
+            others_x_term[lane] = (
+                vm.exp(x[c, lane] - shift_x[lane])
+                if c != argmax_x[lane]
+                else real(0)
+            )
+        for lane in range(vm.LANES):
+            term = others_x_term[lane]
+            others_x[lane], others_x_lost[lane] = _two_sum(
+                others_x[lane], others_x_lost[lane], term
+            )
+    for lane in range(vm.LANES):
+        rest_x = real(_total(others_x[lane], others_x_lost[lane]))
+        log_total_lse_x[lane] = vm.log1p(rest_x)
+    needed = False
+    for lane in range(vm.LANES):
+        needed |= label_smoothing[lane] != real(0)
+    if needed:
+        for c in range(C):
+            for lane in range(vm.LANES):
+                sum_gated_acc_term[lane] = _gated(
+                    class_weight[c],
+                    x[c, lane] - max_x[lane] - log_total_lse_x[lane],
+                )
+            for lane in range(vm.LANES):
+                term = sum_gated_acc_term[lane]
+                sum_gated_acc[lane], sum_gated_acc_lost[lane] = _two_sum(
+                    sum_gated_acc[lane], sum_gated_acc_lost[lane], term
+                )
+    for lane in range(vm.LANES):
+        class_weight_there[lane] = class_weight[y[lane]]
+        x_there[lane] = x[y[lane], lane]
+    for lane in range(vm.LANES):
+        sum_gated = (
+            real(_total(sum_gated_acc[lane], sum_gated_acc_lost[lane]))
+            if label_smoothing[lane] != real(0)
+            else real(0)
+        )
+        numerator[lane] = (
+            weight[lane]
+            * (
+                -(_gated(label_smoothing[lane], sum_gated) / real(C))
+                - _gated(
+                    class_weight_there[lane] * (real(1) - label_smoothing[lane]),
+                    x_there[lane] - max_x[lane] - log_total_lse_x[lane],
+                )
+            )
+        )
+
+
 @njit
-def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0, grad_x):
+def _value_block_lanes(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_ignore_index = 0 if ignore_index.shape[0] == 1 else 1
+    step_label_smoothing = 0 if label_smoothing.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    lanes_x = np.empty((x.shape[1], vm.LANES), real)
+    lanes_y = np.empty(vm.LANES, np.int64)
+    lanes_label_smoothing = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((8, vm.LANES), real)
+    sums = np.empty((4, vm.LANES), np.float64)
+    places = np.empty((2, vm.LANES), np.int32)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, x.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask] and y[i] != ignore_index[i * step_ignore_index]:
+                samples[count] = i
+                count += 1
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_x, samples, x)
+            vm.entries(lanes_y, samples, 1, y)
+            vm.entries(lanes_label_smoothing, samples, step_label_smoothing, label_smoothing)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _value_lanes(
+                lanes_x, lanes_y, class_weight, lanes_label_smoothing, lanes_weight, numerator,
+                kept, sums, places
+            )
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_lanes(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, partials, block
+):
+    """Sums of weighted losses, one row of `partials` for each block."""
+    for k in range(partials.shape[0]):
+        _value_block_lanes(
+            x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, partials,
+            block, k
+        )
+
+
+@njit(parallel=True)
+def value_lanes_parallel(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, partials, block
+):
+    """As `value_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _value_block_lanes(
+            x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, partials,
+            block, k
+        )
+
+
+@njit
+def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0, grad_x, exp_x):
     """One sample: its weighted loss, and the gradient."""
     real = x.dtype.type
     # Left out: nothing else of this sample is read.
@@ -279,11 +454,10 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
     inv_size_c_label_smoothing = label_smoothing / real(C)
     sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-    for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
-        term = class_weight[c]
-        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
-            sum_class_weight_acc, sum_class_weight_acc_lost, term
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, x[:C], 0)
+    if label_smoothing != real(0):
+        sum_class_weight_acc, sum_class_weight_acc_lost = vm.added(
+            sum_class_weight_acc, sum_class_weight_acc_lost, class_weight[:C]
         )
     max_x = largest_x
     argmax_x = largest_x_at
@@ -291,16 +465,20 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
-    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    sum_class_weight = (
+        real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        exp_x[c] = vm.exp(x[c] - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, exp_x[:C], argmax_x)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
-    log_share_at_y = x[y] - max_x - math.log1p(rest_x)
-    log_total_lse_x = math.log1p(rest_x)
+    total_lse_x = rest_x + _lifted_exp(max_x)
+    log_share_at_y = x[y] - max_x - vm.log1p(rest_x)
+    log_total_lse_x = vm.log1p(rest_x)
     for c in range(C):
-        share = math.exp(x[c] - max_x) / total_lse_x
+        share = exp_x[c] / total_lse_x
         grad_x[c] = (
             scaled_weight
             * (
@@ -308,9 +486,14 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
                 - inv_size_c_label_smoothing * (class_weight[c] - share * sum_class_weight)
             )
         )
-        log_share = x[c] - max_x - log_total_lse_x
-        term = _gated(class_weight[c], log_share)
-        sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+    if label_smoothing != real(0):
+        sum_gated_acc_terms = np.empty(C, real)
+        for c in range(C):
+            log_share = x[c] - max_x - log_total_lse_x
+            sum_gated_acc_terms[c] = _gated(class_weight[c], log_share)
+        sum_gated_acc, sum_gated_acc_lost = vm.added(
+            sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
+        )
     grad_x[y] = (
         scale0
         * weight
@@ -319,13 +502,17 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
                 -(
                     label_smoothing
                     / real(C)
-                    * (class_weight_at_y - math.exp(x[y] - max_x) / total_lse_x * sum_class_weight)
+                    * (class_weight_at_y - vm.exp(x[y] - shift_x) / total_lse_x * sum_class_weight)
                 )
             )
-            - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
+            - class_weight_at_y * one_minus_label_smoothing * -vm.expm1(log_share_at_y)
         )
     )
-    sum_gated = real(_total(sum_gated_acc, sum_gated_acc_lost))
+    sum_gated = (
+        real(_total(sum_gated_acc, sum_gated_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     numerator = (
         weight
         * (
@@ -350,6 +537,7 @@ def _gradient_block(
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
+    exp_x = np.empty((x.shape[1],), real)
     total, lost = 0.0, 0.0
     if (
         ignore_index.shape[0] == 1
@@ -365,7 +553,7 @@ def _gradient_block(
         for i in range(last - first):
             numerator = _gradient(
                 x[i], y[i], class_weight, one_ignore_index, one_label_smoothing, one_weight,
-                scale0, grad_x[i]
+                scale0, grad_x[i], exp_x
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -377,7 +565,7 @@ def _gradient_block(
             if mask[i]:
                 numerator = _gradient(
                     x[i], y[i], class_weight, ignore_index[i], label_smoothing[i], weight[i],
-                    scale0, grad_x[i]
+                    scale0, grad_x[i], exp_x
                 )
                 total, lost = _two_sum(total, lost, numerator)
             else:
@@ -411,9 +599,228 @@ def gradient_parallel(
         )
 
 
+@inlined
+def _gradient_lanes(
+    x, y, class_weight, label_smoothing, weight, scale0, grad_x, exp_x, numerator, kept, sums,
+    places
+):
+    """As `_gradient`, for a sample in each lane."""
+    real = numerator.dtype.type
+    (
+        class_weight_at_y, scaled_weight, one_minus_label_smoothing, class_weight_sum,
+        inv_size_c_label_smoothing, max_x, shift_x, sum_class_weight, x_there, total_lse_x,
+        log_share_at_y, log_total_lse_x, grad_x_there, largest_x, others_x_term,
+        sum_gated_acc_term
+    ) = (
+        kept[0], kept[1], kept[2], kept[3], kept[4], kept[5], kept[6], kept[7], kept[8], kept[9],
+        kept[10], kept[11], kept[12], kept[13], kept[14], kept[15]
+    )
+    others_x, others_x_lost, sum_gated_acc, sum_gated_acc_lost = sums[0], sums[1], sums[2], sums[3]
+    argmax_x, largest_x_at = places[0], places[1]
+    for lane in range(vm.LANES):
+        class_weight_at_y[lane] = class_weight[y[lane]]
+    C = x.shape[0]
+    sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
+    for lane in range(vm.LANES):
+        scaled_weight[lane] = scale0 * weight[lane]
+        one_minus_label_smoothing[lane] = real(1) - label_smoothing[lane]
+        class_weight_sum[lane] = class_weight_at_y[lane] * one_minus_label_smoothing[lane]
+        largest_x[lane], largest_x_at[lane] = real(-math.inf), 0
+        others_x[lane], others_x_lost[lane] = 0.0, 0.0
+        inv_size_c_label_smoothing[lane] = label_smoothing[lane] / real(C)
+        sum_gated_acc[lane], sum_gated_acc_lost[lane] = 0.0, 0.0
+    for c in range(C):
+        for lane in range(vm.LANES):
+            term = x[c, lane]
+            largest_x[lane], largest_x_at[lane] = _larger(
+                largest_x[lane], largest_x_at[lane], term, c
+            )
+    needed = False
+    for lane in range(vm.LANES):
+        needed |= label_smoothing[lane] != real(0)
+    if needed:
+        sum_class_weight_acc, sum_class_weight_acc_lost = vm.added(
+            sum_class_weight_acc, sum_class_weight_acc_lost, class_weight[:C]
+        )
+    for lane in range(vm.LANES):
+        max_x[lane] = largest_x[lane]
+        argmax_x[lane] = largest_x_at[lane]
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x[lane] = _finite_or_zero(max_x[lane])
+        sum_class_weight[lane] = (
+            real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+            if label_smoothing[lane] != real(0)
+            else real(0)
+        )
+    for c in range(C):
+        for lane in range(vm.LANES):
+            exp_x[c, lane] = vm.exp(x[c, lane] - shift_x[lane])
+            others_x_term[lane] = exp_x[c, lane] if c != argmax_x[lane] else real(0)
+        for lane in range(vm.LANES):
+            term = others_x_term[lane]
+            others_x[lane], others_x_lost[lane] = _two_sum(
+                others_x[lane], others_x_lost[lane], term
+            )
+    for lane in range(vm.LANES):
+        x_there[lane] = x[y[lane], lane]
+    for lane in range(vm.LANES):
+        rest_x = real(_total(others_x[lane], others_x_lost[lane]))
+        total_lse_x[lane] = rest_x + _lifted_exp(max_x[lane])
+        log_share_at_y[lane] = x_there[lane] - max_x[lane] - vm.log1p(rest_x)
+        log_total_lse_x[lane] = vm.log1p(rest_x)
+    for c in range(C):
+        for lane in range(vm.LANES):
+            share = exp_x[c, lane] / total_lse_x[lane]
+            grad_x[c, lane] = (
+                scaled_weight[lane]
+                * (
+                    class_weight_sum[lane] * share
+                    - (
+                        inv_size_c_label_smoothing[lane]
+                        * (class_weight[c] - share * sum_class_weight[lane])
+                    )
+                )
+            )
+    needed = False
+    for lane in range(vm.LANES):
+        needed |= label_smoothing[lane] != real(0)
+    if needed:
+        for c in range(C):
+            for lane in range(vm.LANES):
+                log_share = x[c, lane] - max_x[lane] - log_total_lse_x[lane]
+                sum_gated_acc_term[lane] = _gated(class_weight[c], log_share)
+            for lane in range(vm.LANES):
+                term = sum_gated_acc_term[lane]
+                sum_gated_acc[lane], sum_gated_acc_lost[lane] = _two_sum(
+                    sum_gated_acc[lane], sum_gated_acc_lost[lane], term
+                )
+    for lane in range(vm.LANES):
+        grad_x_there[lane] = (
+            scale0
+            * weight[lane]
+            * (
+                (
+                    -(
+                        label_smoothing[lane]
+                        / real(C)
+                        * (
+                            class_weight_at_y[lane]
+                            - (
+                                vm.exp(x_there[lane] - shift_x[lane])
+                                / total_lse_x[lane]
+                                * sum_class_weight[lane]
+                            )
+                        )
+                    )
+                )
+                - (
+                    class_weight_at_y[lane]
+                    * one_minus_label_smoothing[lane]
+                    * -vm.expm1(log_share_at_y[lane])
+                )
+            )
+        )
+    for lane in range(vm.LANES):
+        grad_x[y[lane], lane] = grad_x_there[lane]
+    for lane in range(vm.LANES):
+        sum_gated = (
+            real(_total(sum_gated_acc[lane], sum_gated_acc_lost[lane]))
+            if label_smoothing[lane] != real(0)
+            else real(0)
+        )
+        numerator[lane] = (
+            weight[lane]
+            * (
+                -(_gated(label_smoothing[lane], sum_gated) / real(C))
+                - _gated(class_weight_sum[lane], log_share_at_y[lane])
+            )
+        )
+
+
+@njit
+def _gradient_block_lanes(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, partials,
+    block, k
+):
+    """Run block number k, many samples at once."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_ignore_index = 0 if ignore_index.shape[0] == 1 else 1
+    step_label_smoothing = 0 if label_smoothing.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    scale0 = real(scales[0])
+    exp_x = np.empty((x.shape[1], vm.LANES), real)
+    lanes_x = np.empty((x.shape[1], vm.LANES), real)
+    lanes_y = np.empty(vm.LANES, np.int64)
+    lanes_label_smoothing = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    lanes_grad_x = np.empty((grad_x.shape[1], vm.LANES), real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((16, vm.LANES), real)
+    sums = np.empty((4, vm.LANES), np.float64)
+    places = np.empty((2, vm.LANES), np.int32)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, x.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask] and y[i] != ignore_index[i * step_ignore_index]:
+                samples[count] = i
+                count += 1
+            else:
+                grad_x[i][:] = real(0)
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_x, samples, x)
+            vm.entries(lanes_y, samples, 1, y)
+            vm.entries(lanes_label_smoothing, samples, step_label_smoothing, label_smoothing)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _gradient_lanes(
+                lanes_x, lanes_y, class_weight, lanes_label_smoothing, lanes_weight, scale0,
+                lanes_grad_x, exp_x, numerator, kept, sums, places
+            )
+            vm.scattered(grad_x, samples, count, lanes_grad_x)
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_lanes(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, partials,
+    block
+):
+    """Sums of weighted losses, and their scaled gradient by the predictions."""
+    for k in range(partials.shape[0]):
+        _gradient_block_lanes(
+            x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x,
+            partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_lanes_parallel(
+    x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x, partials,
+    block
+):
+    """As `gradient_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_block_lanes(
+            x, y, class_weight, ignore_index, label_smoothing, weight, mask, scales, grad_x,
+            partials, block, k
+        )
+
+
 @njit
 def _gradient_all(
-    x, y, class_weight, ignore_index, label_smoothing, weight, scale0, grad_x, grad_class_weight
+    x, y, class_weight, ignore_index, label_smoothing, weight, scale0, grad_x, grad_class_weight,
+    exp_x
 ):
     """One sample: its weighted loss, and all gradients."""
     real = x.dtype.type
@@ -433,11 +840,10 @@ def _gradient_all(
     sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
     scaled_inv = scale0 / real(C) * weight
     sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
-    for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c], c)
-        term = class_weight[c]
-        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
-            sum_class_weight_acc, sum_class_weight_acc_lost, term
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, x[:C], 0)
+    if label_smoothing != real(0):
+        sum_class_weight_acc, sum_class_weight_acc_lost = vm.added(
+            sum_class_weight_acc, sum_class_weight_acc_lost, class_weight[:C]
         )
     max_x = largest_x
     argmax_x = largest_x_at
@@ -445,16 +851,21 @@ def _gradient_all(
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
-    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    sum_class_weight = (
+        real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     for c in range(C):
-        term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        exp_x[c] = vm.exp(x[c] - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, exp_x[:C], argmax_x)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
-    log_share_at_y = x[y] - max_x - math.log1p(rest_x)
-    log_total_lse_x = math.log1p(rest_x)
+    total_lse_x = rest_x + _lifted_exp(max_x)
+    log_share_at_y = x[y] - max_x - vm.log1p(rest_x)
+    log_total_lse_x = vm.log1p(rest_x)
+    sum_gated_acc_terms = np.empty(C, real)
     for c in range(C):
-        share = math.exp(x[c] - max_x) / total_lse_x
+        share = exp_x[c] / total_lse_x
         grad_x[c] = (
             scaled_weight
             * (
@@ -464,8 +875,10 @@ def _gradient_all(
         )
         log_share = x[c] - max_x - log_total_lse_x
         grad_class_weight[c] = -(scaled_inv * _gated(label_smoothing, log_share))
-        term = _gated(class_weight[c], log_share)
-        sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+        sum_gated_acc_terms[c] = _gated(class_weight[c], log_share)
+    sum_gated_acc, sum_gated_acc_lost = vm.added(
+        sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
+    )
     grad_x[y] = (
         scale0
         * weight
@@ -474,10 +887,10 @@ def _gradient_all(
                 -(
                     label_smoothing
                     / real(C)
-                    * (class_weight_at_y - math.exp(x[y] - max_x) / total_lse_x * sum_class_weight)
+                    * (class_weight_at_y - vm.exp(x[y] - shift_x) / total_lse_x * sum_class_weight)
                 )
             )
-            - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
+            - class_weight_at_y * one_minus_label_smoothing * -vm.expm1(log_share_at_y)
         )
     )
     grad_class_weight[y] = (
@@ -519,6 +932,7 @@ def _gradient_all_block(
     grad_class_weight = grad_class_weight[first:last]
     grad_label_smoothing = grad_label_smoothing[first:last]
     scale0 = real(scales[0])
+    exp_x = np.empty((x.shape[1],), real)
     total, lost = 0.0, 0.0
     if (
         ignore_index.shape[0] == 1
@@ -534,7 +948,7 @@ def _gradient_all_block(
         for i in range(last - first):
             numerator, grad_label_smoothing[i] = _gradient_all(
                 x[i], y[i], class_weight, one_ignore_index, one_label_smoothing, one_weight,
-                scale0, grad_x[i], grad_class_weight[i]
+                scale0, grad_x[i], grad_class_weight[i], exp_x
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -546,7 +960,7 @@ def _gradient_all_block(
             if mask[i]:
                 numerator, grad_label_smoothing[i] = _gradient_all(
                     x[i], y[i], class_weight, ignore_index[i], label_smoothing[i], weight[i],
-                    scale0, grad_x[i], grad_class_weight[i]
+                    scale0, grad_x[i], grad_class_weight[i], exp_x
                 )
                 total, lost = _two_sum(total, lost, numerator)
             else:
@@ -583,7 +997,7 @@ def gradient_all_parallel(
 
 
 @njit
-def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x):
+def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x, exp_x):
     """One sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
     label_smoothing = real(label_smoothing)
@@ -601,11 +1015,16 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
     others_x, others_x_lost = 0.0, 0.0
     inv_size_c_label_smoothing = label_smoothing / real(C)
     sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
+    largest_x_terms = np.empty(C, real)
     for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
-        term = real(class_weight[c])
-        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
-            sum_class_weight_acc, sum_class_weight_acc_lost, term
+        largest_x_terms[c] = real(x[c])
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+    if label_smoothing != real(0):
+        sum_class_weight_acc_terms = np.empty(C, real)
+        for c in range(C):
+            sum_class_weight_acc_terms[c] = real(class_weight[c])
+        sum_class_weight_acc, sum_class_weight_acc_lost = vm.added(
+            sum_class_weight_acc, sum_class_weight_acc_lost, sum_class_weight_acc_terms
         )
     max_x = largest_x
     argmax_x = largest_x_at
@@ -613,17 +1032,21 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
-    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    sum_class_weight = (
+        real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     weighted_sum = weight * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
     for c in range(C):
-        term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        exp_x[c] = vm.exp(real(x[c]) - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, exp_x[:C], argmax_x)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
-    log_total_lse_x = math.log1p(rest_x)
+    total_lse_x = rest_x + _lifted_exp(max_x)
+    log_total_lse_x = vm.log1p(rest_x)
     log_share_at_y = real(x[y]) - max_x - log_total_lse_x
     for c in range(C):
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = exp_x[c] / total_lse_x
         grad_x[c] = (
             weight
             * (
@@ -632,7 +1055,7 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
             )
         )
         log_share = real(x[c]) - max_x - log_total_lse_x
-        hess_x[c] = weighted_sum * share * -math.expm1(log_share)
+        hess_x[c] = weighted_sum * share * -vm.expm1(log_share)
     grad_x[y] = (
         weight
         * (
@@ -642,11 +1065,11 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
                     / real(C)
                     * (
                         class_weight_at_y
-                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                        - vm.exp(real(x[y]) - shift_x) / total_lse_x * sum_class_weight
                     )
                 )
             )
-            - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
+            - class_weight_at_y * one_minus_label_smoothing * -vm.expm1(log_share_at_y)
         )
     )
 
@@ -665,6 +1088,7 @@ def _hessian_block(
     y = y[first:last]
     grad_x = grad_x[first:last]
     hess_x = hess_x[first:last]
+    exp_x = np.empty((x.shape[1],), np.float64)
     if (
         ignore_index.shape[0] == 1
         and label_smoothing.shape[0] == 1
@@ -679,7 +1103,7 @@ def _hessian_block(
         for i in range(last - first):
             _hessian(
                 x[i], y[i], class_weight, one_ignore_index, one_label_smoothing, one_weight,
-                grad_x[i], hess_x[i]
+                grad_x[i], hess_x[i], exp_x
             )
     else:
         ignore_index = ignore_index[first:last]
@@ -690,7 +1114,7 @@ def _hessian_block(
             if mask[i]:
                 _hessian(
                     x[i], y[i], class_weight, ignore_index[i], label_smoothing[i], weight[i],
-                    grad_x[i], hess_x[i]
+                    grad_x[i], hess_x[i], exp_x
                 )
             else:
                 grad_x[i][:] = real(0)
@@ -722,7 +1146,7 @@ def hessian_parallel(
 
 
 @njit
-def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, scale0, hv_x):
+def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, scale0, hv_x, exp_x):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
     label_smoothing = real(label_smoothing)
@@ -738,14 +1162,25 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
     largest_x, largest_x_at = real(-math.inf), 0
     others_x, others_x_lost = 0.0, 0.0
+    argmax_x_acc_terms = np.empty(C, real)
+    largest_x_terms = np.empty(C, real)
     for c in range(C):
-        term = real(class_weight[c])
-        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
-            sum_class_weight_acc, sum_class_weight_acc_lost, term
+        argmax_x_acc_terms[c] = real(x[c])
+        largest_x_terms[c] = real(x[c])
+    argmax_x_acc, argmax_x_acc_at = vm.larger(argmax_x_acc, argmax_x_acc_at, argmax_x_acc_terms, 0)
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+    if label_smoothing != real(0):
+        sum_class_weight_acc_terms = np.empty(C, real)
+        for c in range(C):
+            sum_class_weight_acc_terms[c] = real(class_weight[c])
+        sum_class_weight_acc, sum_class_weight_acc_lost = vm.added(
+            sum_class_weight_acc, sum_class_weight_acc_lost, sum_class_weight_acc_terms
         )
-        argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, real(x[c]), c)
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
-    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    sum_class_weight = (
+        real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     scaled_sum = (
         scale0
         * weight
@@ -763,21 +1198,22 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
     for c in range(C):
-        term = math.exp(real(x[c]) - shift_x) if c != argmax_x_2 else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        exp_x[c] = vm.exp(real(x[c]) - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, exp_x[:C], argmax_x_2)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
+    total_lse_x = rest_x + _lifted_exp(max_x)
+    sum_gap_share_acc_terms = np.empty(C, real)
     for c in range(C):
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = exp_x[c] / total_lse_x
         gap_tangent_x_tangent_x = real(tangent_x[c]) - tangent_x_at_there
-        term = share * gap_tangent_x_tangent_x
-        sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-            sum_gap_share_acc, sum_gap_share_acc_lost, term
-        )
+        sum_gap_share_acc_terms[c] = share * gap_tangent_x_tangent_x
+    sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+        sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+    )
     sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
     for c in range(C):
         gap_tangent_x_tangent_x = real(tangent_x[c]) - tangent_x_at_there
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = exp_x[c] / total_lse_x
         hv_x[c] = scaled_sum * (gap_tangent_x_tangent_x - sum_gap_share) * share
 
 
@@ -796,6 +1232,7 @@ def _hvp_block(
     tangent_x = tangent_x[first:last]
     hv_x = hv_x[first:last]
     scale0 = real(scales[0])
+    exp_x = np.empty((x.shape[1],), np.float64)
     if (
         ignore_index.shape[0] == 1
         and label_smoothing.shape[0] == 1
@@ -810,7 +1247,7 @@ def _hvp_block(
         for i in range(last - first):
             _hvp(
                 x[i], y[i], class_weight, one_ignore_index, one_label_smoothing, tangent_x[i],
-                one_weight, scale0, hv_x[i]
+                one_weight, scale0, hv_x[i], exp_x
             )
     else:
         ignore_index = ignore_index[first:last]
@@ -821,7 +1258,7 @@ def _hvp_block(
             if mask[i]:
                 _hvp(
                     x[i], y[i], class_weight, ignore_index[i], label_smoothing[i], tangent_x[i],
-                    weight[i], scale0, hv_x[i]
+                    weight[i], scale0, hv_x[i], exp_x
                 )
             else:
                 hv_x[i][:] = real(0)
@@ -854,7 +1291,7 @@ def hvp_parallel(
 
 
 @njit
-def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x):
+def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, hess_x, exp_x):
     """One sample: gradient and upper bound of the curvature."""
     real = np.float64  # what is computed on the way may leave the range of float32
     label_smoothing = real(label_smoothing)
@@ -872,11 +1309,16 @@ def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, he
     others_x, others_x_lost = 0.0, 0.0
     inv_size_c_label_smoothing = label_smoothing / real(C)
     sum_class_weight_acc, sum_class_weight_acc_lost = 0.0, 0.0
+    largest_x_terms = np.empty(C, real)
     for c in range(C):
-        largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c]), c)
-        term = real(class_weight[c])
-        sum_class_weight_acc, sum_class_weight_acc_lost = _two_sum(
-            sum_class_weight_acc, sum_class_weight_acc_lost, term
+        largest_x_terms[c] = real(x[c])
+    largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+    if label_smoothing != real(0):
+        sum_class_weight_acc_terms = np.empty(C, real)
+        for c in range(C):
+            sum_class_weight_acc_terms[c] = real(class_weight[c])
+        sum_class_weight_acc, sum_class_weight_acc_lost = vm.added(
+            sum_class_weight_acc, sum_class_weight_acc_lost, sum_class_weight_acc_terms
         )
     max_x = largest_x
     argmax_x = largest_x_at
@@ -884,20 +1326,24 @@ def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, he
     # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
     # inf - inf would be NaN.
     shift_x = _finite_or_zero(max_x)
-    sum_class_weight = real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+    sum_class_weight = (
+        real(_total(sum_class_weight_acc, sum_class_weight_acc_lost))
+        if label_smoothing != real(0)
+        else real(0)
+    )
     weighted_sum = (
         real(0.25)
         * weight
         * (class_weight_sum + label_smoothing / real(C) * sum_class_weight)
     )
     for c in range(C):
-        term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
-        others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
+        exp_x[c] = vm.exp(real(x[c]) - shift_x)
+    others_x, others_x_lost = vm.added_but(others_x, others_x_lost, exp_x[:C], argmax_x)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
-    log_share_at_y = real(x[y]) - max_x - math.log1p(rest_x)
+    total_lse_x = rest_x + _lifted_exp(max_x)
+    log_share_at_y = real(x[y]) - max_x - vm.log1p(rest_x)
     for c in range(C):
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = exp_x[c] / total_lse_x
         grad_x[c] = (
             weight
             * (
@@ -915,11 +1361,11 @@ def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, he
                     / real(C)
                     * (
                         class_weight_at_y
-                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                        - vm.exp(real(x[y]) - shift_x) / total_lse_x * sum_class_weight
                     )
                 )
             )
-            - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
+            - class_weight_at_y * one_minus_label_smoothing * -vm.expm1(log_share_at_y)
         )
     )
 
@@ -938,6 +1384,7 @@ def _bound_block(
     y = y[first:last]
     grad_x = grad_x[first:last]
     hess_x = hess_x[first:last]
+    exp_x = np.empty((x.shape[1],), np.float64)
     if (
         ignore_index.shape[0] == 1
         and label_smoothing.shape[0] == 1
@@ -952,7 +1399,7 @@ def _bound_block(
         for i in range(last - first):
             _bound(
                 x[i], y[i], class_weight, one_ignore_index, one_label_smoothing, one_weight,
-                grad_x[i], hess_x[i]
+                grad_x[i], hess_x[i], exp_x
             )
     else:
         ignore_index = ignore_index[first:last]
@@ -963,7 +1410,7 @@ def _bound_block(
             if mask[i]:
                 _bound(
                     x[i], y[i], class_weight, ignore_index[i], label_smoothing[i], weight[i],
-                    grad_x[i], hess_x[i]
+                    grad_x[i], hess_x[i], exp_x
                 )
             else:
                 grad_x[i][:] = real(0)

@@ -15,47 +15,44 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _maximum(a, b):
     """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
     return a if a > b or a != a else b
 
 
-@njit
+@inlined
 def _alive(a):
     """1, but 0 for minus infinity; NaN is let through to what is computed with it."""
     real = type(a)
     return real(0) if a == -math.inf else real(1)
 
 
-@njit
+@inlined
 def _logaddexp(a, b):
     """log(exp(a) + exp(b)) from the larger one; equal infinities would give inf - inf."""
     real = type(a)
-    if a == b:
-        return a + real(0.6931471805599453)
     larger = a if a > b else b
-    return larger + math.log1p(math.exp(-abs(a - b)))
+    gap = real(0) if a == b else abs(a - b)
+    return larger + vm.log1p_unit(vm.exp(-gap))
 
 
-@njit
+@inlined
 def _firstshare(a, b):
     """exp(a) / (exp(a) + exp(b)); 0 where exp(a) is 0, also if both are."""
     real = type(a)
-    if a == -math.inf and b == b:
-        return real(0)
-    if a < b:
-        tail = math.exp(a - b)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(b - a))
+    tail = vm.exp(-abs(a - b))
+    share = (tail if a < b else real(1)) / (real(1) + tail)
+    return real(0) if a == -math.inf and b == b else share
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -63,7 +60,7 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total

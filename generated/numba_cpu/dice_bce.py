@@ -19,38 +19,40 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
 
 
-@njit
+@inlined
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
-@njit
+@inlined
 def _softplus_tail(u, log_tail):
     """log(1 + exp(u)), given log_tail = log(1 + exp(-|u|))."""
     return u + log_tail if u > 0 else log_tail
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -58,13 +60,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -82,24 +84,31 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, S):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_gated_acc_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
-            term = (
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+            log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
+            sum_gated_acc_terms[s] = (
                 _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
                 + _gated(real(1) - y[c, s], _softplus_tail(x[c, s], log1p_exp_neg_abs))
             )
-            sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_gated_acc, sum_gated_acc_lost = vm.added(
+            sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
+        )
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -329,25 +338,32 @@ def _gradient_partial(
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_gated_acc_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+            log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
             one_minus_y = real(1) - y[c, s]
-            term = (
+            sum_gated_acc_terms[s] = (
                 _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
                 + _gated(one_minus_y, _softplus_tail(x[c, s], log1p_exp_neg_abs))
             )
-            sum_gated_acc, sum_gated_acc_lost = _two_sum(sum_gated_acc, sum_gated_acc_lost, term)
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_gated_acc, sum_gated_acc_lost = vm.added(
+            sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
+        )
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -362,7 +378,7 @@ def _gradient_partial(
         sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated)
         for s in range(S):
             one_minus_y = real(1) - y[c, s]
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sigmoid_neg_x = _sigmoid_tail(-x[c, s], exp_neg_abs_x)
             grad_x[c, s] = (
@@ -617,30 +633,39 @@ def _gradient_all_partial(
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = 0.0, 0.0
         sum_gated_acc_2, sum_gated_acc_2_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_gated_y_softplus_acc_terms = np.empty(S, real)
+        sum_gated_acc_2_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+            log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
             softplus_neg_x = _softplus_tail(-x[c, s], log1p_exp_neg_abs)
-            term = _gated(y[c, s], softplus_neg_x)
-            sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = _two_sum(
-                sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost, term
-            )
+            sum_gated_y_softplus_acc_terms[s] = _gated(y[c, s], softplus_neg_x)
             one_minus_y = real(1) - y[c, s]
             softplus_x = _softplus_tail(x[c, s], log1p_exp_neg_abs)
-            term = _gated(pos_weight * y[c, s], softplus_neg_x) + _gated(one_minus_y, softplus_x)
-            sum_gated_acc_2, sum_gated_acc_2_lost = _two_sum(
-                sum_gated_acc_2, sum_gated_acc_2_lost, term
+            sum_gated_acc_2_terms[s] = (
+                _gated(pos_weight * y[c, s], softplus_neg_x)
+                + _gated(one_minus_y, softplus_x)
             )
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = vm.added(
+            sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost, sum_gated_y_softplus_acc_terms
+        )
+        sum_gated_acc_2, sum_gated_acc_2_lost = vm.added(
+            sum_gated_acc_2, sum_gated_acc_2_lost, sum_gated_acc_2_terms
+        )
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -668,7 +693,7 @@ def _gradient_all_partial(
         sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, sum_gated_2)
         for s in range(S):
             one_minus_y = real(1) - y[c, s]
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sigmoid_neg_x = _sigmoid_tail(-x[c, s], exp_neg_abs_x)
             grad_x[c, s] = (
@@ -683,7 +708,7 @@ def _gradient_all_partial(
                     )
                 )
             )
-            log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+            log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
             softplus_neg_x = _softplus_tail(-x[c, s], log1p_exp_neg_abs)
             softplus_x = _softplus_tail(x[c, s], log1p_exp_neg_abs)
             grad_y[c, s] = (
@@ -999,27 +1024,38 @@ def _hvp_product(
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
+        sum_sigmoid_tangent_x_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_tangent_x_acc_2_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(real(x[c, s])))
+            exp_neg_abs_x = vm.exp(-abs(real(x[c, s])))
             sigmoid_neg_x = _sigmoid_tail(-real(x[c, s]), exp_neg_abs_x)
             sigmoid_x = _sigmoid_tail(real(x[c, s]), exp_neg_abs_x)
-            term = real(y[c, s]) * real(tangent_x[c, s]) * sigmoid_neg_x * sigmoid_x
-            sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
-                sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
+            sum_sigmoid_tangent_x_acc_terms[s] = (
+                real(y[c, s])
+                * real(tangent_x[c, s])
+                * sigmoid_neg_x
+                * sigmoid_x
             )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
-            term = real(y[c, s]) * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = real(tangent_x[c, s]) * sigmoid_neg_x * sigmoid_x
-            sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
-                sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
-            )
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = real(y[c, s])
+            sum_sigmoid_y_acc_terms[s] = real(y[c, s]) * sigmoid_x
+            sum_sigmoid_tangent_x_acc_2_terms[s] = real(tangent_x[c, s]) * sigmoid_neg_x * sigmoid_x
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = vm.added(
+            sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_tangent_x_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = vm.added(
+            sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, sum_sigmoid_tangent_x_acc_2_terms
+        )
         sum_sigmoid_tangent_x = real(_total(sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1045,7 +1081,7 @@ def _hvp_product(
             / sum_smooth_dr_sum
         )
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(real(x[c, s])))
+            exp_neg_abs_x = vm.exp(-abs(real(x[c, s])))
             sigmoid_neg_x = _sigmoid_tail(-real(x[c, s]), exp_neg_abs_x)
             sigmoid_x = _sigmoid_tail(real(x[c, s]), exp_neg_abs_x)
             hv_x[c, s] = (

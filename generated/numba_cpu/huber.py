@@ -13,12 +13,13 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _sign(a):
     """-1, 0 or 1; the tie gives 0."""
     real = type(a)
@@ -27,33 +28,19 @@ def _sign(a):
     return real(-1) if a < 0 else a
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
 
 
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
-
-
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, delta, weight):
     """One sample: its weighted loss."""
     real = type(x)
@@ -64,7 +51,7 @@ def _values(x, y, delta, weight):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return out_value
@@ -111,7 +98,7 @@ def values_parallel(x, y, delta, weight, mask, scales, out, block):
         _values_block(x, y, delta, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, delta, weight):
     """One sample: its weighted loss."""
     real = type(x)
@@ -122,7 +109,7 @@ def _value(x, y, delta, weight):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return numerator
@@ -137,23 +124,23 @@ def _value_block(x, y, delta, weight, mask, scales, partials, block, k):
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if delta.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_delta = delta[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_delta, one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_delta, one_weight)
     else:
         delta = delta[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], delta[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], delta[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -170,7 +157,7 @@ def value_parallel(x, y, delta, weight, mask, scales, partials, block):
         _value_block(x, y, delta, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, delta, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
@@ -182,7 +169,7 @@ def _gradient(x, y, delta, weight, scale0):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return numerator, grad_x_value
@@ -199,25 +186,24 @@ def _gradient_block(x, y, delta, weight, mask, scales, grad_x, partials, block, 
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if delta.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_delta = delta[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(x[i], y[i], one_delta, one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i] = _gradient(x[i], y[i], one_delta, one_weight, scale0)
     else:
         delta = delta[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(x[i], y[i], delta[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i] = _gradient(x[i], y[i], delta[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -234,7 +220,7 @@ def gradient_parallel(x, y, delta, weight, mask, scales, grad_x, partials, block
         _gradient_block(x, y, delta, weight, mask, scales, grad_x, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient_all(x, y, delta, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
@@ -249,7 +235,7 @@ def _gradient_all(x, y, delta, weight, scale0):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return numerator, grad_x_value, grad_y_value, grad_delta_value
@@ -270,31 +256,30 @@ def _gradient_all_block(
     grad_y = grad_y[first:last]
     grad_delta = grad_delta[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if delta.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_delta = delta[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i], grad_delta[i] = _gradient_all(
+            terms[i], grad_x[i], grad_y[i], grad_delta[i] = _gradient_all(
                 x[i], y[i], one_delta, one_weight, scale0
             )
-            total, lost = _two_sum(total, lost, numerator)
     else:
         delta = delta[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i], grad_delta[i] = _gradient_all(
+                terms[i], grad_x[i], grad_y[i], grad_delta[i] = _gradient_all(
                     x[i], y[i], delta[i], weight[i], scale0
                 )
-                total, lost = _two_sum(total, lost, numerator)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
                 grad_delta[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -317,7 +302,7 @@ def gradient_all_parallel(
         )
 
 
-@njit
+@inlined
 def _hessian(x, y, delta, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
@@ -373,7 +358,7 @@ def hessian_parallel(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
         _hessian_block(x, y, delta, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _hvp(x, y, delta, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)
@@ -428,7 +413,7 @@ def hvp_parallel(x, y, delta, tangent_x, weight, mask, scales, hv_x, block):
         _hvp_block(x, y, delta, tangent_x, weight, mask, scales, hv_x, block, k)
 
 
-@njit
+@inlined
 def _bound(x, y, delta, weight):
     """One sample: gradient and upper bound of the curvature."""
     residual = x - y
@@ -480,7 +465,7 @@ def bound_parallel(x, y, delta, weight, mask, scales, grad_x, hess_x, block):
         _bound_block(x, y, delta, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _irls(x, y, delta, weight):
     """One sample: gradient and weight of reweighted least squares."""
     real = type(x)

@@ -14,18 +14,27 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 
 
-@njit
+@inlined
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+
+
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -33,13 +42,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _larger(best, place, term, position):
     """Maximum so far and its first position; the first NaN stays."""
     if term > best or (term != term and best == best):
@@ -47,7 +56,7 @@ def _larger(best, place, term, position):
     return best, place
 
 
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -64,9 +73,12 @@ def _values_entries(a, b, temperature, weight, N, D, first, out, s):
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
@@ -76,11 +88,12 @@ def _values_entries(a, b, temperature, weight, N, D, first, out, s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
+        others_s_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            others_s_terms[n2] = vm.exp(s[n, n2] - shift_s)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
         rest_s = real(_total(others_s, others_s_lost))
-        out[n] = -(real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s)))
+        out[n] = -(real(weight[n]) * (s[n, first + n] - max_s - vm.log1p(rest_s)))
 
 
 @njit
@@ -195,9 +208,12 @@ def _value_partial(a, b, temperature, weight, N, D, first, s):
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
@@ -207,11 +223,12 @@ def _value_partial(a, b, temperature, weight, N, D, first, s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
+        others_s_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            others_s_terms[n2] = vm.exp(s[n, n2] - shift_s)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
         rest_s = real(_total(others_s, others_s_lost))
-        term = real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s))
+        term = real(weight[n]) * (s[n, first + n] - max_s - vm.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
@@ -365,9 +382,12 @@ def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s,
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
@@ -377,19 +397,20 @@ def _gradient_partial(a, b, temperature, weight, scale0, N, D, first, grad_a, s,
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
+        others_s_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            others_s_terms[n2] = vm.exp(s[n, n2] - shift_s)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
         rest_s = real(_total(others_s, others_s_lost))
-        scaled_inv = scale0 / (rest_s + real(1)) * real(weight[n])
-        term = real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s))
+        scaled_inv = scale0 / (rest_s + _lifted_exp(max_s)) * real(weight[n])
+        term = real(weight[n]) * (s[n, first + n] - max_s - vm.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
         for n2 in range(N):
-            bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
+            bar_s[n, n2] = scaled_inv * vm.exp(s[n, n2] - shift_s)
         bar_s[n, first + n] = (
-            -(scale0 * real(weight[n]) * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+            -(scale0 * real(weight[n]) * -vm.expm1(s[n, first + n] - max_s - vm.log1p(rest_s)))
         )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
@@ -594,9 +615,12 @@ def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a
         others_s, others_s_lost = 0.0, 0.0
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
             largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[n, n2], n2)
@@ -606,27 +630,31 @@ def _gradient_all_partial(a, b, temperature, weight, scale0, N, D, first, grad_a
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s = _finite_or_zero(max_s)
+        others_s_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            others_s_terms[n2] = vm.exp(s[n, n2] - shift_s)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
         rest_s = real(_total(others_s, others_s_lost))
-        scaled_inv = scale0 / (rest_s + real(1)) * real(weight[n])
-        term = real(weight[n]) * (s[n, first + n] - max_s - math.log1p(rest_s))
+        scaled_inv = scale0 / (rest_s + _lifted_exp(max_s)) * real(weight[n])
+        term = real(weight[n]) * (s[n, first + n] - max_s - vm.log1p(rest_s))
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
         for n2 in range(N):
-            bar_s[n, n2] = scaled_inv * math.exp(s[n, n2] - max_s)
+            bar_s[n, n2] = scaled_inv * vm.exp(s[n, n2] - shift_s)
         bar_s[n, first + n] = (
-            -(scale0 * real(weight[n]) * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+            -(scale0 * real(weight[n]) * -vm.expm1(s[n, first + n] - max_s - vm.log1p(rest_s)))
         )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * real(b[n2, d])
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             term = -(bar_s[n, n2] / temperature * (sum_a_b / temperature))
             grad_temperature_sum, grad_temperature_sum_lost = _two_sum(
@@ -864,16 +892,20 @@ def _hvp_product(
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
+            sum_product_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
-                term = (
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+                sum_product_acc_terms[d] = (
                     real(a[n, d]) * real(tangent_b[n2, d])
                     + real(b[n2, d]) * real(tangent_a[n, d])
                 )
-                sum_product_acc, sum_product_acc_lost = _two_sum(
-                    sum_product_acc, sum_product_acc_lost, term
-                )
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
+            sum_product_acc, sum_product_acc_lost = vm.added(
+                sum_product_acc, sum_product_acc_lost, sum_product_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
             sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
@@ -888,26 +920,28 @@ def _hvp_product(
         shift_s = _finite_or_zero(max_s)
         argmax_s_2 = argmax_s_acc_at
         tangent_s_at_there = tangent_s[n, argmax_s_2]
+        others_s_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
+            others_s_terms[n2] = vm.exp(s[n, n2] - shift_s)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
         rest_s = real(_total(others_s, others_s_lost))
-        total_lse_s = rest_s + real(1)
+        total_lse_s = rest_s + _lifted_exp(max_s)
+        sum_gap_share_acc_terms = np.empty(N, real)
         for n2 in range(N):
-            share = math.exp(s[n, n2] - max_s) / total_lse_s
+            share = vm.exp(s[n, n2] - shift_s) / total_lse_s
             gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
-            term = share * gap_tangent_s_tangent_s
-            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-                sum_gap_share_acc, sum_gap_share_acc_lost, term
-            )
+            sum_gap_share_acc_terms[n2] = share * gap_tangent_s_tangent_s
+        sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+            sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+        )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for n2 in range(N):
-            share = math.exp(s[n, n2] - max_s) / total_lse_s
+            share = vm.exp(s[n, n2] - shift_s) / total_lse_s
             bar_s[n, n2] = scaled_weight * share
             gap_tangent_s_tangent_s = tangent_s[n, n2] - tangent_s_at_there
             tangent_bar_s[n, n2] = scaled_weight * (gap_tangent_s_tangent_s - sum_gap_share) * share
         bar_s[n, first + n] = (
-            -(scale0 * real(weight[n]) * -math.expm1(s[n, first + n] - max_s - math.log1p(rest_s)))
+            -(scale0 * real(weight[n]) * -vm.expm1(s[n, first + n] - max_s - vm.log1p(rest_s)))
         )
         for n2 in range(N):
             tangent_bar_s_2 = tangent_bar_s[n, n2]

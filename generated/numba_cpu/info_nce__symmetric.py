@@ -14,18 +14,27 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 
 
-@njit
+@inlined
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+
+
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -33,21 +42,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
-def _larger(best, place, term, position):
-    """Maximum so far and its first position; the first NaN stays."""
-    if term > best or (term != term and best == best):
-        return term, position
-    return best, place
-
-
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -62,9 +63,12 @@ def _values_entries(a, b, temperature, N, D, s):
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
 
@@ -78,9 +82,13 @@ def _values_entries2(weight, N, first, out, s):
         others_s, others_s_lost = 0.0, 0.0
         largest_s_2, largest_s_2_at = real(-math.inf), 0
         others_s_2, others_s_2_lost = 0.0, 0.0
+        largest_s_terms = np.empty(N, real)
+        largest_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, first + n], n2)
+            largest_s_terms[n2] = s[first + n, n2]
+            largest_s_2_terms[n2] = s[n2, first + n]
+        largest_s, largest_s_at = vm.larger(largest_s, largest_s_at, largest_s_terms, 0)
+        largest_s_2, largest_s_2_at = vm.larger(largest_s_2, largest_s_2_at, largest_s_2_terms, 0)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -93,19 +101,22 @@ def _values_entries2(weight, N, first, out, s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
+        others_s_terms = np.empty(N, real)
+        others_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, first + n] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
+            others_s_terms[n2] = vm.exp(s[first + n, n2] - shift_s)
+            others_s_2_terms[n2] = vm.exp(s[n2, first + n] - shift_s_2)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
+        others_s_2, others_s_2_lost = vm.added_but(
+            others_s_2, others_s_2_lost, others_s_2_terms, argmax_s_2
+        )
         rest_s = real(_total(others_s, others_s_lost))
         rest_s_2 = real(_total(others_s_2, others_s_2_lost))
         out[n] = (
-            real(0.5)
-            * real(weight[n])
+            real(weight[n])
             * (
-                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - (s[first + n, first + n] - max_s_2 - math.log1p(rest_s_2))
+                -(real(0.5) * (s[first + n, first + n] - max_s - vm.log1p(rest_s)))
+                - real(0.5) * (s[first + n, first + n] - max_s_2 - vm.log1p(rest_s_2))
             )
         )
 
@@ -223,9 +234,12 @@ def _value_entries(a, b, temperature, N, D, s):
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
 
@@ -240,9 +254,13 @@ def _value_partial(weight, N, first, s):
         others_s, others_s_lost = 0.0, 0.0
         largest_s_2, largest_s_2_at = real(-math.inf), 0
         others_s_2, others_s_2_lost = 0.0, 0.0
+        largest_s_terms = np.empty(N, real)
+        largest_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
-            largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n2, first + n], n2)
+            largest_s_terms[n2] = s[first + n, n2]
+            largest_s_2_terms[n2] = s[n2, first + n]
+        largest_s, largest_s_at = vm.larger(largest_s, largest_s_at, largest_s_terms, 0)
+        largest_s_2, largest_s_2_at = vm.larger(largest_s_2, largest_s_2_at, largest_s_2_terms, 0)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -255,18 +273,22 @@ def _value_partial(weight, N, first, s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
+        others_s_terms = np.empty(N, real)
+        others_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, first + n] - shift_s_2) if n2 != argmax_s_2 else real(0)
-            others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
+            others_s_terms[n2] = vm.exp(s[first + n, n2] - shift_s)
+            others_s_2_terms[n2] = vm.exp(s[n2, first + n] - shift_s_2)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
+        others_s_2, others_s_2_lost = vm.added_but(
+            others_s_2, others_s_2_lost, others_s_2_terms, argmax_s_2
+        )
         rest_s = real(_total(others_s, others_s_lost))
         rest_s_2 = real(_total(others_s_2, others_s_2_lost))
         term = (
             real(weight[n])
             * (
-                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - (s[first + n, first + n] - max_s_2 - math.log1p(rest_s_2))
+                -(real(0.5) * (s[first + n, first + n] - max_s - vm.log1p(rest_s)))
+                - real(0.5) * (s[first + n, first + n] - max_s_2 - vm.log1p(rest_s_2))
             )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
@@ -288,8 +310,7 @@ def _value_finish(state):
     real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    numerator = real(0.5) * sum_weighted_sum
-    return numerator
+    return sum_weighted_sum
 
 
 @njit
@@ -311,8 +332,8 @@ def _value(a, b, temperature, weight, s):
         last = min(first + block, N)
         part = _value_partial(weight[first:last], N, first, s)
         state = _value_combine(state, part)
-    numerator = _value_finish(state)
-    return numerator
+    sum_weighted_sum = _value_finish(state)
+    return sum_weighted_sum
 
 
 @njit
@@ -379,8 +400,8 @@ def _value_threads(a, b, temperature, weight, s):
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _value_combine(state, part)
-    numerator = _value_finish(state)
-    return numerator
+    sum_weighted_sum = _value_finish(state)
+    return sum_weighted_sum
 
 
 @njit
@@ -424,15 +445,48 @@ def _gradient_entries(a, b, temperature, N, D, s):
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
 
 
 @njit(inline="always")
-def _gradient_partial(b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s):
+def _gradient_entries2(N, s, max_s_2_table, rest_s_2_table):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    for n2 in range(max_s_2_table.shape[0]):
+        largest_s_2, largest_s_2_at = real(-math.inf), 0
+        others_s_2, others_s_2_lost = 0.0, 0.0
+        largest_s_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            largest_s_2_terms[n3] = s[n3, n2]
+        largest_s_2, largest_s_2_at = vm.larger(largest_s_2, largest_s_2_at, largest_s_2_terms, 0)
+        max_s_2 = largest_s_2
+        argmax_s_2 = largest_s_2_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_s_2 = _finite_or_zero(max_s_2)
+        others_s_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            others_s_2_terms[n3] = vm.exp(s[n3, n2] - shift_s_2)
+        others_s_2, others_s_2_lost = vm.added_but(
+            others_s_2, others_s_2_lost, others_s_2_terms, argmax_s_2
+        )
+        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
+        max_s_2_table[n2] = max_s_2
+        rest_s_2_table[n2] = rest_s_2
+
+
+@njit(inline="always")
+def _gradient_partial(
+    b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s, max_s_2_table, rest_s_2_table
+):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -442,9 +496,13 @@ def _gradient_partial(b, temperature, weight, N, first, scaled, D, grad_a, s, ba
         others_s, others_s_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
+        largest_s_terms = np.empty(N, real)
+        largest_s_3_terms = np.empty(N, real)
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, first + n], n2)
+            largest_s_terms[n2] = s[first + n, n2]
+            largest_s_3_terms[n2] = s[n2, first + n]
+        largest_s, largest_s_at = vm.larger(largest_s, largest_s_at, largest_s_terms, 0)
+        largest_s_3, largest_s_3_at = vm.larger(largest_s_3, largest_s_3_at, largest_s_3_terms, 0)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -457,52 +515,52 @@ def _gradient_partial(b, temperature, weight, N, first, scaled, D, grad_a, s, ba
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
+        others_s_terms = np.empty(N, real)
+        others_s_3_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_3 else real(0)
-            others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
+            others_s_terms[n2] = vm.exp(s[first + n, n2] - shift_s)
+            others_s_3_terms[n2] = vm.exp(s[n2, first + n] - shift_s_3)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
+        others_s_3, others_s_3_lost = vm.added_but(
+            others_s_3, others_s_3_lost, others_s_3_terms, argmax_s_3
+        )
         rest_s = real(_total(others_s, others_s_lost))
-        weighted_inv = real(weight[first + n]) / (rest_s + real(1))
+        weighted_inv = real(weight[first + n]) / (rest_s + _lifted_exp(max_s))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         term = (
             real(weight[first + n])
             * (
-                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - (s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+                -(real(0.5) * (s[first + n, first + n] - max_s - vm.log1p(rest_s)))
+                - real(0.5) * (s[first + n, first + n] - max_s_3 - vm.log1p(rest_s_3))
             )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
         for n2 in range(N):
-            largest_s_2, largest_s_2_at = real(-math.inf), 0
-            others_s_2, others_s_2_lost = 0.0, 0.0
-            for n3 in range(N):
-                largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
-            max_s_2 = largest_s_2
-            argmax_s_2 = largest_s_2_at
+            max_s_2 = max_s_2_table[n2]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
-            for n3 in range(N):
-                term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
-                others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-            rest_s_2 = real(_total(others_s_2, others_s_2_lost))
+            rest_s_2 = rest_s_2_table[n2]
             bar_s[n, n2] = (
                 scaled
                 * (
-                    weighted_inv * math.exp(s[first + n, n2] - max_s)
-                    + real(weight[n2]) / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
+                    weighted_inv * vm.exp(s[first + n, n2] - shift_s)
+                    + (
+                        real(weight[n2])
+                        / (rest_s_2 + _lifted_exp(max_s_2))
+                        * vm.exp(s[first + n, n2] - shift_s_2)
+                    )
                 )
             )
         bar_s[n, first + n] = (
             scaled
             * real(weight[first + n])
             * (
-                --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+                --vm.expm1(s[first + n, first + n] - max_s - vm.log1p(rest_s))
+                - -vm.expm1(s[first + n, first + n] - max_s_3 - vm.log1p(rest_s_3))
             )
         )
         for n2 in range(N):
@@ -525,8 +583,7 @@ def _gradient_finish(state):
     real = np.float64  # what is computed on the way may leave the range of float32
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    numerator = real(0.5) * sum_weighted_sum
-    return numerator
+    return sum_weighted_sum
 
 
 @njit(inline="always")
@@ -542,7 +599,9 @@ def _gradient_gradient(a, temperature, N, D, grad_b, bar_s):
 
 
 @njit
-def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+def _gradient(
+    a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s, max_s_2_table, rest_s_2_table
+):
     """One sample: its weighted loss, and the gradient."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -557,22 +616,29 @@ def _gradient(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
         first = k * block
         last = min(first + block, N)
         _gradient_entries(a[first:last], b, temperature, N, D, s[first:last])
-    block = max(1, 4096 // (N * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_entries2(
+            N, s[:, first:last], max_s_2_table[first:last], rest_s_2_table[first:last]
+        )
+    block = max(1, 4096 // (N * D))
     state = (0.0, 0.0)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         part = _gradient_partial(
-            b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last]
+            b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last],
+            max_s_2_table, rest_s_2_table
         )
         state = _gradient_combine(state, part)
-    numerator = _gradient_finish(state)
-    block = max(1, 4096 // (N * D))
+    sum_weighted_sum = _gradient_finish(state)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _gradient_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
-    return numerator
+    return sum_weighted_sum
 
 
 @njit
@@ -590,20 +656,24 @@ def _gradient_block(a, b, temperature, weight, mask, scales, grad_a, grad_b, par
     scale0 = real(scales[0])
     s = np.empty((a.shape[1], a.shape[1],), np.float64)
     bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    max_s_2_table = np.empty((a.shape[1],), np.float64)
+    rest_s_2_table = np.empty((a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             numerator = _gradient(
-                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             numerator = _gradient(
-                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -624,7 +694,9 @@ def gradient_parallel(a, b, temperature, weight, mask, scales, grad_a, grad_b, p
 
 
 @njit(parallel=True)
-def _gradient_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+def _gradient_threads(
+    a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s, max_s_2_table, rest_s_2_table
+):
     """As `_gradient`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -639,27 +711,34 @@ def _gradient_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_
         first = k * block
         last = min(first + block, N)
         _gradient_entries(a[first:last], b, temperature, N, D, s[first:last])
-    block = max(1, 4096 // (N * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_entries2(
+            N, s[:, first:last], max_s_2_table[first:last], rest_s_2_table[first:last]
+        )
+    block = max(1, 4096 // (N * D))
     blocks = -(-N // block)
     states = np.empty((blocks, 2))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, N)
         part = _gradient_partial(
-            b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last]
+            b, temperature, weight, N, first, scaled, D, grad_a[first:last], s, bar_s[first:last],
+            max_s_2_table, rest_s_2_table
         )
         states[k, 0], states[k, 1] = part
     state = (0.0, 0.0)
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _gradient_combine(state, part)
-    numerator = _gradient_finish(state)
-    block = max(1, 4096 // (N * D))
+    sum_weighted_sum = _gradient_finish(state)
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _gradient_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
-    return numerator
+    return sum_weighted_sum
 
 
 @njit
@@ -679,20 +758,24 @@ def _gradient_block_within(
     scale0 = real(scales[0])
     s = np.empty((a.shape[1], a.shape[1],), np.float64)
     bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    max_s_2_table = np.empty((a.shape[1],), np.float64)
+    rest_s_2_table = np.empty((a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             numerator = _gradient_threads(
-                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             numerator = _gradient_threads(
-                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -715,15 +798,49 @@ def _gradient_all_entries(a, b, temperature, N, D, s):
     for n in range(a.shape[0]):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
 
 
 @njit(inline="always")
-def _gradient_all_partial(a, b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s):
+def _gradient_all_entries2(N, s, max_s_2_table, rest_s_2_table):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    for n2 in range(max_s_2_table.shape[0]):
+        largest_s_2, largest_s_2_at = real(-math.inf), 0
+        others_s_2, others_s_2_lost = 0.0, 0.0
+        largest_s_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            largest_s_2_terms[n3] = s[n3, n2]
+        largest_s_2, largest_s_2_at = vm.larger(largest_s_2, largest_s_2_at, largest_s_2_terms, 0)
+        max_s_2 = largest_s_2
+        argmax_s_2 = largest_s_2_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_s_2 = _finite_or_zero(max_s_2)
+        others_s_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            others_s_2_terms[n3] = vm.exp(s[n3, n2] - shift_s_2)
+        others_s_2, others_s_2_lost = vm.added_but(
+            others_s_2, others_s_2_lost, others_s_2_terms, argmax_s_2
+        )
+        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
+        max_s_2_table[n2] = max_s_2
+        rest_s_2_table[n2] = rest_s_2
+
+
+@njit(inline="always")
+def _gradient_all_partial(
+    a, b, temperature, weight, N, first, scaled, D, grad_a, s, bar_s, max_s_2_table,
+    rest_s_2_table
+):
     """A block of the sample: its share of what is accumulated."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -734,9 +851,13 @@ def _gradient_all_partial(a, b, temperature, weight, N, first, scaled, D, grad_a
         others_s, others_s_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
+        largest_s_terms = np.empty(N, real)
+        largest_s_3_terms = np.empty(N, real)
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, first + n], n2)
+            largest_s_terms[n2] = s[first + n, n2]
+            largest_s_3_terms[n2] = s[n2, first + n]
+        largest_s, largest_s_at = vm.larger(largest_s, largest_s_at, largest_s_terms, 0)
+        largest_s_3, largest_s_3_at = vm.larger(largest_s_3, largest_s_3_at, largest_s_3_terms, 0)
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -749,61 +870,64 @@ def _gradient_all_partial(a, b, temperature, weight, N, first, scaled, D, grad_a
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_s_3 = _finite_or_zero(max_s_3)
+        others_s_terms = np.empty(N, real)
+        others_s_3_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_3 else real(0)
-            others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
+            others_s_terms[n2] = vm.exp(s[first + n, n2] - shift_s)
+            others_s_3_terms[n2] = vm.exp(s[n2, first + n] - shift_s_3)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
+        others_s_3, others_s_3_lost = vm.added_but(
+            others_s_3, others_s_3_lost, others_s_3_terms, argmax_s_3
+        )
         rest_s = real(_total(others_s, others_s_lost))
-        weighted_inv = real(weight[first + n]) / (rest_s + real(1))
+        weighted_inv = real(weight[first + n]) / (rest_s + _lifted_exp(max_s))
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
         term = (
             real(weight[first + n])
             * (
-                -(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - (s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+                -(real(0.5) * (s[first + n, first + n] - max_s - vm.log1p(rest_s)))
+                - real(0.5) * (s[first + n, first + n] - max_s_3 - vm.log1p(rest_s_3))
             )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
         for n2 in range(N):
-            largest_s_2, largest_s_2_at = real(-math.inf), 0
-            others_s_2, others_s_2_lost = 0.0, 0.0
-            for n3 in range(N):
-                largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
-            max_s_2 = largest_s_2
-            argmax_s_2 = largest_s_2_at
+            max_s_2 = max_s_2_table[n2]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
-            for n3 in range(N):
-                term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
-                others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-            rest_s_2 = real(_total(others_s_2, others_s_2_lost))
+            rest_s_2 = rest_s_2_table[n2]
             bar_s[n, n2] = (
                 scaled
                 * (
-                    weighted_inv * math.exp(s[first + n, n2] - max_s)
-                    + real(weight[n2]) / (rest_s_2 + real(1)) * math.exp(s[first + n, n2] - max_s_2)
+                    weighted_inv * vm.exp(s[first + n, n2] - shift_s)
+                    + (
+                        real(weight[n2])
+                        / (rest_s_2 + _lifted_exp(max_s_2))
+                        * vm.exp(s[first + n, n2] - shift_s_2)
+                    )
                 )
             )
         bar_s[n, first + n] = (
             scaled
             * real(weight[first + n])
             * (
-                --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+                --vm.expm1(s[first + n, first + n] - max_s - vm.log1p(rest_s))
+                - -vm.expm1(s[first + n, first + n] - max_s_3 - vm.log1p(rest_s_3))
             )
         )
         for n2 in range(N):
             bar_s_inv_temperature = bar_s[n, n2] / temperature
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
             for d in range(D):
                 grad_a[n, d] += bar_s_inv_temperature * real(b[n2, d])
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             term = -(bar_s[n, n2] / temperature * (sum_a_b / temperature))
             grad_temperature_sum, grad_temperature_sum_lost = _two_sum(
@@ -836,8 +960,7 @@ def _gradient_all_finish(state):
     ) = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
     grad_temperature_2 = real(_total(grad_temperature_sum, grad_temperature_sum_lost))
-    numerator = real(0.5) * sum_weighted_sum
-    return numerator, grad_temperature_2
+    return sum_weighted_sum, grad_temperature_2
 
 
 @njit(inline="always")
@@ -853,7 +976,9 @@ def _gradient_all_gradient(a, temperature, N, D, grad_b, bar_s):
 
 
 @njit
-def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+def _gradient_all(
+    a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s, max_s_2_table, rest_s_2_table
+):
     """One sample: its weighted loss, and all gradients."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -868,23 +993,29 @@ def _gradient_all(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
         first = k * block
         last = min(first + block, N)
         _gradient_all_entries(a[first:last], b, temperature, N, D, s[first:last])
-    block = max(1, 4096 // (N * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_entries2(
+            N, s[:, first:last], max_s_2_table[first:last], rest_s_2_table[first:last]
+        )
+    block = max(1, 4096 // (N * D))
     state = (0.0, 0.0, 0.0, 0.0)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         part = _gradient_all_partial(
             a[first:last], b, temperature, weight, N, first, scaled, D, grad_a[first:last], s,
-            bar_s[first:last]
+            bar_s[first:last], max_s_2_table, rest_s_2_table
         )
         state = _gradient_all_combine(state, part)
-    numerator, grad_temperature_2 = _gradient_all_finish(state)
-    block = max(1, 4096 // (N * D))
+    sum_weighted_sum, grad_temperature_2 = _gradient_all_finish(state)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _gradient_all_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
-    return numerator, grad_temperature_2
+    return sum_weighted_sum, grad_temperature_2
 
 
 @njit
@@ -905,20 +1036,24 @@ def _gradient_all_block(
     scale0 = real(scales[0])
     s = np.empty((a.shape[1], a.shape[1],), np.float64)
     bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    max_s_2_table = np.empty((a.shape[1],), np.float64)
+    rest_s_2_table = np.empty((a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all(
-                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all(
-                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -949,7 +1084,9 @@ def gradient_all_parallel(
 
 
 @njit(parallel=True)
-def _gradient_all_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s):
+def _gradient_all_threads(
+    a, b, temperature, weight, scale0, grad_a, grad_b, s, bar_s, max_s_2_table, rest_s_2_table
+):
     """As `_gradient_all`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -964,7 +1101,14 @@ def _gradient_all_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, 
         first = k * block
         last = min(first + block, N)
         _gradient_all_entries(a[first:last], b, temperature, N, D, s[first:last])
-    block = max(1, 4096 // (N * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _gradient_all_entries2(
+            N, s[:, first:last], max_s_2_table[first:last], rest_s_2_table[first:last]
+        )
+    block = max(1, 4096 // (N * D))
     blocks = -(-N // block)
     states = np.empty((blocks, 4))
     for k in prange(blocks):
@@ -972,20 +1116,19 @@ def _gradient_all_threads(a, b, temperature, weight, scale0, grad_a, grad_b, s, 
         last = min(first + block, N)
         part = _gradient_all_partial(
             a[first:last], b, temperature, weight, N, first, scaled, D, grad_a[first:last], s,
-            bar_s[first:last]
+            bar_s[first:last], max_s_2_table, rest_s_2_table
         )
         states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
     state = (0.0, 0.0, 0.0, 0.0)
     for k in range(blocks):
         part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
         state = _gradient_all_combine(state, part)
-    numerator, grad_temperature_2 = _gradient_all_finish(state)
-    block = max(1, 4096 // (N * D))
+    sum_weighted_sum, grad_temperature_2 = _gradient_all_finish(state)
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _gradient_all_gradient(a, temperature, N, D, grad_b[first:last], bar_s[:, first:last])
-    return numerator, grad_temperature_2
+    return sum_weighted_sum, grad_temperature_2
 
 
 @njit
@@ -1006,20 +1149,24 @@ def _gradient_all_block_within(
     scale0 = real(scales[0])
     s = np.empty((a.shape[1], a.shape[1],), np.float64)
     bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    max_s_2_table = np.empty((a.shape[1],), np.float64)
+    rest_s_2_table = np.empty((a.shape[1],), np.float64)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all_threads(
-                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], one_temperature, weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all_threads(
-                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s
+                a[i], b[i], temperature[i], weight[i], scale0, grad_a[i], grad_b[i], s, bar_s,
+                max_s_2_table, rest_s_2_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -1046,16 +1193,20 @@ def _hvp_entries(a, b, temperature, tangent_a, tangent_b, N, D, s, tangent_s):
         for n2 in range(N):
             sum_a_b_acc, sum_a_b_acc_lost = 0.0, 0.0
             sum_product_acc, sum_product_acc_lost = 0.0, 0.0
+            sum_a_b_acc_terms = np.empty(D, real)
+            sum_product_acc_terms = np.empty(D, real)
             for d in range(D):
-                term = real(a[n, d]) * real(b[n2, d])
-                sum_a_b_acc, sum_a_b_acc_lost = _two_sum(sum_a_b_acc, sum_a_b_acc_lost, term)
-                term = (
+                sum_a_b_acc_terms[d] = real(a[n, d]) * real(b[n2, d])
+                sum_product_acc_terms[d] = (
                     real(a[n, d]) * real(tangent_b[n2, d])
                     + real(b[n2, d]) * real(tangent_a[n, d])
                 )
-                sum_product_acc, sum_product_acc_lost = _two_sum(
-                    sum_product_acc, sum_product_acc_lost, term
-                )
+            sum_a_b_acc, sum_a_b_acc_lost = vm.added(
+                sum_a_b_acc, sum_a_b_acc_lost, sum_a_b_acc_terms
+            )
+            sum_product_acc, sum_product_acc_lost = vm.added(
+                sum_product_acc, sum_product_acc_lost, sum_product_acc_terms
+            )
             sum_a_b = real(_total(sum_a_b_acc, sum_a_b_acc_lost))
             s[n, n2] = sum_a_b / temperature
             sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
@@ -1063,30 +1214,95 @@ def _hvp_entries(a, b, temperature, tangent_a, tangent_b, N, D, s, tangent_s):
 
 
 @njit(inline="always")
+def _hvp_entries2(
+    N, s, tangent_s, max_s_2_table, argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
+):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    for n2 in range(argmax_s_4_table.shape[0]):
+        largest_s_2, largest_s_2_at = real(-math.inf), 0
+        others_s_2, others_s_2_lost = 0.0, 0.0
+        argmax_s_acc_2, argmax_s_acc_2_at = real(-math.inf), 0
+        sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
+        largest_s_2_terms = np.empty(N, real)
+        argmax_s_acc_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            largest_s_2_terms[n3] = s[n3, n2]
+            argmax_s_acc_2_terms[n3] = s[n3, n2]
+        largest_s_2, largest_s_2_at = vm.larger(largest_s_2, largest_s_2_at, largest_s_2_terms, 0)
+        argmax_s_acc_2, argmax_s_acc_2_at = vm.larger(
+            argmax_s_acc_2, argmax_s_acc_2_at, argmax_s_acc_2_terms, 0
+        )
+        max_s_2 = largest_s_2
+        argmax_s_2 = largest_s_2_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_s_2 = _finite_or_zero(max_s_2)
+        argmax_s_4 = argmax_s_acc_2_at
+        tangent_s_at_there_2 = tangent_s[argmax_s_4, n2]
+        others_s_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            others_s_2_terms[n3] = vm.exp(s[n3, n2] - shift_s_2)
+        others_s_2, others_s_2_lost = vm.added_but(
+            others_s_2, others_s_2_lost, others_s_2_terms, argmax_s_2
+        )
+        rest_s_2 = real(_total(others_s_2, others_s_2_lost))
+        total_lse_s_2 = rest_s_2 + _lifted_exp(max_s_2)
+        sum_gap_share_acc_2_terms = np.empty(N, real)
+        for n3 in range(N):
+            sum_gap_share_acc_2_terms[n3] = (
+                vm.exp(s[n3, n2] - shift_s_2)
+                / total_lse_s_2
+                * (tangent_s[n3, n2] - tangent_s_at_there_2)
+            )
+        sum_gap_share_acc_2, sum_gap_share_acc_2_lost = vm.added(
+            sum_gap_share_acc_2, sum_gap_share_acc_2_lost, sum_gap_share_acc_2_terms
+        )
+        sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
+        max_s_2_table[n2] = max_s_2
+        argmax_s_4_table[n2] = argmax_s_4
+        rest_s_2_table[n2] = rest_s_2
+        sum_gap_share_2_table[n2] = sum_gap_share_2
+
+
+@njit(inline="always")
 def _hvp_product(
-    b, temperature, tangent_b, weight, first, N, scaled, D, hv_a, s, tangent_s, bar_s,
-    tangent_bar_s
+    b, temperature, tangent_b, weight, scale0, first, N, scaled, D, hv_a, s, tangent_s, bar_s,
+    tangent_bar_s, max_s_2_table, argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
 ):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
+    scale0 = real(scale0)
     for n in range(bar_s.shape[0]):
         weight_2 = real(weight[first + n])
         largest_s, largest_s_at = real(-math.inf), 0
         others_s, others_s_lost = 0.0, 0.0
+        weighted = real(0.5) * weight_2
         argmax_s_acc, argmax_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_s_3, largest_s_3_at = real(-math.inf), 0
         others_s_3, others_s_3_lost = 0.0, 0.0
         argmax_s_acc_3, argmax_s_acc_3_at = real(-math.inf), 0
         sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
+        largest_s_terms = np.empty(N, real)
+        argmax_s_acc_terms = np.empty(N, real)
+        largest_s_3_terms = np.empty(N, real)
+        argmax_s_acc_3_terms = np.empty(N, real)
         for n2 in range(N):
-            largest_s, largest_s_at = _larger(largest_s, largest_s_at, s[first + n, n2], n2)
-            term = s[first + n, n2]
-            argmax_s_acc, argmax_s_acc_at = _larger(argmax_s_acc, argmax_s_acc_at, term, n2)
-            largest_s_3, largest_s_3_at = _larger(largest_s_3, largest_s_3_at, s[n2, first + n], n2)
-            term = s[n2, first + n]
-            argmax_s_acc_3, argmax_s_acc_3_at = _larger(argmax_s_acc_3, argmax_s_acc_3_at, term, n2)
+            largest_s_terms[n2] = s[first + n, n2]
+            argmax_s_acc_terms[n2] = s[first + n, n2]
+            largest_s_3_terms[n2] = s[n2, first + n]
+            argmax_s_acc_3_terms[n2] = s[n2, first + n]
+        largest_s, largest_s_at = vm.larger(largest_s, largest_s_at, largest_s_terms, 0)
+        argmax_s_acc, argmax_s_acc_at = vm.larger(
+            argmax_s_acc, argmax_s_acc_at, argmax_s_acc_terms, 0
+        )
+        largest_s_3, largest_s_3_at = vm.larger(largest_s_3, largest_s_3_at, largest_s_3_terms, 0)
+        argmax_s_acc_3, argmax_s_acc_3_at = vm.larger(
+            argmax_s_acc_3, argmax_s_acc_3_at, argmax_s_acc_3_terms, 0
+        )
         max_s = largest_s
         argmax_s = largest_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -1103,102 +1319,96 @@ def _hvp_product(
         shift_s_3 = _finite_or_zero(max_s_3)
         argmax_s_6 = argmax_s_acc_3_at
         tangent_s_at_there_3 = tangent_s[argmax_s_6, first + n]
+        others_s_terms = np.empty(N, real)
+        others_s_3_terms = np.empty(N, real)
         for n2 in range(N):
-            term = math.exp(s[first + n, n2] - shift_s) if n2 != argmax_s else real(0)
-            others_s, others_s_lost = _two_sum(others_s, others_s_lost, term)
-            term = math.exp(s[n2, first + n] - shift_s_3) if n2 != argmax_s_5 else real(0)
-            others_s_3, others_s_3_lost = _two_sum(others_s_3, others_s_3_lost, term)
+            others_s_terms[n2] = vm.exp(s[first + n, n2] - shift_s)
+            others_s_3_terms[n2] = vm.exp(s[n2, first + n] - shift_s_3)
+        others_s, others_s_lost = vm.added_but(others_s, others_s_lost, others_s_terms, argmax_s)
+        others_s_3, others_s_3_lost = vm.added_but(
+            others_s_3, others_s_3_lost, others_s_3_terms, argmax_s_5
+        )
         rest_s = real(_total(others_s, others_s_lost))
-        total_lse_s = rest_s + real(1)
+        total_lse_s = rest_s + _lifted_exp(max_s)
         rest_s_3 = real(_total(others_s_3, others_s_3_lost))
-        total_lse_s_3 = rest_s_3 + real(1)
+        total_lse_s_3 = rest_s_3 + _lifted_exp(max_s_3)
+        sum_gap_share_acc_terms = np.empty(N, real)
+        sum_gap_share_acc_3_terms = np.empty(N, real)
         for n2 in range(N):
-            share = math.exp(s[first + n, n2] - max_s) / total_lse_s
+            share = vm.exp(s[first + n, n2] - shift_s) / total_lse_s
             gap_tangent_s_tangent_s = tangent_s[first + n, n2] - tangent_s_at_there
-            term = share * gap_tangent_s_tangent_s
-            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-                sum_gap_share_acc, sum_gap_share_acc_lost, term
-            )
-            term = (
-                math.exp(s[n2, first + n] - max_s_3)
+            sum_gap_share_acc_terms[n2] = share * gap_tangent_s_tangent_s
+            sum_gap_share_acc_3_terms[n2] = (
+                vm.exp(s[n2, first + n] - shift_s_3)
                 / total_lse_s_3
                 * (tangent_s[n2, first + n] - tangent_s_at_there_3)
             )
-            sum_gap_share_acc_3, sum_gap_share_acc_3_lost = _two_sum(
-                sum_gap_share_acc_3, sum_gap_share_acc_3_lost, term
-            )
+        sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+            sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+        )
+        sum_gap_share_acc_3, sum_gap_share_acc_3_lost = vm.added(
+            sum_gap_share_acc_3, sum_gap_share_acc_3_lost, sum_gap_share_acc_3_terms
+        )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         sum_gap_share_3 = real(_total(sum_gap_share_acc_3, sum_gap_share_acc_3_lost))
         for n2 in range(N):
-            share = math.exp(s[first + n, n2] - max_s) / total_lse_s
-            largest_s_2, largest_s_2_at = real(-math.inf), 0
-            others_s_2, others_s_2_lost = 0.0, 0.0
+            share = vm.exp(s[first + n, n2] - shift_s) / total_lse_s
             gap_tangent_s_tangent_s = tangent_s[first + n, n2] - tangent_s_at_there
-            argmax_s_acc_2, argmax_s_acc_2_at = real(-math.inf), 0
-            sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
-            for n3 in range(N):
-                largest_s_2, largest_s_2_at = _larger(largest_s_2, largest_s_2_at, s[n3, n2], n3)
-                term = s[n3, n2]
-                argmax_s_acc_2, argmax_s_acc_2_at = _larger(
-                    argmax_s_acc_2, argmax_s_acc_2_at, term, n3
-                )
-            max_s_2 = largest_s_2
-            argmax_s_2 = largest_s_2_at
+            max_s_2 = max_s_2_table[n2]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_s_2 = _finite_or_zero(max_s_2)
-            argmax_s_4 = argmax_s_acc_2_at
+            argmax_s_4 = argmax_s_4_table[n2]
             tangent_s_at_there_2 = tangent_s[argmax_s_4, n2]
             gap_tangent_s_tangent_s_2 = tangent_s[first + n, n2] - tangent_s_at_there_2
-            for n3 in range(N):
-                term = math.exp(s[n3, n2] - shift_s_2) if n3 != argmax_s_2 else real(0)
-                others_s_2, others_s_2_lost = _two_sum(others_s_2, others_s_2_lost, term)
-            rest_s_2 = real(_total(others_s_2, others_s_2_lost))
-            share_2 = math.exp(s[first + n, n2] - max_s_2) / (rest_s_2 + real(1))
+            rest_s_2 = rest_s_2_table[n2]
+            share_2 = vm.exp(s[first + n, n2] - shift_s_2) / (rest_s_2 + _lifted_exp(max_s_2))
             bar_s[n, n2] = scaled * (weight_2 * share + real(weight[n2]) * share_2)
-            total_lse_s_2 = rest_s_2 + real(1)
-            for n3 in range(N):
-                term = (
-                    math.exp(s[n3, n2] - max_s_2)
-                    / total_lse_s_2
-                    * (tangent_s[n3, n2] - tangent_s_at_there_2)
-                )
-                sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
-                    sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
-                )
-            sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
+            total_lse_s_2 = rest_s_2 + _lifted_exp(max_s_2)
+            sum_gap_share_2 = sum_gap_share_2_table[n2]
             tangent_bar_s[n, n2] = (
-                scaled
+                scale0
                 * (
-                    weight_2 * (gap_tangent_s_tangent_s - sum_gap_share) * share
-                    + real(weight[n2]) * (gap_tangent_s_tangent_s_2 - sum_gap_share_2) * share_2
+                    weighted * (gap_tangent_s_tangent_s - sum_gap_share) * share
+                    + (
+                        real(0.5)
+                        * real(weight[n2])
+                        * (gap_tangent_s_tangent_s_2 - sum_gap_share_2)
+                        * share_2
+                    )
                 )
             )
         bar_s[n, first + n] = (
             scaled
             * weight_2
             * (
-                --math.expm1(s[first + n, first + n] - max_s - math.log1p(rest_s))
-                - -math.expm1(s[first + n, first + n] - max_s_3 - math.log1p(rest_s_3))
+                --vm.expm1(s[first + n, first + n] - max_s - vm.log1p(rest_s))
+                - -vm.expm1(s[first + n, first + n] - max_s_3 - vm.log1p(rest_s_3))
             )
         )
         tangent_bar_s[n, first + n] = (
-            scaled
+            scale0
             * weight_2
             * (
                 (
-                    (tangent_s[first + n, first + n] - tangent_s_at_there - sum_gap_share)
-                    / total_lse_s
-                    * math.exp(s[first + n, first + n] - max_s)
+                    real(0.5)
+                    * (
+                        (tangent_s[first + n, first + n] - tangent_s_at_there - sum_gap_share)
+                        / total_lse_s
+                    )
+                    * vm.exp(s[first + n, first + n] - shift_s)
                 )
                 + (
-                    (
-                        tangent_s[first + n, first + n] - tangent_s[argmax_s_6, first + n]
-                        - sum_gap_share_3
+                    real(0.5)
+                    * (
+                        (
+                            tangent_s[first + n, first + n] - tangent_s[argmax_s_6, first + n]
+                            - sum_gap_share_3
+                        )
+                        / total_lse_s_3
                     )
-                    / total_lse_s_3
-                    * math.exp(s[first + n, first + n] - max_s_3)
+                    * vm.exp(s[first + n, first + n] - shift_s_3)
                 )
             )
         )
@@ -1231,7 +1441,7 @@ def _hvp_product2(a, temperature, tangent_a, N, D, hv_b, bar_s, tangent_bar_s):
 @njit
 def _hvp(
     a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
-    tangent_bar_s
+    tangent_bar_s, max_s_2_table, argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
 ):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1250,15 +1460,24 @@ def _hvp(
             a[first:last], b, temperature, tangent_a[first:last], tangent_b, N, D, s[first:last],
             tangent_s[first:last]
         )
-    block = max(1, 4096 // (N * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_entries2(
+            N, s[:, first:last], tangent_s[:, first:last], max_s_2_table[first:last],
+            argmax_s_4_table[first:last], rest_s_2_table[first:last],
+            sum_gap_share_2_table[first:last]
+        )
+    block = max(1, 4096 // (N * D))
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _hvp_product(
-            b, temperature, tangent_b, weight, first, N, scaled, D, hv_a[first:last], s, tangent_s,
-            bar_s[first:last], tangent_bar_s[first:last]
+            b, temperature, tangent_b, weight, scale0, first, N, scaled, D, hv_a[first:last], s,
+            tangent_s, bar_s[first:last], tangent_bar_s[first:last], max_s_2_table,
+            argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
         )
-    block = max(1, 4096 // (N * D))
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
@@ -1287,20 +1506,26 @@ def _hvp_block(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, hv
     tangent_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     tangent_bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    max_s_2_table = np.empty((a.shape[1],), np.float64)
+    argmax_s_4_table = np.empty((a.shape[1],), np.int64)
+    rest_s_2_table = np.empty((a.shape[1],), np.float64)
+    sum_gap_share_2_table = np.empty((a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             _hvp(
                 a[i], b[i], one_temperature, tangent_a[i], tangent_b[i], weight[i], scale0,
-                hv_a[i], hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+                hv_a[i], hv_b[i], s, tangent_s, bar_s, tangent_bar_s, max_s_2_table,
+                argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
             )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             _hvp(
                 a[i], b[i], temperature[i], tangent_a[i], tangent_b[i], weight[i], scale0, hv_a[i],
-                hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+                hv_b[i], s, tangent_s, bar_s, tangent_bar_s, max_s_2_table, argmax_s_4_table,
+                rest_s_2_table, sum_gap_share_2_table
             )
 
 
@@ -1325,7 +1550,7 @@ def hvp_parallel(a, b, temperature, tangent_a, tangent_b, weight, mask, scales, 
 @njit(parallel=True)
 def _hvp_threads(
     a, b, temperature, tangent_a, tangent_b, weight, scale0, hv_a, hv_b, s, tangent_s, bar_s,
-    tangent_bar_s
+    tangent_bar_s, max_s_2_table, argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
 ):
     """As `_hvp`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1344,15 +1569,24 @@ def _hvp_threads(
             a[first:last], b, temperature, tangent_a[first:last], tangent_b, N, D, s[first:last],
             tangent_s[first:last]
         )
-    block = max(1, 4096 // (N * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-N // block)):
+        first = k * block
+        last = min(first + block, N)
+        _hvp_entries2(
+            N, s[:, first:last], tangent_s[:, first:last], max_s_2_table[first:last],
+            argmax_s_4_table[first:last], rest_s_2_table[first:last],
+            sum_gap_share_2_table[first:last]
+        )
+    block = max(1, 4096 // (N * D))
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _hvp_product(
-            b, temperature, tangent_b, weight, first, N, scaled, D, hv_a[first:last], s, tangent_s,
-            bar_s[first:last], tangent_bar_s[first:last]
+            b, temperature, tangent_b, weight, scale0, first, N, scaled, D, hv_a[first:last], s,
+            tangent_s, bar_s[first:last], tangent_bar_s[first:last], max_s_2_table,
+            argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
         )
-    block = max(1, 4096 // (N * D))
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
@@ -1383,20 +1617,26 @@ def _hvp_block_within(
     tangent_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
     tangent_bar_s = np.empty((a.shape[1], a.shape[1],), np.float64)
+    max_s_2_table = np.empty((a.shape[1],), np.float64)
+    argmax_s_4_table = np.empty((a.shape[1],), np.int64)
+    rest_s_2_table = np.empty((a.shape[1],), np.float64)
+    sum_gap_share_2_table = np.empty((a.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             _hvp_threads(
                 a[i], b[i], one_temperature, tangent_a[i], tangent_b[i], weight[i], scale0,
-                hv_a[i], hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+                hv_a[i], hv_b[i], s, tangent_s, bar_s, tangent_bar_s, max_s_2_table,
+                argmax_s_4_table, rest_s_2_table, sum_gap_share_2_table
             )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             _hvp_threads(
                 a[i], b[i], temperature[i], tangent_a[i], tangent_b[i], weight[i], scale0, hv_a[i],
-                hv_b[i], s, tangent_s, bar_s, tangent_bar_s
+                hv_b[i], s, tangent_s, bar_s, tangent_bar_s, max_s_2_table, argmax_s_4_table,
+                rest_s_2_table, sum_gap_share_2_table
             )
 
 

@@ -15,18 +15,27 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 
 
-@njit
+@inlined
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+
+
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -34,21 +43,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
-def _larger(best, place, term, position):
-    """Maximum so far and its first position; the first NaN stays."""
-    if term > best or (term != term and best == best):
-        return term, position
-    return best, place
-
-
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -62,26 +63,26 @@ def _values_entries(s, temperature, weight, M, first, out):
     for n in range(out.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = s[n, m] / temperature
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = s[n, m] / temperature
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = (
-                math.exp(s[n, m] / temperature - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                s[n, m] / temperature - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         out[n] = (
             -(
@@ -89,7 +90,7 @@ def _values_entries(s, temperature, weight, M, first, out):
                 * (
                     s[n, first + n] / temperature
                     - max_inv_temperature_s
-                    - math.log1p(rest_inv_temperature_s)
+                    - vm.log1p(rest_inv_temperature_s)
                 )
             )
         )
@@ -190,33 +191,33 @@ def _value_partial(s, temperature, weight, M, first):
     for n in range(s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = s[n, m] / temperature
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = s[n, m] / temperature
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = (
-                math.exp(s[n, m] / temperature - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                s[n, m] / temperature - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         term = (
             weight[n]
             * (
                 s[n, first + n] / temperature
                 - max_inv_temperature_s
-                - math.log1p(rest_inv_temperature_s)
+                - vm.log1p(rest_inv_temperature_s)
             )
         )
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
@@ -356,36 +357,37 @@ def _gradient_partial(s, temperature, weight, M, first, scaled_inv, grad_s):
     for n in range(grad_s.shape[0]):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
-            term = inv_temperature_s
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
-            term = (
-                math.exp(inv_temperature_s - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
-            )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+            others_inv_temperature_s_terms[m] = vm.exp(inv_temperature_s - shift_inv_temperature_s)
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         log_share = (
             s[n, first + n] / temperature
             - max_inv_temperature_s
-            - math.log1p(rest_inv_temperature_s)
+            - vm.log1p(rest_inv_temperature_s)
         )
-        neg_scaled_inv_omexp = -(scaled_inv * weight[n] * -math.expm1(log_share))
-        scaled_inv_2 = scaled_inv * (weight[n] / (rest_inv_temperature_s + real(1)))
+        neg_scaled_inv_omexp = -(scaled_inv * weight[n] * -vm.expm1(log_share))
+        scaled_inv_2 = (
+            scaled_inv
+            * (weight[n] / (rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)))
+        )
         term = weight[n] * log_share
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
@@ -395,7 +397,7 @@ def _gradient_partial(s, temperature, weight, M, first, scaled_inv, grad_s):
             grad_s[n, m] = (
                 neg_scaled_inv_omexp
                 if m == first + n
-                else scaled_inv_2 * math.exp(inv_temperature_s - max_inv_temperature_s)
+                else scaled_inv_2 * vm.exp(inv_temperature_s - shift_inv_temperature_s)
             )
     return sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost
 
@@ -547,16 +549,18 @@ def _gradient_all_partial(s, temperature, weight, scaled_inv, M, first, grad_s):
         scaled_inv_2 = scaled_inv * weight[n]
         argmax_inv_s_acc, argmax_inv_s_acc_at = real(-math.inf), 0
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
+        argmax_inv_s_acc_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
-            term = inv_temperature_s
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
-            term = inv_temperature_s
-            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
-                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s
+            argmax_inv_s_acc_terms[m] = inv_temperature_s
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
+        argmax_inv_s_acc, argmax_inv_s_acc_at = vm.larger(
+            argmax_inv_s_acc, argmax_inv_s_acc_at, argmax_inv_s_acc_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -565,36 +569,37 @@ def _gradient_all_partial(s, temperature, weight, scaled_inv, M, first, grad_s):
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         argmax_inv_s = argmax_inv_s_acc_at
         neg_power_s = -(s[n, argmax_inv_s] / temperature / temperature)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
-            term = (
-                math.exp(inv_temperature_s - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
-            )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+            others_inv_temperature_s_terms[m] = vm.exp(inv_temperature_s - shift_inv_temperature_s)
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         log_share = (
             s[n, first + n] / temperature
             - max_inv_temperature_s
-            - math.log1p(rest_inv_temperature_s)
+            - vm.log1p(rest_inv_temperature_s)
         )
-        neg_scaled_inv_omexp = -(scaled_inv * weight[n] * -math.expm1(log_share))
-        total_lse_product = rest_inv_temperature_s + real(1)
+        neg_scaled_inv_omexp = -(scaled_inv * weight[n] * -vm.expm1(log_share))
+        total_lse_product = rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)
         term = weight[n] * log_share
         sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost = _two_sum(
             sum_weighted_log_share_acc, sum_weighted_log_share_acc_lost, term
         )
+        sum_gap_share_acc_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = s[n, m] / temperature
-            share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
+            share = vm.exp(inv_temperature_s - shift_inv_temperature_s) / total_lse_product
             grad_s[n, m] = neg_scaled_inv_omexp if m == first + n else scaled_inv_2 * share
-            term = share * (-(s[n, m] / temperature / temperature) - neg_power_s)
-            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-                sum_gap_share_acc, sum_gap_share_acc_lost, term
+            sum_gap_share_acc_terms[m] = (
+                share
+                * (-(s[n, m] / temperature / temperature) - neg_power_s)
             )
+        sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+            sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+        )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         term = (
             weight[n]
@@ -787,46 +792,44 @@ def _hessian_curvature(s, temperature, weight, M, first, grad_s, hess_s):
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         weighted_inv = real(weight[n]) / temperature
         weighted_power = real(weight[n]) / temperature / temperature
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            term = inv_temperature_s
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            term = (
-                math.exp(inv_temperature_s - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
-            )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+            others_inv_temperature_s_terms[m] = vm.exp(inv_temperature_s - shift_inv_temperature_s)
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         neg_weighted_inv_omexp = (
             -(
                 real(weight[n])
                 / temperature
                 * (
-                    -math.expm1(real(s[n, first + n]) / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                    -vm.expm1(real(s[n, first + n]) / temperature - max_inv_temperature_s - vm.log1p(rest_inv_temperature_s))
                 )
             )
         )
-        total_lse_product = rest_inv_temperature_s + real(1)
-        log_total_lse_product = math.log1p(rest_inv_temperature_s)
+        total_lse_product = rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)
+        log_total_lse_product = vm.log1p(rest_inv_temperature_s)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
+            share = vm.exp(inv_temperature_s - shift_inv_temperature_s) / total_lse_product
             grad_s[n, m] = neg_weighted_inv_omexp if m == first + n else weighted_inv * share
             log_share = inv_temperature_s - max_inv_temperature_s - log_total_lse_product
-            hess_s[n, m] = weighted_power * share * -math.expm1(log_share)
+            hess_s[n, m] = weighted_power * share * -vm.expm1(log_share)
 
 
 @njit
@@ -939,16 +942,18 @@ def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
         sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
+        argmax_inv_s_acc_terms = np.empty(M, real)
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            term = inv_temperature_s
-            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
-                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
-            )
-            term = inv_temperature_s
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            argmax_inv_s_acc_terms[m] = inv_temperature_s
+            largest_inv_temperature_s_terms[m] = inv_temperature_s
+        argmax_inv_s_acc, argmax_inv_s_acc_at = vm.larger(
+            argmax_inv_s_acc, argmax_inv_s_acc_at, argmax_inv_s_acc_terms, 0
+        )
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         argmax_inv_s = argmax_inv_s_acc_at
         inv_tangent_s = real(tangent_s[n, argmax_inv_s]) / temperature
         max_inv_temperature_s = largest_inv_temperature_s
@@ -957,31 +962,29 @@ def _hvp_product(s, temperature, tangent_s, weight, scaled_inv, M, hv_s):
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            term = (
-                math.exp(inv_temperature_s - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
-            )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+            others_inv_temperature_s_terms[m] = vm.exp(inv_temperature_s - shift_inv_temperature_s)
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
-        total_lse_product = rest_inv_temperature_s + real(1)
+        total_lse_product = rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)
+        sum_gap_share_acc_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
+            share = vm.exp(inv_temperature_s - shift_inv_temperature_s) / total_lse_product
             gap_product = real(tangent_s[n, m]) / temperature - inv_tangent_s
-            term = share * gap_product
-            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-                sum_gap_share_acc, sum_gap_share_acc_lost, term
-            )
+            sum_gap_share_acc_terms[m] = share * gap_product
+        sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+            sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+        )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
         for m in range(M):
             gap_product = real(tangent_s[n, m]) / temperature - inv_tangent_s
             inv_temperature_s = real(s[n, m]) / temperature
-            share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
+            share = vm.exp(inv_temperature_s - shift_inv_temperature_s) / total_lse_product
             hv_s[n, m] = scaled_inv_2 * (gap_product - sum_gap_share) * share
 
 
@@ -1099,45 +1102,47 @@ def _bound_curvature(s, temperature, weight, M, first, grad_s, hess_s):
         largest_inv_temperature_s, largest_inv_temperature_s_at = real(-math.inf), 0
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         weighted_power = real(0.25) * (real(weight[n]) / temperature) / temperature
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            term = inv_temperature_s
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
-            term = (
-                math.exp(inv_temperature_s - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
-            )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+            others_inv_temperature_s_terms[m] = vm.exp(inv_temperature_s - shift_inv_temperature_s)
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
         neg_weighted_inv_omexp = (
             -(
                 real(weight[n])
                 / temperature
                 * (
-                    -math.expm1(real(s[n, first + n]) / temperature - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                    -vm.expm1(real(s[n, first + n]) / temperature - max_inv_temperature_s - vm.log1p(rest_inv_temperature_s))
                 )
             )
         )
-        weighted_inv = real(weight[n]) / temperature / (rest_inv_temperature_s + real(1))
+        weighted_inv = (
+            real(weight[n])
+            / temperature
+            / (rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s))
+        )
         for m in range(M):
             inv_temperature_s = real(s[n, m]) / temperature
             grad_s[n, m] = (
                 neg_weighted_inv_omexp
                 if m == first + n
-                else weighted_inv * math.exp(inv_temperature_s - max_inv_temperature_s)
+                else weighted_inv * vm.exp(inv_temperature_s - shift_inv_temperature_s)
             )
             hess_s[n, m] = weighted_power
 

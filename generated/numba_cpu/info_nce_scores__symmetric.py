@@ -18,18 +18,27 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 
 
-@njit
+@inlined
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+
+
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -37,21 +46,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
-def _larger(best, place, term, position):
-    """Maximum so far and its first position; the first NaN stays."""
-    if term > best or (term != term and best == best):
-        return term, position
-    return best, place
-
-
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -68,57 +69,68 @@ def _values_entries(s, temperature, weight, first, M, N, out):
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = s[first + n, m] / temperature
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = s[first + n, m] / temperature
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = (
-                math.exp(s[first + n, m] / temperature - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                s[first + n, m] / temperature - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = s[n2, first + n] / temperature
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
+            largest_inv_temperature_s_2_terms[n2] = s[n2, first + n] / temperature
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = (
-                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                s[n2, first + n] / temperature - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         out[n] = (
-            real(0.5)
-            * weight[n]
+            weight[n]
             * (
-                -(inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                (
+                    -(
+                        real(0.5)
+                        * (
+                            inv_temperature_s
+                            - max_inv_temperature_s
+                            - vm.log1p(rest_inv_temperature_s)
+                        )
+                    )
+                )
                 - (
-                    inv_temperature_s
-                    - max_inv_temperature_s_2
-                    - math.log1p(rest_inv_temperature_s_2)
+                    real(0.5)
+                    * (
+                        inv_temperature_s
+                        - max_inv_temperature_s_2
+                        - vm.log1p(rest_inv_temperature_s_2)
+                    )
                 )
             )
         )
@@ -222,56 +234,68 @@ def _value_partial(s, temperature, weight, first, M, N):
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = s[first + n, m] / temperature
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = s[first + n, m] / temperature
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
-            term = (
-                math.exp(s[first + n, m] / temperature - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                s[first + n, m] / temperature - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = s[n2, first + n] / temperature
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
+            largest_inv_temperature_s_2_terms[n2] = s[n2, first + n] / temperature
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = (
-                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                s[n2, first + n] / temperature - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         term = (
             weight[n]
             * (
-                -(inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                (
+                    -(
+                        real(0.5)
+                        * (
+                            inv_temperature_s
+                            - max_inv_temperature_s
+                            - vm.log1p(rest_inv_temperature_s)
+                        )
+                    )
+                )
                 - (
-                    inv_temperature_s
-                    - max_inv_temperature_s_2
-                    - math.log1p(rest_inv_temperature_s_2)
+                    real(0.5)
+                    * (
+                        inv_temperature_s
+                        - max_inv_temperature_s_2
+                        - vm.log1p(rest_inv_temperature_s_2)
+                    )
                 )
             )
         )
@@ -294,8 +318,7 @@ def _value_finish(state, s):
     real = s.dtype.type
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    numerator = real(0.5) * sum_weighted_sum
-    return numerator
+    return sum_weighted_sum
 
 
 @njit
@@ -310,8 +333,8 @@ def _value(s, temperature, weight):
         last = min(first + block, N)
         part = _value_partial(s, temperature, weight[first:last], first, M, N)
         state = _value_combine(state, part)
-    numerator = _value_finish(state, s)
-    return numerator
+    sum_weighted_sum = _value_finish(state, s)
+    return sum_weighted_sum
 
 
 @njit
@@ -369,8 +392,8 @@ def _value_threads(s, temperature, weight):
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _value_combine(state, part)
-    numerator = _value_finish(state, s)
-    return numerator
+    sum_weighted_sum = _value_finish(state, s)
+    return sum_weighted_sum
 
 
 @njit
@@ -405,7 +428,44 @@ def value_within(s, temperature, weight, mask, scales, partials, block):
 
 
 @njit(inline="always")
-def _gradient_partial(s, temperature, weight, first, M, N, scaled_inv, grad_s):
+def _gradient_entries(
+    s, temperature, N, max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
+    """A block of the sample: what later blocks read."""
+    real = s.dtype.type
+    for m in range(max_inv_temperature_s_3_table.shape[0]):
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+        largest_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            largest_inv_temperature_s_3_terms[n2] = s[n2, m] / temperature
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = vm.larger(
+            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, largest_inv_temperature_s_3_terms, 0
+        )
+        max_inv_temperature_s_3 = largest_inv_temperature_s_3
+        argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+        others_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            others_inv_temperature_s_3_terms[n2] = vm.exp(
+                s[n2, m] / temperature - shift_inv_temperature_s_3,
+            )
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = vm.added_but(
+            others_inv_temperature_s_3, others_inv_temperature_s_3_lost, others_inv_temperature_s_3_terms, argmax_inv_temperature_s_3
+        )
+        rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+        max_inv_temperature_s_3_table[m] = max_inv_temperature_s_3
+        rest_inv_temperature_s_3_table[m] = rest_inv_temperature_s_3
+
+
+@njit(inline="always")
+def _gradient_partial(
+    s, temperature, weight, first, M, N, scaled_inv, grad_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = 0.0, 0.0
@@ -415,63 +475,66 @@ def _gradient_partial(s, temperature, weight, first, M, N, scaled_inv, grad_s):
         others_inv_temperature_s, others_inv_temperature_s_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = s[first + n, m] / temperature
-            term = inv_temperature_s_2
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s_2
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = s[first + n, m] / temperature
-            term = (
-                math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                inv_temperature_s_2 - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
-        log_share = inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)
-        weighted_inv = weight[first + n] / (rest_inv_temperature_s + real(1))
+        log_share = inv_temperature_s - max_inv_temperature_s - vm.log1p(rest_inv_temperature_s)
+        weighted_inv = (
+            weight[first + n]
+            / (rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s))
+        )
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = s[n2, first + n] / temperature
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
+            largest_inv_temperature_s_2_terms[n2] = s[n2, first + n] / temperature
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = (
-                math.exp(s[n2, first + n] / temperature - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                s[n2, first + n] / temperature - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         log_share_2 = (
             inv_temperature_s
             - max_inv_temperature_s_2
-            - math.log1p(rest_inv_temperature_s_2)
+            - vm.log1p(rest_inv_temperature_s_2)
         )
         scaled_inv_sum = (
             scaled_inv
             * weight[first + n]
-            * (--math.expm1(log_share) - -math.expm1(log_share_2))
+            * (--vm.expm1(log_share) - -vm.expm1(log_share_2))
         )
-        term = weight[first + n] * (-log_share - log_share_2)
+        term = weight[first + n] * (-(real(0.5) * log_share) - real(0.5) * log_share_2)
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
             sum_weighted_sum_acc, sum_weighted_sum_acc_lost, term
         )
@@ -480,37 +543,20 @@ def _gradient_partial(s, temperature, weight, first, M, N, scaled_inv, grad_s):
             if m == first + n:
                 chosen_scaled_inv_sum = scaled_inv_sum
             else:
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
-                for n2 in range(N):
-                    term = s[n2, m] / temperature
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                    )
-                max_inv_temperature_s_3 = largest_inv_temperature_s_3
-                argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+                max_inv_temperature_s_3 = max_inv_temperature_s_3_table[m]
                 # exp sees differences from the largest term, which stays out of the sum: exp cannot
                 # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
                 # inf - inf would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-                for n2 in range(N):
-                    term = (
-                        math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
-                        if n2 != argmax_inv_temperature_s_3
-                        else real(0)
-                    )
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                        others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                    )
-                rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+                rest_inv_temperature_s_3 = rest_inv_temperature_s_3_table[m]
                 chosen_scaled_inv_sum = (
                     scaled_inv
                     * (
-                        weighted_inv * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
+                        weighted_inv * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                         + (
                             weight[m]
-                            / (rest_inv_temperature_s_3 + real(1))
-                            * math.exp(inv_temperature_s_2 - max_inv_temperature_s_3)
+                            / (rest_inv_temperature_s_3 + _lifted_exp(max_inv_temperature_s_3))
+                            * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s_3)
                         )
                     )
                 )
@@ -531,28 +577,39 @@ def _gradient_finish(state, s):
     real = s.dtype.type
     sum_weighted_sum_acc, sum_weighted_sum_acc_lost = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    numerator = real(0.5) * sum_weighted_sum
-    return numerator
+    return sum_weighted_sum
 
 
 @njit
-def _gradient(s, temperature, weight, scale0, grad_s):
+def _gradient(
+    s, temperature, weight, scale0, grad_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """One sample: its weighted loss, and the gradient."""
     real = s.dtype.type
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _gradient_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     state = (0.0, 0.0)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         part = _gradient_partial(
-            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
         state = _gradient_combine(state, part)
-    numerator = _gradient_finish(state, s)
-    return numerator
+    sum_weighted_sum = _gradient_finish(state, s)
+    return sum_weighted_sum
 
 
 @njit
@@ -566,17 +623,25 @@ def _gradient_block(s, temperature, weight, mask, scales, grad_s, partials, bloc
     weight = weight[first:last]
     grad_s = grad_s[first:last]
     scale0 = real(scales[0])
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            numerator = _gradient(s[i], one_temperature, weight[i], scale0, grad_s[i])
+            numerator = _gradient(
+                s[i], one_temperature, weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            numerator = _gradient(s[i], temperature[i], weight[i], scale0, grad_s[i])
+            numerator = _gradient(
+                s[i], temperature[i], weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
 
@@ -596,28 +661,40 @@ def gradient_parallel(s, temperature, weight, mask, scales, grad_s, partials, bl
 
 
 @njit(parallel=True)
-def _gradient_threads(s, temperature, weight, scale0, grad_s):
+def _gradient_threads(
+    s, temperature, weight, scale0, grad_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """As `_gradient`, blocks in threads; the same bits."""
     real = s.dtype.type
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _gradient_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     blocks = -(-N // block)
     states = np.empty((blocks, 2))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, N)
         part = _gradient_partial(
-            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
         states[k, 0], states[k, 1] = part
     state = (0.0, 0.0)
     for k in range(blocks):
         part = (states[k, 0], states[k, 1])
         state = _gradient_combine(state, part)
-    numerator = _gradient_finish(state, s)
-    return numerator
+    sum_weighted_sum = _gradient_finish(state, s)
+    return sum_weighted_sum
 
 
 @njit
@@ -631,17 +708,25 @@ def _gradient_block_within(s, temperature, weight, mask, scales, grad_s, partial
     weight = weight[first:last]
     grad_s = grad_s[first:last]
     scale0 = real(scales[0])
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            numerator = _gradient_threads(s[i], one_temperature, weight[i], scale0, grad_s[i])
+            numerator = _gradient_threads(
+                s[i], one_temperature, weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            numerator = _gradient_threads(s[i], temperature[i], weight[i], scale0, grad_s[i])
+            numerator = _gradient_threads(
+                s[i], temperature[i], weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
 
@@ -654,7 +739,44 @@ def gradient_within(s, temperature, weight, mask, scales, grad_s, partials, bloc
 
 
 @njit(inline="always")
-def _gradient_all_partial(s, temperature, weight, first, M, N, scaled_inv, grad_s):
+def _gradient_all_entries(
+    s, temperature, N, max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
+    """A block of the sample: what later blocks read."""
+    real = s.dtype.type
+    for m in range(max_inv_temperature_s_3_table.shape[0]):
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+        largest_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            largest_inv_temperature_s_3_terms[n2] = s[n2, m] / temperature
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = vm.larger(
+            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, largest_inv_temperature_s_3_terms, 0
+        )
+        max_inv_temperature_s_3 = largest_inv_temperature_s_3
+        argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+        others_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            others_inv_temperature_s_3_terms[n2] = vm.exp(
+                s[n2, m] / temperature - shift_inv_temperature_s_3,
+            )
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = vm.added_but(
+            others_inv_temperature_s_3, others_inv_temperature_s_3_lost, others_inv_temperature_s_3_terms, argmax_inv_temperature_s_3
+        )
+        rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+        max_inv_temperature_s_3_table[m] = max_inv_temperature_s_3
+        rest_inv_temperature_s_3_table[m] = rest_inv_temperature_s_3
+
+
+@njit(inline="always")
+def _gradient_all_partial(
+    s, temperature, weight, first, M, N, scaled_inv, grad_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """A block of the sample: its share of what is accumulated."""
     real = s.dtype.type
     sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost = 0.0, 0.0
@@ -671,16 +793,18 @@ def _gradient_all_partial(s, temperature, weight, first, M, N, scaled_inv, grad_
         sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
         argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = real(-math.inf), 0
         neg_power_temperature_s = -(s[first + n, first + n] / temperature / temperature)
+        largest_inv_temperature_s_terms = np.empty(M, real)
+        argmax_inv_s_acc_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = s[first + n, m] / temperature
-            term = inv_temperature_s_2
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
-            term = inv_temperature_s_2
-            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
-                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s_2
+            argmax_inv_s_acc_terms[m] = inv_temperature_s_2
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
+        argmax_inv_s_acc, argmax_inv_s_acc_at = vm.larger(
+            argmax_inv_s_acc, argmax_inv_s_acc_at, argmax_inv_s_acc_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -689,29 +813,30 @@ def _gradient_all_partial(s, temperature, weight, first, M, N, scaled_inv, grad_
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
         argmax_inv_s = argmax_inv_s_acc_at
         neg_power_s = -(s[first + n, argmax_inv_s] / temperature / temperature)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = s[first + n, m] / temperature
-            term = (
-                math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                inv_temperature_s_2 - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
-        log_share = inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)
-        total_lse_product = rest_inv_temperature_s + real(1)
+        log_share = inv_temperature_s - max_inv_temperature_s - vm.log1p(rest_inv_temperature_s)
+        total_lse_product = rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
+        argmax_inv_s_acc_2_terms = np.empty(N, real)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, first + n] / temperature
-            term = inv_temperature_s_3
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
-            term = inv_temperature_s_3
-            argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
-                argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
-            )
+            largest_inv_temperature_s_2_terms[n2] = inv_temperature_s_3
+            argmax_inv_s_acc_2_terms[n2] = inv_temperature_s_3
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
+        argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = vm.larger(
+            argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, argmax_inv_s_acc_2_terms, 0
+        )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
@@ -720,69 +845,51 @@ def _gradient_all_partial(s, temperature, weight, first, M, N, scaled_inv, grad_
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
         argmax_inv_s_2 = argmax_inv_s_acc_2_at
         neg_power_s_2 = -(s[argmax_inv_s_2, first + n] / temperature / temperature)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, first + n] / temperature
-            term = (
-                math.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                inv_temperature_s_3 - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         log_share_2 = (
             inv_temperature_s
             - max_inv_temperature_s_2
-            - math.log1p(rest_inv_temperature_s_2)
+            - vm.log1p(rest_inv_temperature_s_2)
         )
         scaled_inv_sum = (
             scaled_inv
             * weight[first + n]
-            * (--math.expm1(log_share) - -math.expm1(log_share_2))
+            * (--vm.expm1(log_share) - -vm.expm1(log_share_2))
         )
-        total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
-        term = weight[first + n] * (-log_share - log_share_2)
+        total_lse_product_2 = rest_inv_temperature_s_2 + _lifted_exp(max_inv_temperature_s_2)
+        term = weight[first + n] * (-(real(0.5) * log_share) - real(0.5) * log_share_2)
         sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost = _two_sum(
             sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost, term
         )
         for m in range(M):
             inv_temperature_s_2 = s[first + n, m] / temperature
-            share = math.exp(inv_temperature_s_2 - max_inv_temperature_s) / total_lse_product
+            share = vm.exp(inv_temperature_s_2 - shift_inv_temperature_s) / total_lse_product
             if m == first + n:
                 chosen_scaled_inv_sum = scaled_inv_sum
             else:
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
-                for n2 in range(N):
-                    term = s[n2, m] / temperature
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                    )
-                max_inv_temperature_s_3 = largest_inv_temperature_s_3
-                argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+                max_inv_temperature_s_3 = max_inv_temperature_s_3_table[m]
                 # exp sees differences from the largest term, which stays out of the sum: exp cannot
                 # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
                 # inf - inf would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-                for n2 in range(N):
-                    term = (
-                        math.exp(s[n2, m] / temperature - shift_inv_temperature_s_3)
-                        if n2 != argmax_inv_temperature_s_3
-                        else real(0)
-                    )
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                        others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                    )
-                rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+                rest_inv_temperature_s_3 = rest_inv_temperature_s_3_table[m]
                 chosen_scaled_inv_sum = (
                     scaled_inv
                     * (
                         weight_2 * share
                         + (
                             weight[m]
-                            / (rest_inv_temperature_s_3 + real(1))
-                            * math.exp(inv_temperature_s_2 - max_inv_temperature_s_3)
+                            / (rest_inv_temperature_s_3 + _lifted_exp(max_inv_temperature_s_3))
+                            * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s_3)
                         )
                     )
                 )
@@ -792,24 +899,25 @@ def _gradient_all_partial(s, temperature, weight, first, M, N, scaled_inv, grad_
                 sum_gap_share_acc, sum_gap_share_acc_lost, term
             )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+        sum_gap_share_acc_2_terms = np.empty(N, real)
         for n2 in range(N):
             inv_temperature_s_3 = s[n2, first + n] / temperature
-            term = (
-                math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
+            sum_gap_share_acc_2_terms[n2] = (
+                vm.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
                 / total_lse_product_2
                 * (-(s[n2, first + n] / temperature / temperature) - neg_power_s_2)
             )
-            sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
-                sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
-            )
+        sum_gap_share_acc_2, sum_gap_share_acc_2_lost = vm.added(
+            sum_gap_share_acc_2, sum_gap_share_acc_2_lost, sum_gap_share_acc_2_terms
+        )
         sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
         term = (
             weight[first + n]
             * (
-                sum_gap_share
-                + sum_gap_share_2
-                - (neg_power_temperature_s - neg_power_s)
-                - (neg_power_temperature_s - neg_power_s_2)
+                real(0.5) * sum_gap_share
+                + real(0.5) * sum_gap_share_2
+                - real(0.5) * (neg_power_temperature_s - neg_power_s)
+                - real(0.5) * (neg_power_temperature_s - neg_power_s_2)
             )
         )
         sum_weighted_sum_acc, sum_weighted_sum_acc_lost = _two_sum(
@@ -841,30 +949,41 @@ def _gradient_all_finish(state, scale0):
         sum_weighted_sum_acc_lost
     ) = state
     sum_weighted_sum = real(_total(sum_weighted_sum_acc, sum_weighted_sum_acc_lost))
-    grad_temperature_value = real(0.5) * scale0 * sum_weighted_sum
+    grad_temperature_value = scale0 * sum_weighted_sum
     sum_weighted_sum_2 = real(_total(sum_weighted_sum_acc_2, sum_weighted_sum_acc_2_lost))
-    numerator = real(0.5) * sum_weighted_sum_2
-    return numerator, grad_temperature_value
+    return sum_weighted_sum_2, grad_temperature_value
 
 
 @njit
-def _gradient_all(s, temperature, weight, scale0, grad_s):
+def _gradient_all(
+    s, temperature, weight, scale0, grad_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """One sample: its weighted loss, and all gradients."""
     real = s.dtype.type
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _gradient_all_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     state = (0.0, 0.0, 0.0, 0.0)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         part = _gradient_all_partial(
-            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
         state = _gradient_all_combine(state, part)
-    numerator, grad_temperature_value = _gradient_all_finish(state, scale0)
-    return numerator, grad_temperature_value
+    sum_weighted_sum_2, grad_temperature_value = _gradient_all_finish(state, scale0)
+    return sum_weighted_sum_2, grad_temperature_value
 
 
 @njit
@@ -881,20 +1000,24 @@ def _gradient_all_block(
     grad_s = grad_s[first:last]
     grad_temperature = grad_temperature[first:last]
     scale0 = real(scales[0])
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all(
-                s[i], one_temperature, weight[i], scale0, grad_s[i]
+                s[i], one_temperature, weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all(
-                s[i], temperature[i], weight[i], scale0, grad_s[i]
+                s[i], temperature[i], weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -921,28 +1044,40 @@ def gradient_all_parallel(
 
 
 @njit(parallel=True)
-def _gradient_all_threads(s, temperature, weight, scale0, grad_s):
+def _gradient_all_threads(
+    s, temperature, weight, scale0, grad_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """As `_gradient_all`, blocks in threads; the same bits."""
     real = s.dtype.type
     N = s.shape[0]
     M = N
     scaled_inv = real(0.5) * (scale0 / temperature)
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _gradient_all_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     blocks = -(-N // block)
     states = np.empty((blocks, 4))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, N)
         part = _gradient_all_partial(
-            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last]
+            s, temperature, weight, first, M, N, scaled_inv, grad_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
         states[k, 0], states[k, 1], states[k, 2], states[k, 3] = part
     state = (0.0, 0.0, 0.0, 0.0)
     for k in range(blocks):
         part = (states[k, 0], states[k, 1], states[k, 2], states[k, 3])
         state = _gradient_all_combine(state, part)
-    numerator, grad_temperature_value = _gradient_all_finish(state, scale0)
-    return numerator, grad_temperature_value
+    sum_weighted_sum_2, grad_temperature_value = _gradient_all_finish(state, scale0)
+    return sum_weighted_sum_2, grad_temperature_value
 
 
 @njit
@@ -959,20 +1094,24 @@ def _gradient_all_block_within(
     grad_s = grad_s[first:last]
     grad_temperature = grad_temperature[first:last]
     scale0 = real(scales[0])
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), real)
     total, lost = 0.0, 0.0
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all_threads(
-                s[i], one_temperature, weight[i], scale0, grad_s[i]
+                s[i], one_temperature, weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
             numerator, grad_temperature[i] = _gradient_all_threads(
-                s[i], temperature[i], weight[i], scale0, grad_s[i]
+                s[i], temperature[i], weight[i], scale0, grad_s[i], max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -990,7 +1129,45 @@ def gradient_all_within(
 
 
 @njit(inline="always")
-def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
+def _hessian_entries(
+    s, temperature, N, max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    for m in range(max_inv_temperature_s_3_table.shape[0]):
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+        largest_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            largest_inv_temperature_s_3_terms[n2] = real(s[n2, m]) / temperature
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = vm.larger(
+            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, largest_inv_temperature_s_3_terms, 0
+        )
+        max_inv_temperature_s_3 = largest_inv_temperature_s_3
+        argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+        others_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            others_inv_temperature_s_3_terms[n2] = vm.exp(
+                real(s[n2, m]) / temperature - shift_inv_temperature_s_3,
+            )
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = vm.added_but(
+            others_inv_temperature_s_3, others_inv_temperature_s_3_lost, others_inv_temperature_s_3_terms, argmax_inv_temperature_s_3
+        )
+        rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+        max_inv_temperature_s_3_table[m] = max_inv_temperature_s_3
+        rest_inv_temperature_s_3_table[m] = rest_inv_temperature_s_3
+
+
+@njit(inline="always")
+def _hessian_curvature(
+    s, temperature, weight, first, M, N, grad_s, hess_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """A block of the sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -1001,60 +1178,60 @@ def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
         weight_2 = real(weight[first + n])
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = real(s[first + n, m]) / temperature
-            term = inv_temperature_s_2
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s_2
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = real(s[first + n, m]) / temperature
-            term = (
-                math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                inv_temperature_s_2 - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
-        log_share = inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s)
-        omexp_log_share = -math.expm1(log_share)
-        total_lse_product = rest_inv_temperature_s + real(1)
-        log_total_lse_product = math.log1p(rest_inv_temperature_s)
+        log_share = inv_temperature_s - max_inv_temperature_s - vm.log1p(rest_inv_temperature_s)
+        omexp_log_share = -vm.expm1(log_share)
+        total_lse_product = rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)
+        log_total_lse_product = vm.log1p(rest_inv_temperature_s)
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = real(s[n2, first + n]) / temperature
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
+            largest_inv_temperature_s_2_terms[n2] = real(s[n2, first + n]) / temperature
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = (
-                math.exp(real(s[n2, first + n]) / temperature - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                real(s[n2, first + n]) / temperature - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         log_share_2 = (
             inv_temperature_s
             - max_inv_temperature_s_2
-            - math.log1p(rest_inv_temperature_s_2)
+            - vm.log1p(rest_inv_temperature_s_2)
         )
-        omexp_log_share_2 = -math.expm1(log_share_2)
+        omexp_log_share_2 = -vm.expm1(log_share_2)
         weighted_inv_sum = (
             real(0.5)
             * (real(weight[first + n]) / temperature)
@@ -1066,13 +1243,13 @@ def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
             * (
                 (
                     (
-                        math.exp(inv_temperature_s - max_inv_temperature_s)
+                        vm.exp(inv_temperature_s - shift_inv_temperature_s)
                         / total_lse_product
                         * omexp_log_share
                     )
                     + (
-                        math.exp(inv_temperature_s - max_inv_temperature_s_2)
-                        / (rest_inv_temperature_s_2 + real(1))
+                        vm.exp(inv_temperature_s - shift_inv_temperature_s_2)
+                        / (rest_inv_temperature_s_2 + _lifted_exp(max_inv_temperature_s_2))
                         * omexp_log_share_2
                     )
                 )
@@ -1081,34 +1258,17 @@ def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
         )
         for m in range(M):
             inv_temperature_s_2 = real(s[first + n, m]) / temperature
-            share = math.exp(inv_temperature_s_2 - max_inv_temperature_s) / total_lse_product
-            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-            others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+            share = vm.exp(inv_temperature_s_2 - shift_inv_temperature_s) / total_lse_product
             log_share_3 = inv_temperature_s_2 - max_inv_temperature_s - log_total_lse_product
-            for n2 in range(N):
-                term = real(s[n2, m]) / temperature
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                )
-            max_inv_temperature_s_3 = largest_inv_temperature_s_3
-            argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+            max_inv_temperature_s_3 = max_inv_temperature_s_3_table[m]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-            for n2 in range(N):
-                term = (
-                    math.exp(real(s[n2, m]) / temperature - shift_inv_temperature_s_3)
-                    if n2 != argmax_inv_temperature_s_3
-                    else real(0)
-                )
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                )
-            rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+            rest_inv_temperature_s_3 = rest_inv_temperature_s_3_table[m]
             share_2 = (
-                math.exp(inv_temperature_s_2 - max_inv_temperature_s_3)
-                / (rest_inv_temperature_s_3 + real(1))
+                vm.exp(inv_temperature_s_2 - shift_inv_temperature_s_3)
+                / (rest_inv_temperature_s_3 + _lifted_exp(max_inv_temperature_s_3))
             )
             grad_s[n, m] = (
                 weighted_inv_sum
@@ -1118,7 +1278,7 @@ def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
             log_share_4 = (
                 inv_temperature_s_2
                 - max_inv_temperature_s_3
-                - math.log1p(rest_inv_temperature_s_3)
+                - vm.log1p(rest_inv_temperature_s_3)
             )
             hess_s[n, m] = (
                 weighted_power_sum
@@ -1127,8 +1287,8 @@ def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
                     real(0.5)
                     * (
                         (
-                            weight_2 * share * -math.expm1(log_share_3)
-                            + real(weight[m]) * share_2 * -math.expm1(log_share_4)
+                            weight_2 * share * -vm.expm1(log_share_3)
+                            + real(weight[m]) * share_2 * -vm.expm1(log_share_4)
                         )
                         / temperature
                     )
@@ -1138,18 +1298,30 @@ def _hessian_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
 
 
 @njit
-def _hessian(s, temperature, weight, grad_s, hess_s):
+def _hessian(
+    s, temperature, weight, grad_s, hess_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """One sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
     N = s.shape[0]
     M = N
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _hessian_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _hessian_curvature(
-            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last]
+            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
 
 
@@ -1164,15 +1336,23 @@ def _hessian_block(s, temperature, weight, mask, scales, grad_s, hess_s, block, 
     weight = weight[first:last]
     grad_s = grad_s[first:last]
     hess_s = hess_s[first:last]
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            _hessian(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+            _hessian(
+                s[i], one_temperature, weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            _hessian(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+            _hessian(
+                s[i], temperature[i], weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
 
 
 @njit
@@ -1190,18 +1370,30 @@ def hessian_parallel(s, temperature, weight, mask, scales, grad_s, hess_s, block
 
 
 @njit(parallel=True)
-def _hessian_threads(s, temperature, weight, grad_s, hess_s):
+def _hessian_threads(
+    s, temperature, weight, grad_s, hess_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """As `_hessian`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
     N = s.shape[0]
     M = N
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _hessian_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _hessian_curvature(
-            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last]
+            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
 
 
@@ -1216,15 +1408,23 @@ def _hessian_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, 
     weight = weight[first:last]
     grad_s = grad_s[first:last]
     hess_s = hess_s[first:last]
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            _hessian_threads(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+            _hessian_threads(
+                s[i], one_temperature, weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            _hessian_threads(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+            _hessian_threads(
+                s[i], temperature[i], weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
 
 
 @njit
@@ -1235,7 +1435,54 @@ def hessian_within(s, temperature, weight, mask, scales, grad_s, hess_s, block):
 
 
 @njit(inline="always")
-def _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s):
+def _hvp_entries(
+    s, temperature, N, argmax_inv_s_3_table, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    for m in range(argmax_inv_s_3_table.shape[0]):
+        argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+        argmax_inv_s_acc_3_terms = np.empty(N, real)
+        largest_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            argmax_inv_s_acc_3_terms[n2] = real(s[n2, m]) / temperature
+            largest_inv_temperature_s_3_terms[n2] = real(s[n2, m]) / temperature
+        argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = vm.larger(
+            argmax_inv_s_acc_3, argmax_inv_s_acc_3_at, argmax_inv_s_acc_3_terms, 0
+        )
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = vm.larger(
+            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, largest_inv_temperature_s_3_terms, 0
+        )
+        argmax_inv_s_3 = argmax_inv_s_acc_3_at
+        max_inv_temperature_s_3 = largest_inv_temperature_s_3
+        argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+        others_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            others_inv_temperature_s_3_terms[n2] = vm.exp(
+                real(s[n2, m]) / temperature - shift_inv_temperature_s_3,
+            )
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = vm.added_but(
+            others_inv_temperature_s_3, others_inv_temperature_s_3_lost, others_inv_temperature_s_3_terms, argmax_inv_temperature_s_3
+        )
+        rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+        argmax_inv_s_3_table[m] = argmax_inv_s_3
+        max_inv_temperature_s_3_table[m] = max_inv_temperature_s_3
+        rest_inv_temperature_s_3_table[m] = rest_inv_temperature_s_3
+
+
+@njit(inline="always")
+def _hvp_product(
+    s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s, argmax_inv_s_3_table,
+    max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
     """A block of the sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -1250,17 +1497,19 @@ def _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_
         sum_gap_share_acc_2, sum_gap_share_acc_2_lost = 0.0, 0.0
         largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = real(-math.inf), 0
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
-        weight_2 = real(weight[first + n])
+        weighted = real(0.5) * real(weight[first + n])
+        argmax_inv_s_acc_terms = np.empty(M, real)
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[first + n, m]) / temperature
-            term = inv_temperature_s
-            argmax_inv_s_acc, argmax_inv_s_acc_at = _larger(
-                argmax_inv_s_acc, argmax_inv_s_acc_at, term, m
-            )
-            term = inv_temperature_s
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            argmax_inv_s_acc_terms[m] = inv_temperature_s
+            largest_inv_temperature_s_terms[m] = inv_temperature_s
+        argmax_inv_s_acc, argmax_inv_s_acc_at = vm.larger(
+            argmax_inv_s_acc, argmax_inv_s_acc_at, argmax_inv_s_acc_terms, 0
+        )
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         argmax_inv_s = argmax_inv_s_acc_at
         inv_tangent_s = real(tangent_s[first + n, argmax_inv_s]) / temperature
         max_inv_temperature_s = largest_inv_temperature_s
@@ -1269,38 +1518,38 @@ def _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[first + n, m]) / temperature
-            term = (
-                math.exp(inv_temperature_s - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
-            )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+            others_inv_temperature_s_terms[m] = vm.exp(inv_temperature_s - shift_inv_temperature_s)
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
-        total_lse_product = rest_inv_temperature_s + real(1)
+        total_lse_product = rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s)
+        sum_gap_share_acc_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s = real(s[first + n, m]) / temperature
-            share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
+            share = vm.exp(inv_temperature_s - shift_inv_temperature_s) / total_lse_product
             inv_temperature_tangent_s_2 = real(tangent_s[first + n, m]) / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
-            term = share * gap_product
-            sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-                sum_gap_share_acc, sum_gap_share_acc_lost, term
-            )
+            sum_gap_share_acc_terms[m] = share * gap_product
+        sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+            sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+        )
         sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+        argmax_inv_s_acc_2_terms = np.empty(N, real)
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
             inv_temperature_s_3 = real(s[n2, first + n]) / temperature
-            term = inv_temperature_s_3
-            argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = _larger(
-                argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, term, n2
-            )
-            term = inv_temperature_s_3
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
+            argmax_inv_s_acc_2_terms[n2] = inv_temperature_s_3
+            largest_inv_temperature_s_2_terms[n2] = inv_temperature_s_3
+        argmax_inv_s_acc_2, argmax_inv_s_acc_2_at = vm.larger(
+            argmax_inv_s_acc_2, argmax_inv_s_acc_2_at, argmax_inv_s_acc_2_terms, 0
+        )
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
         argmax_inv_s_2 = argmax_inv_s_acc_2_at
         inv_tangent_s_2 = real(tangent_s[argmax_inv_s_2, first + n]) / temperature
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
@@ -1309,42 +1558,48 @@ def _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
             inv_temperature_s_3 = real(s[n2, first + n]) / temperature
-            term = (
-                math.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                inv_temperature_s_3 - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
-        total_lse_product_2 = rest_inv_temperature_s_2 + real(1)
+        total_lse_product_2 = rest_inv_temperature_s_2 + _lifted_exp(max_inv_temperature_s_2)
+        sum_gap_share_acc_2_terms = np.empty(N, real)
         for n2 in range(N):
             inv_temperature_s_3 = real(s[n2, first + n]) / temperature
-            term = (
-                math.exp(inv_temperature_s_3 - max_inv_temperature_s_2)
+            sum_gap_share_acc_2_terms[n2] = (
+                vm.exp(inv_temperature_s_3 - shift_inv_temperature_s_2)
                 / total_lse_product_2
                 * (real(tangent_s[n2, first + n]) / temperature - inv_tangent_s_2)
             )
-            sum_gap_share_acc_2, sum_gap_share_acc_2_lost = _two_sum(
-                sum_gap_share_acc_2, sum_gap_share_acc_2_lost, term
-            )
+        sum_gap_share_acc_2, sum_gap_share_acc_2_lost = vm.added(
+            sum_gap_share_acc_2, sum_gap_share_acc_2_lost, sum_gap_share_acc_2_terms
+        )
         sum_gap_share_2 = real(_total(sum_gap_share_acc_2, sum_gap_share_acc_2_lost))
         scaled_inv_sum = (
             scaled_inv
             * real(weight[first + n])
             * (
                 (
-                    (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
-                    / total_lse_product
-                    * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
+                    real(0.5)
+                    * (
+                        (inv_temperature_tangent_s - inv_tangent_s - sum_gap_share)
+                        / total_lse_product
+                    )
+                    * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                 )
                 + (
-                    (inv_temperature_tangent_s - inv_tangent_s_2 - sum_gap_share_2)
-                    / total_lse_product_2
-                    * math.exp(inv_temperature_s_2 - max_inv_temperature_s_2)
+                    real(0.5)
+                    * (
+                        (inv_temperature_tangent_s - inv_tangent_s_2 - sum_gap_share_2)
+                        / total_lse_product_2
+                    )
+                    * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s_2)
                 )
             )
         )
@@ -1352,80 +1607,73 @@ def _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_
             inv_temperature_tangent_s_2 = real(tangent_s[first + n, m]) / temperature
             gap_product = inv_temperature_tangent_s_2 - inv_tangent_s
             inv_temperature_s = real(s[first + n, m]) / temperature
-            share = math.exp(inv_temperature_s - max_inv_temperature_s) / total_lse_product
-            argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = real(-math.inf), 0
-            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-            others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
-            for n2 in range(N):
-                term = real(s[n2, m]) / temperature
-                argmax_inv_s_acc_3, argmax_inv_s_acc_3_at = _larger(
-                    argmax_inv_s_acc_3, argmax_inv_s_acc_3_at, term, n2
-                )
-                term = real(s[n2, m]) / temperature
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                )
-            argmax_inv_s_3 = argmax_inv_s_acc_3_at
+            share = vm.exp(inv_temperature_s - shift_inv_temperature_s) / total_lse_product
+            argmax_inv_s_3 = argmax_inv_s_3_table[m]
             gap_product_2 = (
                 inv_temperature_tangent_s_2 - real(tangent_s[argmax_inv_s_3, m]) / temperature
             )
-            max_inv_temperature_s_3 = largest_inv_temperature_s_3
-            argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+            max_inv_temperature_s_3 = max_inv_temperature_s_3_table[m]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
             inv_tangent_s_3 = real(tangent_s[argmax_inv_s_3, m]) / temperature
-            for n2 in range(N):
-                term = (
-                    math.exp(real(s[n2, m]) / temperature - shift_inv_temperature_s_3)
-                    if n2 != argmax_inv_temperature_s_3
-                    else real(0)
-                )
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                )
-            rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
-            total_lse_product_3 = rest_inv_temperature_s_3 + real(1)
-            share_2 = math.exp(inv_temperature_s - max_inv_temperature_s_3) / total_lse_product_3
+            rest_inv_temperature_s_3 = rest_inv_temperature_s_3_table[m]
+            total_lse_product_3 = rest_inv_temperature_s_3 + _lifted_exp(max_inv_temperature_s_3)
+            share_2 = vm.exp(inv_temperature_s - shift_inv_temperature_s_3) / total_lse_product_3
             if m == first + n:
                 chosen_scaled_inv_sum = scaled_inv_sum
             else:
                 sum_gap_share_acc_3, sum_gap_share_acc_3_lost = 0.0, 0.0
+                sum_gap_share_acc_3_terms = np.empty(N, real)
                 for n2 in range(N):
-                    term = (
-                        math.exp(real(s[n2, m]) / temperature - max_inv_temperature_s_3)
+                    sum_gap_share_acc_3_terms[n2] = (
+                        vm.exp(real(s[n2, m]) / temperature - shift_inv_temperature_s_3)
                         / total_lse_product_3
                         * (real(tangent_s[n2, m]) / temperature - inv_tangent_s_3)
                     )
-                    sum_gap_share_acc_3, sum_gap_share_acc_3_lost = _two_sum(
-                        sum_gap_share_acc_3, sum_gap_share_acc_3_lost, term
-                    )
+                sum_gap_share_acc_3, sum_gap_share_acc_3_lost = vm.added(
+                    sum_gap_share_acc_3, sum_gap_share_acc_3_lost, sum_gap_share_acc_3_terms
+                )
                 sum_gap_share_3 = real(_total(sum_gap_share_acc_3, sum_gap_share_acc_3_lost))
                 chosen_scaled_inv_sum = (
                     scaled_inv
                     * (
-                        weight_2 * (gap_product - sum_gap_share) * share
-                        + real(weight[m]) * (gap_product_2 - sum_gap_share_3) * share_2
+                        weighted * (gap_product - sum_gap_share) * share
+                        + real(0.5) * real(weight[m]) * (gap_product_2 - sum_gap_share_3) * share_2
                     )
                 )
             hv_s[n, m] = chosen_scaled_inv_sum
 
 
 @njit
-def _hvp(s, temperature, tangent_s, weight, scale0, hv_s):
+def _hvp(
+    s, temperature, tangent_s, weight, scale0, hv_s, argmax_inv_s_3_table,
+    max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
     scale0 = real(scale0)
     N = s.shape[0]
     M = N
-    scaled_inv = real(0.5) * (scale0 / temperature)
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // N)
+    for k in range(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _hvp_entries(
+            s[:, first:last], temperature, N, argmax_inv_s_3_table[first:last],
+            max_inv_temperature_s_3_table[first:last], rest_inv_temperature_s_3_table[first:last]
+        )
     block = max(1, 4096 // (M * N))
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
-        _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s[first:last])
+        _hvp_product(
+            s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s[first:last],
+            argmax_inv_s_3_table, max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+        )
 
 
 @njit
@@ -1440,15 +1688,26 @@ def _hvp_block(s, temperature, tangent_s, weight, mask, scales, hv_s, block, k):
     weight = weight[first:last]
     hv_s = hv_s[first:last]
     scale0 = real(scales[0])
+    argmax_inv_s_3_table = np.empty((s.shape[1],), np.int64)
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            _hvp(s[i], one_temperature, tangent_s[i], weight[i], scale0, hv_s[i])
+            _hvp(
+                s[i], one_temperature, tangent_s[i], weight[i], scale0, hv_s[i],
+                argmax_inv_s_3_table, max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            _hvp(s[i], temperature[i], tangent_s[i], weight[i], scale0, hv_s[i])
+            _hvp(
+                s[i], temperature[i], tangent_s[i], weight[i], scale0, hv_s[i],
+                argmax_inv_s_3_table, max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
 
 
 @njit
@@ -1466,19 +1725,33 @@ def hvp_parallel(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
 
 
 @njit(parallel=True)
-def _hvp_threads(s, temperature, tangent_s, weight, scale0, hv_s):
+def _hvp_threads(
+    s, temperature, tangent_s, weight, scale0, hv_s, argmax_inv_s_3_table,
+    max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
     """As `_hvp`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
     scale0 = real(scale0)
     N = s.shape[0]
     M = N
-    scaled_inv = real(0.5) * (scale0 / temperature)
+    scaled_inv = scale0 / temperature
+    block = max(1, 4096 // N)
+    for k in prange(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _hvp_entries(
+            s[:, first:last], temperature, N, argmax_inv_s_3_table[first:last],
+            max_inv_temperature_s_3_table[first:last], rest_inv_temperature_s_3_table[first:last]
+        )
     block = max(1, 4096 // (M * N))
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
-        _hvp_product(s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s[first:last])
+        _hvp_product(
+            s, temperature, tangent_s, weight, first, M, N, scaled_inv, hv_s[first:last],
+            argmax_inv_s_3_table, max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+        )
 
 
 @njit
@@ -1493,15 +1766,26 @@ def _hvp_block_within(s, temperature, tangent_s, weight, mask, scales, hv_s, blo
     weight = weight[first:last]
     hv_s = hv_s[first:last]
     scale0 = real(scales[0])
+    argmax_inv_s_3_table = np.empty((s.shape[1],), np.int64)
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            _hvp_threads(s[i], one_temperature, tangent_s[i], weight[i], scale0, hv_s[i])
+            _hvp_threads(
+                s[i], one_temperature, tangent_s[i], weight[i], scale0, hv_s[i],
+                argmax_inv_s_3_table, max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            _hvp_threads(s[i], temperature[i], tangent_s[i], weight[i], scale0, hv_s[i])
+            _hvp_threads(
+                s[i], temperature[i], tangent_s[i], weight[i], scale0, hv_s[i],
+                argmax_inv_s_3_table, max_inv_temperature_s_3_table,
+                rest_inv_temperature_s_3_table
+            )
 
 
 @njit
@@ -1512,7 +1796,45 @@ def hvp_within(s, temperature, tangent_s, weight, mask, scales, hv_s, block):
 
 
 @njit(inline="always")
-def _bound_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
+def _bound_entries(
+    s, temperature, N, max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    temperature = real(temperature)
+    for m in range(max_inv_temperature_s_3_table.shape[0]):
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
+        largest_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            largest_inv_temperature_s_3_terms[n2] = real(s[n2, m]) / temperature
+        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = vm.larger(
+            largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, largest_inv_temperature_s_3_terms, 0
+        )
+        max_inv_temperature_s_3 = largest_inv_temperature_s_3
+        argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
+        others_inv_temperature_s_3_terms = np.empty(N, real)
+        for n2 in range(N):
+            others_inv_temperature_s_3_terms[n2] = vm.exp(
+                real(s[n2, m]) / temperature - shift_inv_temperature_s_3,
+            )
+        others_inv_temperature_s_3, others_inv_temperature_s_3_lost = vm.added_but(
+            others_inv_temperature_s_3, others_inv_temperature_s_3_lost, others_inv_temperature_s_3_terms, argmax_inv_temperature_s_3
+        )
+        rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+        max_inv_temperature_s_3_table[m] = max_inv_temperature_s_3
+        rest_inv_temperature_s_3_table[m] = rest_inv_temperature_s_3
+
+
+@njit(inline="always")
+def _bound_curvature(
+    s, temperature, weight, first, M, N, grad_s, hess_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """A block of the sample: gradient and upper bound of the curvature."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
@@ -1524,50 +1846,53 @@ def _bound_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
         others_inv_temperature_s_2, others_inv_temperature_s_2_lost = 0.0, 0.0
         weighted_power = real(0.25) * (real(weight[first + n]) / temperature) / temperature
         weight_2 = real(weight[first + n])
+        largest_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = real(s[first + n, m]) / temperature
-            term = inv_temperature_s_2
-            largest_inv_temperature_s, largest_inv_temperature_s_at = _larger(
-                largest_inv_temperature_s, largest_inv_temperature_s_at, term, m
-            )
+            largest_inv_temperature_s_terms[m] = inv_temperature_s_2
+        largest_inv_temperature_s, largest_inv_temperature_s_at = vm.larger(
+            largest_inv_temperature_s, largest_inv_temperature_s_at, largest_inv_temperature_s_terms, 0
+        )
         max_inv_temperature_s = largest_inv_temperature_s
         argmax_inv_temperature_s = largest_inv_temperature_s_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s = _finite_or_zero(max_inv_temperature_s)
+        others_inv_temperature_s_terms = np.empty(M, real)
         for m in range(M):
             inv_temperature_s_2 = real(s[first + n, m]) / temperature
-            term = (
-                math.exp(inv_temperature_s_2 - shift_inv_temperature_s)
-                if m != argmax_inv_temperature_s
-                else real(0)
+            others_inv_temperature_s_terms[m] = vm.exp(
+                inv_temperature_s_2 - shift_inv_temperature_s,
             )
-            others_inv_temperature_s, others_inv_temperature_s_lost = _two_sum(
-                others_inv_temperature_s, others_inv_temperature_s_lost, term
-            )
+        others_inv_temperature_s, others_inv_temperature_s_lost = vm.added_but(
+            others_inv_temperature_s, others_inv_temperature_s_lost, others_inv_temperature_s_terms, argmax_inv_temperature_s
+        )
         rest_inv_temperature_s = real(_total(others_inv_temperature_s, others_inv_temperature_s_lost))
-        weighted_inv = real(weight[first + n]) / (rest_inv_temperature_s + real(1))
+        weighted_inv = (
+            real(weight[first + n])
+            / (rest_inv_temperature_s + _lifted_exp(max_inv_temperature_s))
+        )
+        largest_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = real(s[n2, first + n]) / temperature
-            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = _larger(
-                largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, term, n2
-            )
+            largest_inv_temperature_s_2_terms[n2] = real(s[n2, first + n]) / temperature
+        largest_inv_temperature_s_2, largest_inv_temperature_s_2_at = vm.larger(
+            largest_inv_temperature_s_2, largest_inv_temperature_s_2_at, largest_inv_temperature_s_2_terms, 0
+        )
         max_inv_temperature_s_2 = largest_inv_temperature_s_2
         argmax_inv_temperature_s_2 = largest_inv_temperature_s_2_at
         # exp sees differences from the largest term, which stays out of the sum: exp cannot
         # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
         # inf - inf would be NaN.
         shift_inv_temperature_s_2 = _finite_or_zero(max_inv_temperature_s_2)
+        others_inv_temperature_s_2_terms = np.empty(N, real)
         for n2 in range(N):
-            term = (
-                math.exp(real(s[n2, first + n]) / temperature - shift_inv_temperature_s_2)
-                if n2 != argmax_inv_temperature_s_2
-                else real(0)
+            others_inv_temperature_s_2_terms[n2] = vm.exp(
+                real(s[n2, first + n]) / temperature - shift_inv_temperature_s_2,
             )
-            others_inv_temperature_s_2, others_inv_temperature_s_2_lost = _two_sum(
-                others_inv_temperature_s_2, others_inv_temperature_s_2_lost, term
-            )
+        others_inv_temperature_s_2, others_inv_temperature_s_2_lost = vm.added_but(
+            others_inv_temperature_s_2, others_inv_temperature_s_2_lost, others_inv_temperature_s_2_terms, argmax_inv_temperature_s_2
+        )
         rest_inv_temperature_s_2 = real(_total(others_inv_temperature_s_2, others_inv_temperature_s_2_lost))
         weighted_inv_sum = (
             real(0.5)
@@ -1575,11 +1900,11 @@ def _bound_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
             * (
                 (
                     -(
-                        -math.expm1(inv_temperature_s - max_inv_temperature_s - math.log1p(rest_inv_temperature_s))
+                        -vm.expm1(inv_temperature_s - max_inv_temperature_s - vm.log1p(rest_inv_temperature_s))
                     )
                 )
                 - (
-                    -math.expm1(inv_temperature_s - max_inv_temperature_s_2 - math.log1p(rest_inv_temperature_s_2))
+                    -vm.expm1(inv_temperature_s - max_inv_temperature_s_2 - vm.log1p(rest_inv_temperature_s_2))
                 )
             )
         )
@@ -1588,38 +1913,21 @@ def _bound_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
             if m == first + n:
                 chosen_weighted_inv_sum = weighted_inv_sum
             else:
-                largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = real(-math.inf), 0
-                others_inv_temperature_s_3, others_inv_temperature_s_3_lost = 0.0, 0.0
-                for n2 in range(N):
-                    term = real(s[n2, m]) / temperature
-                    largest_inv_temperature_s_3, largest_inv_temperature_s_3_at = _larger(
-                        largest_inv_temperature_s_3, largest_inv_temperature_s_3_at, term, n2
-                    )
-                max_inv_temperature_s_3 = largest_inv_temperature_s_3
-                argmax_inv_temperature_s_3 = largest_inv_temperature_s_3_at
+                max_inv_temperature_s_3 = max_inv_temperature_s_3_table[m]
                 # exp sees differences from the largest term, which stays out of the sum: exp cannot
                 # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
                 # inf - inf would be NaN.
                 shift_inv_temperature_s_3 = _finite_or_zero(max_inv_temperature_s_3)
-                for n2 in range(N):
-                    term = (
-                        math.exp(real(s[n2, m]) / temperature - shift_inv_temperature_s_3)
-                        if n2 != argmax_inv_temperature_s_3
-                        else real(0)
-                    )
-                    others_inv_temperature_s_3, others_inv_temperature_s_3_lost = _two_sum(
-                        others_inv_temperature_s_3, others_inv_temperature_s_3_lost, term
-                    )
-                rest_inv_temperature_s_3 = real(_total(others_inv_temperature_s_3, others_inv_temperature_s_3_lost))
+                rest_inv_temperature_s_3 = rest_inv_temperature_s_3_table[m]
                 chosen_weighted_inv_sum = (
                     real(0.5)
                     * (
                         (
-                            weighted_inv * math.exp(inv_temperature_s_2 - max_inv_temperature_s)
+                            weighted_inv * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s)
                             + (
                                 real(weight[m])
-                                / (rest_inv_temperature_s_3 + real(1))
-                                * math.exp(inv_temperature_s_2 - max_inv_temperature_s_3)
+                                / (rest_inv_temperature_s_3 + _lifted_exp(max_inv_temperature_s_3))
+                                * vm.exp(inv_temperature_s_2 - shift_inv_temperature_s_3)
                             )
                         )
                         / temperature
@@ -1634,18 +1942,30 @@ def _bound_curvature(s, temperature, weight, first, M, N, grad_s, hess_s):
 
 
 @njit
-def _bound(s, temperature, weight, grad_s, hess_s):
+def _bound(
+    s, temperature, weight, grad_s, hess_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """One sample: gradient and upper bound of the curvature."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
     N = s.shape[0]
     M = N
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in range(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _bound_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     for k in range(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _bound_curvature(
-            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last]
+            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
 
 
@@ -1660,15 +1980,23 @@ def _bound_block(s, temperature, weight, mask, scales, grad_s, hess_s, block, k)
     weight = weight[first:last]
     grad_s = grad_s[first:last]
     hess_s = hess_s[first:last]
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            _bound(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+            _bound(
+                s[i], one_temperature, weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            _bound(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+            _bound(
+                s[i], temperature[i], weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
 
 
 @njit
@@ -1686,18 +2014,30 @@ def bound_parallel(s, temperature, weight, mask, scales, grad_s, hess_s, block):
 
 
 @njit(parallel=True)
-def _bound_threads(s, temperature, weight, grad_s, hess_s):
+def _bound_threads(
+    s, temperature, weight, grad_s, hess_s, max_inv_temperature_s_3_table,
+    rest_inv_temperature_s_3_table
+):
     """As `_bound`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
     temperature = real(temperature)
     N = s.shape[0]
     M = N
-    block = max(1, 4096 // (M * N))
+    block = max(1, 4096 // N)
+    for k in prange(-(-M // block)):
+        first = k * block
+        last = min(first + block, M)
+        _bound_entries(
+            s[:, first:last], temperature, N, max_inv_temperature_s_3_table[first:last],
+            rest_inv_temperature_s_3_table[first:last]
+        )
+    block = max(1, 4096 // M)
     for k in prange(-(-N // block)):
         first = k * block
         last = min(first + block, N)
         _bound_curvature(
-            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last]
+            s, temperature, weight, first, M, N, grad_s[first:last], hess_s[first:last],
+            max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
         )
 
 
@@ -1712,15 +2052,23 @@ def _bound_block_within(s, temperature, weight, mask, scales, grad_s, hess_s, bl
     weight = weight[first:last]
     grad_s = grad_s[first:last]
     hess_s = hess_s[first:last]
+    max_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
+    rest_inv_temperature_s_3_table = np.empty((s.shape[1],), np.float64)
     if temperature.shape[0] == 1:
         # The same parameters for all samples.
         one_temperature = temperature[0]
         for i in range(last - first):
-            _bound_threads(s[i], one_temperature, weight[i], grad_s[i], hess_s[i])
+            _bound_threads(
+                s[i], one_temperature, weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
     else:
         temperature = temperature[first:last]
         for i in range(last - first):
-            _bound_threads(s[i], temperature[i], weight[i], grad_s[i], hess_s[i])
+            _bound_threads(
+                s[i], temperature[i], weight[i], grad_s[i], hess_s[i],
+                max_inv_temperature_s_3_table, rest_inv_temperature_s_3_table
+            )
 
 
 @njit

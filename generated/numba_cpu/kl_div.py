@@ -13,37 +13,24 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
-
-
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, weight):
     """One sample: its weighted loss."""
     real = type(x)
-    out_value = weight * (real(0) if y == real(0) else _gated(y, math.log(y) - x))
+    out_value = weight * (real(0) if y == real(0) else _gated(y, vm.log(y) - x))
     return out_value
 
 
@@ -86,11 +73,11 @@ def values_parallel(x, y, weight, mask, scales, out, block):
         _values_block(x, y, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, weight):
     """One sample: its weighted loss."""
     real = type(x)
-    return weight * (real(0) if y == real(0) else _gated(y, math.log(y) - x))
+    return weight * (real(0) if y == real(0) else _gated(y, vm.log(y) - x))
 
 
 @njit
@@ -102,21 +89,21 @@ def _value_block(x, y, weight, mask, scales, partials, block, k):
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_weight)
     else:
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -133,12 +120,12 @@ def value_parallel(x, y, weight, mask, scales, partials, block):
         _value_block(x, y, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     grad_x_value = scale0 * weight * (real(0) if y == real(0) else -y)
-    return weight * (real(0) if y == real(0) else _gated(y, math.log(y) - x)), grad_x_value
+    return weight * (real(0) if y == real(0) else _gated(y, vm.log(y) - x)), grad_x_value
 
 
 @njit
@@ -152,23 +139,22 @@ def _gradient_block(x, y, weight, mask, scales, grad_x, partials, block, k):
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(x[i], y[i], one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i] = _gradient(x[i], y[i], one_weight, scale0)
     else:
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(x[i], y[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i] = _gradient(x[i], y[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -185,12 +171,12 @@ def gradient_parallel(x, y, weight, mask, scales, grad_x, partials, block):
         _gradient_block(x, y, weight, mask, scales, grad_x, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient_all(x, y, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
     grad_x_value = scale0 * weight * (real(0) if y == real(0) else -y)
-    log_y = math.log(y)
+    log_y = vm.log(y)
     grad_y_value = scale0 * weight * (real(0) if y == real(0) else log_y - x + real(1))
     return weight * (real(0) if y == real(0) else _gated(y, log_y - x)), grad_x_value, grad_y_value
 
@@ -207,24 +193,23 @@ def _gradient_all_block(x, y, weight, mask, scales, grad_x, grad_y, partials, bl
     grad_x = grad_x[first:last]
     grad_y = grad_y[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], one_weight, scale0)
     else:
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -241,7 +226,7 @@ def gradient_all_parallel(x, y, weight, mask, scales, grad_x, grad_y, partials, 
         _gradient_all_block(x, y, weight, mask, scales, grad_x, grad_y, partials, block, k)
 
 
-@njit
+@inlined
 def _hessian(y, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(y)
@@ -290,7 +275,7 @@ def hessian_parallel(x, y, weight, mask, scales, grad_x, hess_x, block):
         _hessian_block(x, y, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _hvp(x):
     """One sample: product of the Hessian with the tangent."""
     real = type(x)

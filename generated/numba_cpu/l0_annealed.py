@@ -13,12 +13,13 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _sign(a):
     """-1, 0 or 1; the tie gives 0."""
     real = type(a)
@@ -27,45 +28,33 @@ def _sign(a):
     return real(-1) if a < 0 else a
 
 
-@njit
+@inlined
 def _powered(a, b, c, n):
     """a * b**(c + n); the power alone could leave the range, its root does not."""
     real = type(a)
-    if not abs(c) < 0.5 or b == 0:
-        # Only beside a small c does rounding c + n cost digits.
-        c, n = c + n, real(0)
-    root = b ** (real(0.5) * c)
-    if n < 0 and b < 1 and abs(a / b) < math.inf:
-        # Both may be so small that a * root vanishes.
-        product = a / b * root
-    else:
-        product = a * root
-        if n != 0:
-            product = product / b if n < 0 else product * b
-    product *= root
-    if abs(n) > 1:
+    # Only beside a small c does rounding c + n cost digits.
+    apart = n != 0 and abs(c) < 0.5 and b != 0
+    exponent = c + n
+    half = real(0.5) * (c if apart else exponent)
+    root = vm.power(b, half)
+    moved = a / b if n < 0 else a * b
+    rooted = a * root * root
+    # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
+    # way. The order depends on b alone, so that a weight scales every bit.
+    grows = (b < 1) if n < 0 else (b > 1)
+    first = apart and (abs(moved) < math.inf if grows else abs(rooted) == math.inf)
+    product = moved * root * root if first else rooted
+    if apart and (not first or abs(n) > 1):
         product = product / b if n < 0 else product * b
-    return real(0) if product != product and a == a and b == b and c == c else product
+    if apart and not first and abs(n) > 1:
+        product = product / b if n < 0 else product * b
+    return real(0) if product != product and a == a and b == b and exponent == exponent else product
 
 
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
-
-
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, gamma, eps, weight):
     """One sample: its weighted loss."""
-    out_value = weight * (abs(x - y) + eps) ** gamma
+    out_value = weight * vm.power(abs(x - y) + eps, gamma)
     return out_value
 
 
@@ -118,10 +107,10 @@ def values_parallel(x, y, gamma, eps, weight, mask, scales, out, block):
         _values_block(x, y, gamma, eps, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, gamma, eps, weight):
     """One sample: its weighted loss."""
-    return weight * (abs(x - y) + eps) ** gamma
+    return weight * vm.power(abs(x - y) + eps, gamma)
 
 
 @njit
@@ -133,7 +122,7 @@ def _value_block(x, y, gamma, eps, weight, mask, scales, partials, block, k):
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if (
         gamma.shape[0] == 1
         and eps.shape[0] == 1
@@ -146,8 +135,7 @@ def _value_block(x, y, gamma, eps, weight, mask, scales, partials, block, k):
         one_eps = eps[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_gamma, one_eps, one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_gamma, one_eps, one_weight)
     else:
         gamma = gamma[first:last]
         eps = eps[first:last]
@@ -155,9 +143,10 @@ def _value_block(x, y, gamma, eps, weight, mask, scales, partials, block, k):
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], gamma[i], eps[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], gamma[i], eps[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -174,14 +163,14 @@ def value_parallel(x, y, gamma, eps, weight, mask, scales, partials, block):
         _value_block(x, y, gamma, eps, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, gamma, eps, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     residual = x - y
     sum_abs_eps = abs(residual) + eps
     grad_x_value = _powered(scale0 * weight * gamma * _sign(residual), sum_abs_eps, gamma, real(-1))
-    return weight * sum_abs_eps ** gamma, grad_x_value
+    return weight * vm.power(sum_abs_eps, gamma), grad_x_value
 
 
 @njit
@@ -195,7 +184,7 @@ def _gradient_block(x, y, gamma, eps, weight, mask, scales, grad_x, partials, bl
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if (
         gamma.shape[0] == 1
         and eps.shape[0] == 1
@@ -208,8 +197,7 @@ def _gradient_block(x, y, gamma, eps, weight, mask, scales, grad_x, partials, bl
         one_eps = eps[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(x[i], y[i], one_gamma, one_eps, one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i] = _gradient(x[i], y[i], one_gamma, one_eps, one_weight, scale0)
     else:
         gamma = gamma[first:last]
         eps = eps[first:last]
@@ -217,11 +205,11 @@ def _gradient_block(x, y, gamma, eps, weight, mask, scales, grad_x, partials, bl
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(x[i], y[i], gamma[i], eps[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i] = _gradient(x[i], y[i], gamma[i], eps[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -238,7 +226,7 @@ def gradient_parallel(x, y, gamma, eps, weight, mask, scales, grad_x, partials, 
         _gradient_block(x, y, gamma, eps, weight, mask, scales, grad_x, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient_all(x, y, gamma, eps, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
@@ -252,14 +240,9 @@ def _gradient_all(x, y, gamma, eps, weight, scale0):
         gamma,
         real(-1),
     )
-    grad_gamma_value = _powered(
-        scale0 * weight * math.log(sum_abs_eps),
-        sum_abs_eps,
-        gamma,
-        real(0),
-    )
+    grad_gamma_value = _powered(scale0 * weight * vm.log(sum_abs_eps), sum_abs_eps, gamma, real(0))
     grad_eps_value = _powered(scale0 * weight * gamma, sum_abs_eps, gamma, real(-1))
-    numerator = weight * sum_abs_eps ** gamma
+    numerator = weight * vm.power(sum_abs_eps, gamma)
     return numerator, grad_x_value, grad_y_value, grad_gamma_value, grad_eps_value
 
 
@@ -280,7 +263,7 @@ def _gradient_all_block(
     grad_gamma = grad_gamma[first:last]
     grad_eps = grad_eps[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if (
         gamma.shape[0] == 1
         and eps.shape[0] == 1
@@ -293,10 +276,9 @@ def _gradient_all_block(
         one_eps = eps[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i], grad_gamma[i], grad_eps[i] = _gradient_all(
+            terms[i], grad_x[i], grad_y[i], grad_gamma[i], grad_eps[i] = _gradient_all(
                 x[i], y[i], one_gamma, one_eps, one_weight, scale0
             )
-            total, lost = _two_sum(total, lost, numerator)
     else:
         gamma = gamma[first:last]
         eps = eps[first:last]
@@ -304,16 +286,16 @@ def _gradient_all_block(
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i], grad_gamma[i], grad_eps[i] = _gradient_all(
+                terms[i], grad_x[i], grad_y[i], grad_gamma[i], grad_eps[i] = _gradient_all(
                     x[i], y[i], gamma[i], eps[i], weight[i], scale0
                 )
-                total, lost = _two_sum(total, lost, numerator)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
                 grad_gamma[i] = real(0)
                 grad_eps[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -340,7 +322,7 @@ def gradient_all_parallel(
         )
 
 
-@njit
+@inlined
 def _hessian(x, y, gamma, eps, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -413,7 +395,7 @@ def hessian_parallel(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, blo
         _hessian_block(x, y, gamma, eps, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _hvp(x, y, gamma, eps, tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -485,7 +467,7 @@ def hvp_parallel(x, y, gamma, eps, tangent_x, weight, mask, scales, hv_x, block)
         _hvp_block(x, y, gamma, eps, tangent_x, weight, mask, scales, hv_x, block, k)
 
 
-@njit
+@inlined
 def _irls(x, y, gamma, eps, weight):
     """One sample: gradient and weight of reweighted least squares."""
     real = np.float64  # what is computed on the way may leave the range of float32

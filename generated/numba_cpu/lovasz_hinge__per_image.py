@@ -20,24 +20,25 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _maximum(a, b):
     """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
     return a if a > b or a != a else b
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -45,7 +46,7 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
@@ -60,7 +61,7 @@ def _values(x, y, weight, order, inside, order_key):
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+    sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[:P])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
@@ -148,7 +149,7 @@ def _value(x, y, weight, order, inside, order_key):
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+    sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[:P])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
@@ -239,7 +240,7 @@ def _gradient(x, y, weight, scale0, grad_x, order, inside, bar_inside, order_key
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+    sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[:P])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
@@ -368,7 +369,7 @@ def _gradient_all(x, y, weight, scale0, grad_x, grad_y, order, inside, bar_insid
     sum_chosen_max_acc_2, sum_chosen_max_acc_2_lost = 0.0, 0.0
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[p])
+    sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[:P])
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
@@ -569,9 +570,11 @@ def _hessian(x, y, weight, grad_x, hess_x, order, inside, order_key):
     weight = real(weight)
     P = x.shape[0]
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+    sum_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = -(real(x[p]) * (real(2) * real(y[p]) - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[p]))
+        sum_y_acc_terms[p] = real(y[p])
+    sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):
@@ -673,9 +676,11 @@ def _hvp(
     P = x.shape[0]
     scaled_weight = scale0 * weight
     sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+    sum_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = -(real(x[p]) * (real(2) * real(y[p]) - real(1)))
-        sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[p]))
+        sum_y_acc_terms[p] = real(y[p])
+    sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
     for p in range(P):

@@ -30,24 +30,25 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _maximum(a, b):
     """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
     return a if a > b or a != a else b
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -55,7 +56,7 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
@@ -68,12 +69,13 @@ def _values(x, y, ignore, weight, order, inside, seen, order_key):
     P = x.shape[0]
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+    sum_chosen_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
-        sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-            sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-        )
+        sum_chosen_y_acc_terms[p] = y[p] if y[p] != real(ignore) else real(0)
+    sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+        sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+    )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
@@ -183,12 +185,13 @@ def _value(x, y, ignore, weight, order, inside, seen, order_key):
     P = x.shape[0]
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+    sum_chosen_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
-        sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-            sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-        )
+        sum_chosen_y_acc_terms[p] = y[p] if y[p] != real(ignore) else real(0)
+    sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+        sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+    )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
@@ -304,12 +307,13 @@ def _gradient(
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     scaled_weight = scale0 * weight
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
+    sum_chosen_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
-        sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-            sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-        )
+        sum_chosen_y_acc_terms[p] = y[p] if y[p] != real(ignore) else real(0)
+    sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+        sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+    )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
@@ -490,12 +494,13 @@ def _gradient_all(
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     scaled_weight = scale0 * weight
     sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = 0.0, 0.0
+    sum_chosen_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = -(x[p] * (real(2) * y[p] - real(1)) if y[p] != real(ignore) else real(0))
-        term = y[p] if y[p] != real(ignore) else real(0)
-        sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-            sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-        )
+        sum_chosen_y_acc_terms[p] = y[p] if y[p] != real(ignore) else real(0)
+    sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+        sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+    )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
@@ -778,6 +783,7 @@ def _hessian(x, y, ignore, weight, grad_x, hess_x, order, inside, seen, order_ke
     weight = real(weight)
     P = x.shape[0]
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+    sum_chosen_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = (
             -(
@@ -786,10 +792,10 @@ def _hessian(x, y, ignore, weight, grad_x, hess_x, order, inside, seen, order_ke
                 else real(0)
             )
         )
-        term = real(y[p]) if real(y[p]) != real(ignore) else real(0)
-        sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-            sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-        )
+        sum_chosen_y_acc_terms[p] = real(y[p]) if real(y[p]) != real(ignore) else real(0)
+    sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+        sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+    )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):
@@ -927,6 +933,7 @@ def _hvp(
     P = x.shape[0]
     sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
     scaled_weight = scale0 * weight
+    sum_chosen_y_acc_terms = np.empty(P, real)
     for p in range(P):
         order_key[p] = (
             -(
@@ -935,10 +942,10 @@ def _hvp(
                 else real(0)
             )
         )
-        term = real(y[p]) if real(y[p]) != real(ignore) else real(0)
-        sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-            sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-        )
+        sum_chosen_y_acc_terms[p] = real(y[p]) if real(y[p]) != real(ignore) else real(0)
+    sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+        sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+    )
     order[:P] = np.argsort(-order_key[:P], kind="mergesort")
     sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
     for p in range(P):

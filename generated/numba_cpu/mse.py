@@ -13,26 +13,13 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
-
-
-@njit
-def _two_sum(total, lost, term):
-    """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
-    grown = total + term
-    back = grown - total
-    return grown, lost + ((total - (grown - back)) + (term - back))
+check_abi(3, __name__)
 
 
-@njit
-def _total(total, lost):
-    """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
-    return total + lost if lost == lost else total
-
-
-@njit
+@inlined
 def _values(x, y, weight):
     """One sample: its weighted loss."""
     out_value = weight * (x - y) * (x - y)
@@ -78,7 +65,7 @@ def values_parallel(x, y, weight, mask, scales, out, block):
         _values_block(x, y, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, weight):
     """One sample: its weighted loss."""
     return weight * (x - y) * (x - y)
@@ -93,21 +80,21 @@ def _value_block(x, y, weight, mask, scales, partials, block, k):
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], one_weight)
     else:
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -124,7 +111,7 @@ def value_parallel(x, y, weight, mask, scales, partials, block):
         _value_block(x, y, weight, mask, scales, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient(x, y, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
@@ -144,23 +131,22 @@ def _gradient_block(x, y, weight, mask, scales, grad_x, partials, block, k):
     y = y[first:last]
     grad_x = grad_x[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i] = _gradient(x[i], y[i], one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i] = _gradient(x[i], y[i], one_weight, scale0)
     else:
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i] = _gradient(x[i], y[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i] = _gradient(x[i], y[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -177,7 +163,7 @@ def gradient_parallel(x, y, weight, mask, scales, grad_x, partials, block):
         _gradient_block(x, y, weight, mask, scales, grad_x, partials, block, k)
 
 
-@njit
+@inlined
 def _gradient_all(x, y, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
@@ -199,24 +185,23 @@ def _gradient_all_block(x, y, weight, mask, scales, grad_x, grad_y, partials, bl
     grad_x = grad_x[first:last]
     grad_y = grad_y[first:last]
     scale0 = real(scales[0])
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_weight = weight[0]
         for i in range(last - first):
-            numerator, grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], one_weight, scale0)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i], grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], one_weight, scale0)
     else:
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator, grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], weight[i], scale0)
-                total, lost = _two_sum(total, lost, numerator)
+                terms[i], grad_x[i], grad_y[i] = _gradient_all(x[i], y[i], weight[i], scale0)
             else:
+                terms[i] = real(0)
                 grad_x[i] = real(0)
                 grad_y[i] = real(0)
-    partials[k, 0] = _total(total, lost)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -233,7 +218,7 @@ def gradient_all_parallel(x, y, weight, mask, scales, grad_x, grad_y, partials, 
         _gradient_all_block(x, y, weight, mask, scales, grad_x, grad_y, partials, block, k)
 
 
-@njit
+@inlined
 def _hessian(x, y, weight):
     """One sample: gradient and diagonal of the Hessian."""
     real = type(x)
@@ -283,7 +268,7 @@ def hessian_parallel(x, y, weight, mask, scales, grad_x, hess_x, block):
         _hessian_block(x, y, weight, mask, scales, grad_x, hess_x, block, k)
 
 
-@njit
+@inlined
 def _hvp(tangent_x, weight, scale0):
     """One sample: product of the Hessian with the tangent."""
     real = type(tangent_x)

@@ -16,30 +16,31 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _maximum(a, b):
     """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
     return a if a > b or a != a else b
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -47,7 +48,7 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
@@ -60,12 +61,13 @@ def _values(x, y, margin, class_weight, weight):
     sum_chosen_sq_acc, sum_chosen_sq_acc_lost = 0.0, 0.0
     C = x.shape[0]
     x_at_y = x[y]
+    sum_chosen_sq_acc_terms = np.empty(C, real)
     for c in range(C):
         max_difference_margin_x = _maximum(x[c] - x_at_y + margin, real(0))
-        term = max_difference_margin_x * max_difference_margin_x if c != y else real(0)
-        sum_chosen_sq_acc, sum_chosen_sq_acc_lost = _two_sum(
-            sum_chosen_sq_acc, sum_chosen_sq_acc_lost, term
-        )
+        sum_chosen_sq_acc_terms[c] = max_difference_margin_x * max_difference_margin_x
+    sum_chosen_sq_acc, sum_chosen_sq_acc_lost = vm.added_but(
+        sum_chosen_sq_acc, sum_chosen_sq_acc_lost, sum_chosen_sq_acc_terms, y
+    )
     sum_chosen_sq = real(_total(sum_chosen_sq_acc, sum_chosen_sq_acc_lost))
     out_value = weight / real(C) * class_weight[y] * sum_chosen_sq
     return out_value
@@ -119,12 +121,13 @@ def _value(x, y, margin, class_weight, weight):
     sum_chosen_sq_acc, sum_chosen_sq_acc_lost = 0.0, 0.0
     C = x.shape[0]
     x_at_y = x[y]
+    sum_chosen_sq_acc_terms = np.empty(C, real)
     for c in range(C):
         max_difference_margin_x = _maximum(x[c] - x_at_y + margin, real(0))
-        term = max_difference_margin_x * max_difference_margin_x if c != y else real(0)
-        sum_chosen_sq_acc, sum_chosen_sq_acc_lost = _two_sum(
-            sum_chosen_sq_acc, sum_chosen_sq_acc_lost, term
-        )
+        sum_chosen_sq_acc_terms[c] = max_difference_margin_x * max_difference_margin_x
+    sum_chosen_sq_acc, sum_chosen_sq_acc_lost = vm.added_but(
+        sum_chosen_sq_acc, sum_chosen_sq_acc_lost, sum_chosen_sq_acc_terms, y
+    )
     sum_chosen_sq = real(_total(sum_chosen_sq_acc, sum_chosen_sq_acc_lost))
     return weight / real(C) * class_weight[y] * sum_chosen_sq
 
@@ -171,6 +174,91 @@ def value_parallel(x, y, margin, class_weight, weight, mask, scales, partials, b
         _value_block(x, y, margin, class_weight, weight, mask, scales, partials, block, k)
 
 
+@inlined
+def _value_lanes(x, y, margin, class_weight, weight, numerator, kept, sums):
+    """As `_value`, for a sample in each lane."""
+    real = numerator.dtype.type
+    x_at_y, class_weight_there, sum_chosen_sq_acc_term = kept[0], kept[1], kept[2]
+    sum_chosen_sq_acc, sum_chosen_sq_acc_lost = sums[0], sums[1]
+    for lane in range(vm.LANES):
+        x_at_y[lane] = x[y[lane], lane]
+    C = x.shape[0]
+    for lane in range(vm.LANES):
+        sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane] = 0.0, 0.0
+    for c in range(C):
+        for lane in range(vm.LANES):
+            max_difference_margin_x = _maximum(x[c, lane] - x_at_y[lane] + margin[lane], real(0))
+            sum_chosen_sq_acc_term[lane] = (
+                max_difference_margin_x * max_difference_margin_x
+                if c != y[lane]
+                else real(0)
+            )
+        for lane in range(vm.LANES):
+            term = sum_chosen_sq_acc_term[lane]
+            sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane] = _two_sum(
+                sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane], term
+            )
+    for lane in range(vm.LANES):
+        class_weight_there[lane] = class_weight[y[lane]]
+    for lane in range(vm.LANES):
+        sum_chosen_sq = real(_total(sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane]))
+        numerator[lane] = weight[lane] / real(C) * class_weight_there[lane] * sum_chosen_sq
+
+
+@njit
+def _value_block_lanes(x, y, margin, class_weight, weight, mask, scales, partials, block, k):
+    """Run block number k, many samples at once."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    lanes_x = np.empty((x.shape[1], vm.LANES), real)
+    lanes_y = np.empty(vm.LANES, np.int64)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((3, vm.LANES), real)
+    sums = np.empty((2, vm.LANES), np.float64)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, x.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_x, samples, x)
+            vm.entries(lanes_y, samples, 1, y)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _value_lanes(
+                lanes_x, lanes_y, lanes_margin, class_weight, lanes_weight, numerator, kept, sums
+            )
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_lanes(x, y, margin, class_weight, weight, mask, scales, partials, block):
+    """Sums of weighted losses, one row of `partials` for each block."""
+    for k in range(partials.shape[0]):
+        _value_block_lanes(x, y, margin, class_weight, weight, mask, scales, partials, block, k)
+
+
+@njit(parallel=True)
+def value_lanes_parallel(x, y, margin, class_weight, weight, mask, scales, partials, block):
+    """As `value_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _value_block_lanes(x, y, margin, class_weight, weight, mask, scales, partials, block, k)
+
+
 @njit
 def _gradient(x, y, margin, class_weight, weight, scale0, grad_x):
     """One sample: its weighted loss, and the gradient."""
@@ -181,6 +269,8 @@ def _gradient(x, y, margin, class_weight, weight, scale0, grad_x):
     x_at_y = x[y]
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     sum_chosen_sq_acc, sum_chosen_sq_acc_lost = 0.0, 0.0
+    sum_chosen_product_acc_terms = np.empty(C, real)
+    sum_chosen_sq_acc_terms = np.empty(C, real)
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
@@ -189,14 +279,14 @@ def _gradient(x, y, margin, class_weight, weight, scale0, grad_x):
             + _nan_or_zero(difference_margin_x)
         )
         grad_x[c] = scaled_class_weight_inv * max_difference_margin_x * chosen
-        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
-        sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-            sum_chosen_product_acc, sum_chosen_product_acc_lost, term
-        )
-        term = max_difference_margin_x * max_difference_margin_x if c != y else real(0)
-        sum_chosen_sq_acc, sum_chosen_sq_acc_lost = _two_sum(
-            sum_chosen_sq_acc, sum_chosen_sq_acc_lost, term
-        )
+        sum_chosen_product_acc_terms[c] = -(real(2) * max_difference_margin_x * chosen)
+        sum_chosen_sq_acc_terms[c] = max_difference_margin_x * max_difference_margin_x
+    sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added_but(
+        sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms, y
+    )
+    sum_chosen_sq_acc, sum_chosen_sq_acc_lost = vm.added_but(
+        sum_chosen_sq_acc, sum_chosen_sq_acc_lost, sum_chosen_sq_acc_terms, y
+    )
     sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
     grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_product
     sum_chosen_sq = real(_total(sum_chosen_sq_acc, sum_chosen_sq_acc_lost))
@@ -257,6 +347,147 @@ def gradient_parallel(x, y, margin, class_weight, weight, mask, scales, grad_x, 
         )
 
 
+@inlined
+def _gradient_lanes(x, y, margin, class_weight, weight, scale0, grad_x, numerator, kept, sums):
+    """As `_gradient`, for a sample in each lane."""
+    real = numerator.dtype.type
+    (
+        class_weight_at_y, x_at_y, scaled_class_weight_inv, grad_x_there,
+        sum_chosen_product_acc_term, sum_chosen_sq_acc_term
+    ) = (
+        kept[0], kept[1], kept[2], kept[3], kept[4], kept[5]
+    )
+    (
+        sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_sq_acc,
+        sum_chosen_sq_acc_lost
+    ) = (
+        sums[0], sums[1], sums[2], sums[3]
+    )
+    for lane in range(vm.LANES):
+        class_weight_at_y[lane] = class_weight[y[lane]]
+        x_at_y[lane] = x[y[lane], lane]
+    C = x.shape[0]
+    for lane in range(vm.LANES):
+        scaled_class_weight_inv[lane] = (
+            real(2)
+            * (scale0 / real(C))
+            * weight[lane]
+            * class_weight_at_y[lane]
+        )
+        sum_chosen_product_acc[lane], sum_chosen_product_acc_lost[lane] = 0.0, 0.0
+        sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane] = 0.0, 0.0
+    for c in range(C):
+        for lane in range(vm.LANES):
+            difference_margin_x = x[c, lane] - x_at_y[lane] + margin[lane]
+            max_difference_margin_x = _maximum(difference_margin_x, real(0))
+            chosen = (
+                (real(1) if difference_margin_x > real(0) else real(0))
+                + _nan_or_zero(difference_margin_x)
+            )
+            grad_x[c, lane] = scaled_class_weight_inv[lane] * max_difference_margin_x * chosen
+            sum_chosen_product_acc_term[lane] = (
+                -(real(2) * max_difference_margin_x * chosen)
+                if c != y[lane]
+                else real(0)
+            )
+            sum_chosen_sq_acc_term[lane] = (
+                max_difference_margin_x * max_difference_margin_x
+                if c != y[lane]
+                else real(0)
+            )
+        for lane in range(vm.LANES):
+            term = sum_chosen_product_acc_term[lane]
+            sum_chosen_product_acc[lane], sum_chosen_product_acc_lost[lane] = _two_sum(
+                sum_chosen_product_acc[lane], sum_chosen_product_acc_lost[lane], term
+            )
+            term = sum_chosen_sq_acc_term[lane]
+            sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane] = _two_sum(
+                sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane], term
+            )
+    for lane in range(vm.LANES):
+        sum_chosen_product = real(_total(sum_chosen_product_acc[lane], sum_chosen_product_acc_lost[lane]))
+        grad_x_there[lane] = (
+            scale0
+            / real(C)
+            * weight[lane]
+            * class_weight_at_y[lane]
+            * sum_chosen_product
+        )
+    for lane in range(vm.LANES):
+        grad_x[y[lane], lane] = grad_x_there[lane]
+    for lane in range(vm.LANES):
+        sum_chosen_sq = real(_total(sum_chosen_sq_acc[lane], sum_chosen_sq_acc_lost[lane]))
+        numerator[lane] = weight[lane] / real(C) * class_weight_at_y[lane] * sum_chosen_sq
+
+
+@njit
+def _gradient_block_lanes(
+    x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    scale0 = real(scales[0])
+    lanes_x = np.empty((x.shape[1], vm.LANES), real)
+    lanes_y = np.empty(vm.LANES, np.int64)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    lanes_grad_x = np.empty((grad_x.shape[1], vm.LANES), real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((6, vm.LANES), real)
+    sums = np.empty((4, vm.LANES), np.float64)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, x.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            else:
+                grad_x[i][:] = real(0)
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_x, samples, x)
+            vm.entries(lanes_y, samples, 1, y)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _gradient_lanes(
+                lanes_x, lanes_y, lanes_margin, class_weight, lanes_weight, scale0, lanes_grad_x,
+                numerator, kept, sums
+            )
+            vm.scattered(grad_x, samples, count, lanes_grad_x)
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_lanes(x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block):
+    """Sums of weighted losses, and their scaled gradient by the predictions."""
+    for k in range(partials.shape[0]):
+        _gradient_block_lanes(
+            x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_lanes_parallel(
+    x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_block_lanes(
+            x, y, margin, class_weight, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
 @njit
 def _gradient_all(x, y, margin, class_weight, weight, scale0, grad_x, grad_class_weight):
     """One sample: its weighted loss, and all gradients."""
@@ -268,6 +499,9 @@ def _gradient_all(x, y, margin, class_weight, weight, scale0, grad_x, grad_class
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = 0.0, 0.0
     sum_chosen_sq_acc, sum_chosen_sq_acc_lost = 0.0, 0.0
+    sum_chosen_product_acc_terms = np.empty(C, real)
+    sum_chosen_product_acc_2_terms = np.empty(C, real)
+    sum_chosen_sq_acc_terms = np.empty(C, real)
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
@@ -276,19 +510,19 @@ def _gradient_all(x, y, margin, class_weight, weight, scale0, grad_x, grad_class
             + _nan_or_zero(difference_margin_x)
         )
         grad_x[c] = scaled_class_weight_inv * max_difference_margin_x * chosen
-        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
-        sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-            sum_chosen_product_acc, sum_chosen_product_acc_lost, term
-        )
-        term = real(2) * max_difference_margin_x * chosen if c != y else real(0)
-        sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = _two_sum(
-            sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, term
-        )
+        sum_chosen_product_acc_terms[c] = -(real(2) * max_difference_margin_x * chosen)
+        sum_chosen_product_acc_2_terms[c] = real(2) * max_difference_margin_x * chosen
         grad_class_weight[c] = real(0)
-        term = max_difference_margin_x * max_difference_margin_x if c != y else real(0)
-        sum_chosen_sq_acc, sum_chosen_sq_acc_lost = _two_sum(
-            sum_chosen_sq_acc, sum_chosen_sq_acc_lost, term
-        )
+        sum_chosen_sq_acc_terms[c] = max_difference_margin_x * max_difference_margin_x
+    sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added_but(
+        sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms, y
+    )
+    sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = vm.added_but(
+        sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, sum_chosen_product_acc_2_terms, y
+    )
+    sum_chosen_sq_acc, sum_chosen_sq_acc_lost = vm.added_but(
+        sum_chosen_sq_acc, sum_chosen_sq_acc_lost, sum_chosen_sq_acc_terms, y
+    )
     sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
     grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_product
     sum_chosen_product_2 = real(_total(sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost))
@@ -382,6 +616,8 @@ def _hessian(x, y, margin, class_weight, weight, grad_x, hess_x):
     weighted_class_weight = real(2) * weight * class_weight_at_y
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
     sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = 0.0, 0.0
+    sum_chosen_product_acc_terms = np.empty(C, real)
+    sum_chosen_product_acc_2_terms = np.empty(C, real)
     for c in range(C):
         difference_margin_x = real(x[c]) - x_at_y + margin
         max_difference_margin_x = _maximum(difference_margin_x, real(0))
@@ -391,14 +627,14 @@ def _hessian(x, y, margin, class_weight, weight, grad_x, hess_x):
         )
         grad_x[c] = weighted_class_weight_inv * max_difference_margin_x * chosen
         hess_x[c] = weighted_class_weight * _sqdiv(chosen, real(C))
-        term = -(real(2) * max_difference_margin_x * chosen) if c != y else real(0)
-        sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-            sum_chosen_product_acc, sum_chosen_product_acc_lost, term
-        )
-        term = real(2) * chosen * chosen if c != y else real(0)
-        sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = _two_sum(
-            sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, term
-        )
+        sum_chosen_product_acc_terms[c] = -(real(2) * max_difference_margin_x * chosen)
+        sum_chosen_product_acc_2_terms[c] = real(2) * chosen * chosen
+    sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added_but(
+        sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms, y
+    )
+    sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = vm.added_but(
+        sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, sum_chosen_product_acc_2_terms, y
+    )
     sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
     grad_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_product
     sum_chosen_product_2 = real(_total(sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost))
@@ -461,6 +697,7 @@ def _hvp(x, y, margin, class_weight, tangent_x, weight, scale0, hv_x):
     tangent_x_at_y = real(tangent_x[y])
     x_at_y = real(x[y])
     sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
+    sum_chosen_product_acc_terms = np.empty(C, real)
     for c in range(C):
         part_2 = real(tangent_x[c]) - tangent_x_at_y
         chosen = (
@@ -468,10 +705,10 @@ def _hvp(x, y, margin, class_weight, tangent_x, weight, scale0, hv_x):
             + _nan_or_zero(real(x[c]) - x_at_y + margin)
         )
         hv_x[c] = scaled_class_weight * part_2 * _sqdiv(chosen, real(C))
-        term = -(real(2) * part_2 * chosen * chosen) if c != y else real(0)
-        sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-            sum_chosen_product_acc, sum_chosen_product_acc_lost, term
-        )
+        sum_chosen_product_acc_terms[c] = -(real(2) * part_2 * chosen * chosen)
+    sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added_but(
+        sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms, y
+    )
     sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
     hv_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_product
 

@@ -13,19 +13,20 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -33,13 +34,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _values(x, y, class_weight, ignore_index, weight):
     """One sample: its weighted loss."""
     real = x.dtype.type
@@ -91,7 +92,7 @@ def values_parallel(x, y, class_weight, ignore_index, weight, mask, scales, out,
         _values_block(x, y, class_weight, ignore_index, weight, mask, scales, out, block, k)
 
 
-@njit
+@inlined
 def _value(x, y, class_weight, ignore_index, weight):
     """One sample: its weighted loss."""
     real = x.dtype.type
@@ -110,23 +111,23 @@ def _value_block(x, y, class_weight, ignore_index, weight, mask, scales, partial
     # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
     x = x[first:last]
     y = y[first:last]
-    total, lost = 0.0, 0.0
+    terms = np.empty(last - first, real)
     if ignore_index.shape[0] == 1 and weight.shape[0] == 1 and mask.shape[0] == 1 and mask[0]:
         # The same parameters for all samples.
         one_ignore_index = ignore_index[0]
         one_weight = weight[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], class_weight, one_ignore_index, one_weight)
-            total, lost = _two_sum(total, lost, numerator)
+            terms[i] = _value(x[i], y[i], class_weight, one_ignore_index, one_weight)
     else:
         ignore_index = ignore_index[first:last]
         weight = weight[first:last]
         mask = mask[first:last]
         for i in range(last - first):
             if mask[i]:
-                numerator = _value(x[i], y[i], class_weight, ignore_index[i], weight[i])
-                total, lost = _two_sum(total, lost, numerator)
-    partials[k, 0] = _total(total, lost)
+                terms[i] = _value(x[i], y[i], class_weight, ignore_index[i], weight[i])
+            else:
+                terms[i] = real(0)
+    partials[k, 0] = vm.summed(terms)
 
 
 @njit
@@ -213,6 +214,92 @@ def gradient_parallel(
     """As `gradient`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _gradient_block(
+            x, y, class_weight, ignore_index, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@inlined
+def _gradient_lanes(x, y, class_weight, weight, scale0, grad_x, numerator, kept):
+    """As `_gradient`, for a sample in each lane."""
+    real = numerator.dtype.type
+    class_weight_at_y, grad_x_there, x_there = kept[0], kept[1], kept[2]
+    for lane in range(vm.LANES):
+        class_weight_at_y[lane] = class_weight[y[lane]]
+    C = x.shape[0]
+    for c in range(C):
+        for lane in range(vm.LANES):
+            grad_x[c, lane] = real(0)
+    for lane in range(vm.LANES):
+        grad_x_there[lane] = -(scale0 * weight[lane] * class_weight_at_y[lane])
+    for lane in range(vm.LANES):
+        grad_x[y[lane], lane] = grad_x_there[lane]
+    for lane in range(vm.LANES):
+        x_there[lane] = x[y[lane], lane]
+    for lane in range(vm.LANES):
+        numerator[lane] = -(weight[lane] * _gated(class_weight_at_y[lane], x_there[lane]))
+
+
+@njit
+def _gradient_block_lanes(
+    x, y, class_weight, ignore_index, weight, mask, scales, grad_x, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_ignore_index = 0 if ignore_index.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    scale0 = real(scales[0])
+    lanes_x = np.empty((x.shape[1], vm.LANES), real)
+    lanes_y = np.empty(vm.LANES, np.int64)
+    lanes_weight = np.empty(vm.LANES, real)
+    lanes_grad_x = np.empty((grad_x.shape[1], vm.LANES), real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((3, vm.LANES), real)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, x.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask] and y[i] != ignore_index[i * step_ignore_index]:
+                samples[count] = i
+                count += 1
+            else:
+                grad_x[i][:] = real(0)
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_x, samples, x)
+            vm.entries(lanes_y, samples, 1, y)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _gradient_lanes(
+                lanes_x, lanes_y, class_weight, lanes_weight, scale0, lanes_grad_x, numerator,
+                kept
+            )
+            vm.scattered(grad_x, samples, count, lanes_grad_x)
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_lanes(x, y, class_weight, ignore_index, weight, mask, scales, grad_x, partials, block):
+    """Sums of weighted losses, and their scaled gradient by the predictions."""
+    for k in range(partials.shape[0]):
+        _gradient_block_lanes(
+            x, y, class_weight, ignore_index, weight, mask, scales, grad_x, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_lanes_parallel(
+    x, y, class_weight, ignore_index, weight, mask, scales, grad_x, partials, block
+):
+    """As `gradient_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_block_lanes(
             x, y, class_weight, ignore_index, weight, mask, scales, grad_x, partials, block, k
         )
 

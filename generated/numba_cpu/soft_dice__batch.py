@@ -16,19 +16,20 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -36,13 +37,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -57,11 +58,16 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, out):
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s]
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -188,11 +194,16 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S):
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s]
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -368,11 +379,16 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s]
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -579,11 +595,16 @@ def _gradient_all_partial(
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s]
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -844,11 +865,16 @@ def _hessian_curvature(x, y, class_weight, smooth_nr, smooth_dr, weight, S, grad
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         weighted = real(2) * weight_2
+        sum_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = real(x[c, s]) * real(y[c, s])
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[c, s]))
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
+            sum_x_y_acc_terms[s] = real(x[c, s]) * real(y[c, s])
+            sum_x_acc_terms[s] = real(x[c, s])
+            sum_y_acc_terms[s] = real(y[c, s])
+        sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -1031,19 +1057,26 @@ def _hvp_product(x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, sc
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
+        sum_tangent_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_tangent_x_acc_terms = np.empty(S, real)
+        sum_x_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = real(y[c, s]) * real(tangent_x[c, s])
-            sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = _two_sum(
-                sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[c, s]))
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
-            term = real(tangent_x[c, s])
-            sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
-                sum_tangent_x_acc, sum_tangent_x_acc_lost, term
-            )
-            term = real(x[c, s]) * real(y[c, s])
-            sum_x_y_acc, sum_x_y_acc_lost = _two_sum(sum_x_y_acc, sum_x_y_acc_lost, term)
+            sum_tangent_x_y_acc_terms[s] = real(y[c, s]) * real(tangent_x[c, s])
+            sum_x_acc_terms[s] = real(x[c, s])
+            sum_y_acc_terms[s] = real(y[c, s])
+            sum_tangent_x_acc_terms[s] = real(tangent_x[c, s])
+            sum_x_y_acc_terms[s] = real(x[c, s]) * real(y[c, s])
+        sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost = vm.added(
+            sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost, sum_tangent_x_y_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_tangent_x_acc, sum_tangent_x_acc_lost = vm.added(
+            sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_tangent_x_acc_terms
+        )
+        sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
         sum_tangent_x_y = real(_total(sum_tangent_x_y_acc, sum_tangent_x_y_acc_lost))
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))

@@ -17,37 +17,38 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _sqdiv(a, b):
     """a**2 / b; the square alone could overflow or vanish."""
     return a * (a / b)
 
 
-@njit
+@inlined
 def _sigmoid(u):
     """1 / (1 + exp(-u)); exp sees nothing positive, so it cannot overflow, and small results keep their
     digits.
     """
     real = type(u)
-    if u < 0:
-        tail = math.exp(u)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(-u))
+    tail = vm.exp(-abs(u))
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
-@njit
+@inlined
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -55,13 +56,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -76,17 +77,21 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, out):
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             sigmoid_x = _sigmoid(x[c, s])
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -214,17 +219,21 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S):
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             sigmoid_x = _sigmoid(x[c, s])
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -398,18 +407,22 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -419,7 +432,7 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         term = weight[c] * class_weight[c] * (real(1) - sum_product_smooth_nr / sum_smooth_dr_sum)
         sum_acc, sum_acc_lost = _two_sum(sum_acc, sum_acc_lost, term)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             grad_x[c, s] = (
                 scaled_class_weight
@@ -611,18 +624,22 @@ def _gradient_all_partial(
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
-            term = y[c, s] * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = y[c, s]
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -643,7 +660,7 @@ def _gradient_all_partial(
         term = weight[c] * class_weight[c] * one_minus_inv_sum
         sum_acc_3, sum_acc_3_lost = _two_sum(sum_acc_3, sum_acc_3_lost, term)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(x[c, s]))
+            exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             grad_x[c, s] = (
                 scaled_class_weight
@@ -863,18 +880,22 @@ def _hessian_curvature(x, y, class_weight, smooth_nr, smooth_dr, weight, S, grad
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(real(x[c, s])))
+            exp_neg_abs_x = vm.exp(-abs(real(x[c, s])))
             sigmoid_x = _sigmoid_tail(real(x[c, s]), exp_neg_abs_x)
-            term = real(y[c, s]) * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
+            sum_sigmoid_y_acc_terms[s] = real(y[c, s]) * sigmoid_x
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = real(y[c, s])
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -888,7 +909,7 @@ def _hessian_curvature(x, y, class_weight, smooth_nr, smooth_dr, weight, S, grad
             / sum_smooth_dr_sum
         )
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(real(x[c, s])))
+            exp_neg_abs_x = vm.exp(-abs(real(x[c, s])))
             sigmoid_neg_x = _sigmoid_tail(-real(x[c, s]), exp_neg_abs_x)
             sigmoid_x = _sigmoid_tail(real(x[c, s]), exp_neg_abs_x)
             grad_x[c, s] = (
@@ -1067,27 +1088,38 @@ def _hvp_product(x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, sc
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = 0.0, 0.0
         sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = 0.0, 0.0
+        sum_sigmoid_tangent_x_acc_terms = np.empty(S, real)
+        sum_sigmoid_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_y_acc_terms = np.empty(S, real)
+        sum_sigmoid_tangent_x_acc_2_terms = np.empty(S, real)
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(real(x[c, s])))
+            exp_neg_abs_x = vm.exp(-abs(real(x[c, s])))
             sigmoid_neg_x = _sigmoid_tail(-real(x[c, s]), exp_neg_abs_x)
             sigmoid_x = _sigmoid_tail(real(x[c, s]), exp_neg_abs_x)
-            term = real(y[c, s]) * real(tangent_x[c, s]) * sigmoid_neg_x * sigmoid_x
-            sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = _two_sum(
-                sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, term
+            sum_sigmoid_tangent_x_acc_terms[s] = (
+                real(y[c, s])
+                * real(tangent_x[c, s])
+                * sigmoid_neg_x
+                * sigmoid_x
             )
-            term = sigmoid_x
-            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = _two_sum(
-                sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, term
-            )
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
-            term = real(y[c, s]) * sigmoid_x
-            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = _two_sum(
-                sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, term
-            )
-            term = real(tangent_x[c, s]) * sigmoid_neg_x * sigmoid_x
-            sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = _two_sum(
-                sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, term
-            )
+            sum_sigmoid_x_acc_terms[s] = sigmoid_x
+            sum_y_acc_terms[s] = real(y[c, s])
+            sum_sigmoid_y_acc_terms[s] = real(y[c, s]) * sigmoid_x
+            sum_sigmoid_tangent_x_acc_2_terms[s] = real(tangent_x[c, s]) * sigmoid_neg_x * sigmoid_x
+        sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost = vm.added(
+            sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost, sum_sigmoid_tangent_x_acc_terms
+        )
+        sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
+            sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
+        )
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
+            sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
+        )
+        sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost = vm.added(
+            sum_sigmoid_tangent_x_acc_2, sum_sigmoid_tangent_x_acc_2_lost, sum_sigmoid_tangent_x_acc_2_terms
+        )
         sum_sigmoid_tangent_x = real(_total(sum_sigmoid_tangent_x_acc, sum_sigmoid_tangent_x_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -1113,7 +1145,7 @@ def _hvp_product(x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, sc
             / sum_smooth_dr_sum
         )
         for s in range(S):
-            exp_neg_abs_x = math.exp(-abs(real(x[c, s])))
+            exp_neg_abs_x = vm.exp(-abs(real(x[c, s])))
             sigmoid_neg_x = _sigmoid_tail(-real(x[c, s]), exp_neg_abs_x)
             sigmoid_x = _sigmoid_tail(real(x[c, s]), exp_neg_abs_x)
             hv_x[c, s] = (

@@ -14,18 +14,27 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 
 
-@njit
+@inlined
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+
+
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -33,21 +42,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
-def _larger(best, place, term, position):
-    """Maximum so far and its first position; the first NaN stays."""
-    if term > best or (term != term and best == best):
-        return term, position
-    return best, place
-
-
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -55,35 +56,62 @@ def _merge_sums(total, lost, more, more_lost):
 
 
 @njit(inline="always")
-def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, C, first, out, p):
+def _values_entries(x, C, max_x_table, rest_x_table):
+    """A block of the sample: what later blocks read."""
+    real = x.dtype.type
+    for s in range(max_x_table.shape[0]):
+        largest_x, largest_x_at = real(-math.inf), 0
+        others_x, others_x_lost = 0.0, 0.0
+        largest_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            largest_x_terms[c2] = x[c2, s]
+        largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+        max_x = largest_x
+        argmax_x = largest_x_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x = _finite_or_zero(max_x)
+        others_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            others_x_terms[c2] = vm.exp(x[c2, s] - shift_x)
+        others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
+        rest_x = real(_total(others_x, others_x_lost))
+        max_x_table[s] = max_x
+        rest_x_table[s] = rest_x
+
+
+@njit(inline="always")
+def _values_entries2(
+    x, y, class_weight, smooth_nr, smooth_dr, weight, S, first, out, p, max_x_table, rest_x_table
+):
     """A block of the sample: its values."""
     real = x.dtype.type
     for c in range(class_weight.shape[0]):
         for s in range(S):
-            largest_x, largest_x_at = real(-math.inf), 0
-            others_x, others_x_lost = 0.0, 0.0
-            for c2 in range(C):
-                largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c2, s], c2)
-            max_x = largest_x
-            argmax_x = largest_x_at
+            max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_x = _finite_or_zero(max_x)
-            for c2 in range(C):
-                term = math.exp(x[c2, s] - shift_x) if c2 != argmax_x else real(0)
-                others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
-            rest_x = real(_total(others_x, others_x_lost))
-            p[c, s] = math.exp(x[first + c, s] - max_x) / (rest_x + real(1))
+            rest_x = rest_x_table[s]
+            p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
         if first + c >= 1:
             sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
             sum_p_acc, sum_p_acc_lost = 0.0, 0.0
             sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+            sum_p_y_acc_terms = np.empty(S, real)
+            sum_p_acc_terms = np.empty(S, real)
+            sum_y_acc_terms = np.empty(S, real)
             for s in range(S):
-                term = y[c, s] * p[c, s]
-                sum_p_y_acc, sum_p_y_acc_lost = _two_sum(sum_p_y_acc, sum_p_y_acc_lost, term)
-                sum_p_acc, sum_p_acc_lost = _two_sum(sum_p_acc, sum_p_acc_lost, p[c, s])
-                sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+                sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
+                sum_p_acc_terms[s] = p[c, s]
+                sum_y_acc_terms[s] = y[c, s]
+            sum_p_y_acc, sum_p_y_acc_lost = vm.added(
+                sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms
+            )
+            sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
             sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
             sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
             sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -97,17 +125,23 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, C, firs
 
 
 @njit
-def _values(x, y, class_weight, smooth_nr, smooth_dr, weight, out, p):
+def _values(x, y, class_weight, smooth_nr, smooth_dr, weight, out, p, max_x_table, rest_x_table):
     """One sample: its weighted loss."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _values_entries(x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last])
+    block = max(1, 4096 // S)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
-        _values_entries(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            S, C, first, out[first:last], p[first:last]
+        _values_entries2(
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], S, first, out[first:last], p[first:last], max_x_table,
+            rest_x_table
         )
 
 
@@ -123,17 +157,25 @@ def _values_block(x, y, class_weight, smooth_nr, smooth_dr, weight, mask, scales
     weight = weight[first:last]
     out = out[first:last]
     p = np.empty((x.shape[1], x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         for i in range(last - first):
-            _values(x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], out[i], p)
+            _values(
+                x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], out[i], p,
+                max_x_table, rest_x_table
+            )
     else:
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         for i in range(last - first):
-            _values(x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], out[i], p)
+            _values(
+                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], out[i], p,
+                max_x_table, rest_x_table
+            )
 
 
 @njit
@@ -151,17 +193,25 @@ def values_parallel(x, y, class_weight, smooth_nr, smooth_dr, weight, mask, scal
 
 
 @njit(parallel=True)
-def _values_threads(x, y, class_weight, smooth_nr, smooth_dr, weight, out, p):
+def _values_threads(
+    x, y, class_weight, smooth_nr, smooth_dr, weight, out, p, max_x_table, rest_x_table
+):
     """As `_values`, blocks in threads; the same bits."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _values_entries(x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last])
+    block = max(1, 4096 // S)
     for k in prange(-(-C // block)):
         first = k * block
         last = min(first + block, C)
-        _values_entries(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            S, C, first, out[first:last], p[first:last]
+        _values_entries2(
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], S, first, out[first:last], p[first:last], max_x_table,
+            rest_x_table
         )
 
 
@@ -179,20 +229,24 @@ def _values_block_within(
     weight = weight[first:last]
     out = out[first:last]
     p = np.empty((x.shape[1], x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         for i in range(last - first):
             _values_threads(
-                x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], out[i], p
+                x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], out[i], p,
+                max_x_table, rest_x_table
             )
     else:
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         for i in range(last - first):
             _values_threads(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], out[i], p
+                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], out[i], p,
+                max_x_table, rest_x_table
             )
 
 
@@ -206,36 +260,63 @@ def values_within(x, y, class_weight, smooth_nr, smooth_dr, weight, mask, scales
 
 
 @njit(inline="always")
-def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S, C, first, p):
+def _value_entries(x, C, max_x_table, rest_x_table):
+    """A block of the sample: what later blocks read."""
+    real = x.dtype.type
+    for s in range(max_x_table.shape[0]):
+        largest_x, largest_x_at = real(-math.inf), 0
+        others_x, others_x_lost = 0.0, 0.0
+        largest_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            largest_x_terms[c2] = x[c2, s]
+        largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+        max_x = largest_x
+        argmax_x = largest_x_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x = _finite_or_zero(max_x)
+        others_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            others_x_terms[c2] = vm.exp(x[c2, s] - shift_x)
+        others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
+        rest_x = real(_total(others_x, others_x_lost))
+        max_x_table[s] = max_x
+        rest_x_table[s] = rest_x
+
+
+@njit(inline="always")
+def _value_partial(
+    x, y, class_weight, smooth_nr, smooth_dr, weight, S, first, p, max_x_table, rest_x_table
+):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
     sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost = 0.0, 0.0
     for c in range(class_weight.shape[0]):
         for s in range(S):
-            largest_x, largest_x_at = real(-math.inf), 0
-            others_x, others_x_lost = 0.0, 0.0
-            for c2 in range(C):
-                largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c2, s], c2)
-            max_x = largest_x
-            argmax_x = largest_x_at
+            max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_x = _finite_or_zero(max_x)
-            for c2 in range(C):
-                term = math.exp(x[c2, s] - shift_x) if c2 != argmax_x else real(0)
-                others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
-            rest_x = real(_total(others_x, others_x_lost))
-            p[c, s] = math.exp(x[first + c, s] - max_x) / (rest_x + real(1))
+            rest_x = rest_x_table[s]
+            p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
         if first + c >= 1:
             sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
             sum_p_acc, sum_p_acc_lost = 0.0, 0.0
             sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+            sum_p_y_acc_terms = np.empty(S, real)
+            sum_p_acc_terms = np.empty(S, real)
+            sum_y_acc_terms = np.empty(S, real)
             for s in range(S):
-                term = y[c, s] * p[c, s]
-                sum_p_y_acc, sum_p_y_acc_lost = _two_sum(sum_p_y_acc, sum_p_y_acc_lost, term)
-                sum_p_acc, sum_p_acc_lost = _two_sum(sum_p_acc, sum_p_acc_lost, p[c, s])
-                sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+                sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
+                sum_p_acc_terms[s] = p[c, s]
+                sum_y_acc_terms[s] = y[c, s]
+            sum_p_y_acc, sum_p_y_acc_lost = vm.added(
+                sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms
+            )
+            sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
             sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
             sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
             sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -269,18 +350,23 @@ def _value_finish(state, x):
 
 
 @njit
-def _value(x, y, class_weight, smooth_nr, smooth_dr, weight, p):
+def _value(x, y, class_weight, smooth_nr, smooth_dr, weight, p, max_x_table, rest_x_table):
     """One sample: its weighted loss."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _value_entries(x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last])
+    block = max(1, 4096 // S)
     state = (0.0, 0.0)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
         part = _value_partial(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            S, C, first, p[first:last]
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], S, first, p[first:last], max_x_table, rest_x_table
         )
         state = _value_combine(state, part)
     sum_weighted_chosen = _value_finish(state, x)
@@ -300,19 +386,27 @@ def _value_block(
     y = y[first:last]
     weight = weight[first:last]
     p = np.empty((x.shape[1], x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     total, lost = 0.0, 0.0
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
         one_smooth_dr = smooth_dr[0]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], p)
+            numerator = _value(
+                x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], p, max_x_table,
+                rest_x_table
+            )
             total, lost = _two_sum(total, lost, numerator)
     else:
         smooth_nr = smooth_nr[first:last]
         smooth_dr = smooth_dr[first:last]
         for i in range(last - first):
-            numerator = _value(x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], p)
+            numerator = _value(
+                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], p, max_x_table,
+                rest_x_table
+            )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
 
@@ -336,19 +430,24 @@ def value_parallel(x, y, class_weight, smooth_nr, smooth_dr, weight, mask, scale
 
 
 @njit(parallel=True)
-def _value_threads(x, y, class_weight, smooth_nr, smooth_dr, weight, p):
+def _value_threads(x, y, class_weight, smooth_nr, smooth_dr, weight, p, max_x_table, rest_x_table):
     """As `_value`, blocks in threads; the same bits."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _value_entries(x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last])
+    block = max(1, 4096 // S)
     blocks = -(-C // block)
     states = np.empty((blocks, 2))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, C)
         part = _value_partial(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            S, C, first, p[first:last]
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], S, first, p[first:last], max_x_table, rest_x_table
         )
         states[k, 0], states[k, 1] = part
     state = (0.0, 0.0)
@@ -372,6 +471,8 @@ def _value_block_within(
     y = y[first:last]
     weight = weight[first:last]
     p = np.empty((x.shape[1], x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     total, lost = 0.0, 0.0
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
@@ -379,7 +480,8 @@ def _value_block_within(
         one_smooth_dr = smooth_dr[0]
         for i in range(last - first):
             numerator = _value_threads(
-                x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], p
+                x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], p, max_x_table,
+                rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -387,7 +489,8 @@ def _value_block_within(
         smooth_dr = smooth_dr[first:last]
         for i in range(last - first):
             numerator = _value_threads(
-                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], p
+                x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], p, max_x_table,
+                rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -403,8 +506,35 @@ def value_within(x, y, class_weight, smooth_nr, smooth_dr, weight, mask, scales,
 
 
 @njit(inline="always")
+def _gradient_entries(x, C, max_x_table, rest_x_table):
+    """A block of the sample: what later blocks read."""
+    real = x.dtype.type
+    for s in range(max_x_table.shape[0]):
+        largest_x, largest_x_at = real(-math.inf), 0
+        others_x, others_x_lost = 0.0, 0.0
+        largest_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            largest_x_terms[c2] = x[c2, s]
+        largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+        max_x = largest_x
+        argmax_x = largest_x_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x = _finite_or_zero(max_x)
+        others_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            others_x_terms[c2] = vm.exp(x[c2, s] - shift_x)
+        others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
+        rest_x = real(_total(others_x, others_x_lost))
+        max_x_table[s] = max_x
+        rest_x_table[s] = rest_x
+
+
+@njit(inline="always")
 def _gradient_partial(
-    x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, S, C, first, p, bar_p
+    x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, S, first, p, bar_p, max_x_table,
+    rest_x_table
 ):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
@@ -415,26 +545,23 @@ def _gradient_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_y_acc_terms = np.empty(S, real)
+        sum_p_y_acc_terms = np.empty(S, real)
+        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            largest_x, largest_x_at = real(-math.inf), 0
-            others_x, others_x_lost = 0.0, 0.0
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
-            for c2 in range(C):
-                largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c2, s], c2)
-            max_x = largest_x
-            argmax_x = largest_x_at
+            sum_y_acc_terms[s] = y[c, s]
+            max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_x = _finite_or_zero(max_x)
-            for c2 in range(C):
-                term = math.exp(x[c2, s] - shift_x) if c2 != argmax_x else real(0)
-                others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
-            rest_x = real(_total(others_x, others_x_lost))
-            p[c, s] = math.exp(x[first + c, s] - max_x) / (rest_x + real(1))
-            term = y[c, s] * p[c, s]
-            sum_p_y_acc, sum_p_y_acc_lost = _two_sum(sum_p_y_acc, sum_p_y_acc_lost, term)
-            sum_p_acc, sum_p_acc_lost = _two_sum(sum_p_acc, sum_p_acc_lost, p[c, s])
+            rest_x = rest_x_table[s]
+            p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
+            sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
+            sum_p_acc_terms[s] = p[c, s]
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -484,21 +611,28 @@ def _gradient_finish(state, x):
 
 
 @njit(inline="always")
-def _gradient_entries(x, C, p, bar_p, largest_p, mean_bar_p):
+def _gradient_entries2(x, C, p, bar_p, largest_p, mean_bar_p):
     """A block of the sample: what later blocks read."""
     real = x.dtype.type
     for s in range(bar_p.shape[1]):
         argmax_x_acc, argmax_x_acc_at = real(-math.inf), 0
         sum_gap_p_acc, sum_gap_p_acc_lost = 0.0, 0.0
+        argmax_x_acc_terms = np.empty(C, real)
         for c in range(C):
-            argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, x[c, s], c)
+            argmax_x_acc_terms[c] = x[c, s]
+        argmax_x_acc, argmax_x_acc_at = vm.larger(
+            argmax_x_acc, argmax_x_acc_at, argmax_x_acc_terms, 0
+        )
         argmax_x_2 = argmax_x_acc_at
         largest_p[s] = argmax_x_2
         bar_p_at_largest_p = bar_p[largest_p[s], s] if C > 0 else real(0)
+        sum_gap_p_acc_terms = np.empty(C, real)
         for c in range(C):
             gap_bar_p_bar_p_at_largest_p = bar_p[c, s] - bar_p_at_largest_p
-            term = p[c, s] * gap_bar_p_bar_p_at_largest_p
-            sum_gap_p_acc, sum_gap_p_acc_lost = _two_sum(sum_gap_p_acc, sum_gap_p_acc_lost, term)
+            sum_gap_p_acc_terms[c] = p[c, s] * gap_bar_p_bar_p_at_largest_p
+        sum_gap_p_acc, sum_gap_p_acc_lost = vm.added(
+            sum_gap_p_acc, sum_gap_p_acc_lost, sum_gap_p_acc_terms
+        )
         sum_gap_p = real(_total(sum_gap_p_acc, sum_gap_p_acc_lost))
         mean_bar_p[s] = sum_gap_p
 
@@ -515,19 +649,25 @@ def _gradient_gradient(S, first, grad_x, p, bar_p, largest_p, mean_bar_p):
 @njit
 def _gradient(
     x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, grad_x, p, bar_p, largest_p,
-    mean_bar_p
+    mean_bar_p, max_x_table, rest_x_table
 ):
     """One sample: its weighted loss, and the gradient."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_entries(x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last])
+    block = max(1, 4096 // S)
     state = (0.0, 0.0)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
         part = _gradient_partial(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            scale0, S, C, first, p[first:last], bar_p[first:last]
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], scale0, S, first, p[first:last], bar_p[first:last], max_x_table,
+            rest_x_table
         )
         state = _gradient_combine(state, part)
     sum_weighted_chosen = _gradient_finish(state, x)
@@ -535,7 +675,7 @@ def _gradient(
     for k in range(-(-S // block)):
         first = k * block
         last = min(first + block, S)
-        _gradient_entries(
+        _gradient_entries2(
             x[:, first:last], C, p[:, first:last], bar_p[:, first:last], largest_p[first:last],
             mean_bar_p[first:last]
         )
@@ -567,6 +707,8 @@ def _gradient_block(
     bar_p = np.empty((x.shape[1], x.shape[2],), real)
     largest_p = np.empty((x.shape[2],), np.int64)
     mean_bar_p = np.empty((x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     total, lost = 0.0, 0.0
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
@@ -575,7 +717,7 @@ def _gradient_block(
         for i in range(last - first):
             numerator = _gradient(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], scale0,
-                grad_x[i], p, bar_p, largest_p, mean_bar_p
+                grad_x[i], p, bar_p, largest_p, mean_bar_p, max_x_table, rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -584,7 +726,7 @@ def _gradient_block(
         for i in range(last - first):
             numerator = _gradient(
                 x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
-                p, bar_p, largest_p, mean_bar_p
+                p, bar_p, largest_p, mean_bar_p, max_x_table, rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -617,20 +759,26 @@ def gradient_parallel(
 @njit(parallel=True)
 def _gradient_threads(
     x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, grad_x, p, bar_p, largest_p,
-    mean_bar_p
+    mean_bar_p, max_x_table, rest_x_table
 ):
     """As `_gradient`, blocks in threads; the same bits."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_entries(x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last])
+    block = max(1, 4096 // S)
     blocks = -(-C // block)
     states = np.empty((blocks, 2))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, C)
         part = _gradient_partial(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            scale0, S, C, first, p[first:last], bar_p[first:last]
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], scale0, S, first, p[first:last], bar_p[first:last], max_x_table,
+            rest_x_table
         )
         states[k, 0], states[k, 1] = part
     state = (0.0, 0.0)
@@ -642,7 +790,7 @@ def _gradient_threads(
     for k in prange(-(-S // block)):
         first = k * block
         last = min(first + block, S)
-        _gradient_entries(
+        _gradient_entries2(
             x[:, first:last], C, p[:, first:last], bar_p[:, first:last], largest_p[first:last],
             mean_bar_p[first:last]
         )
@@ -674,6 +822,8 @@ def _gradient_block_within(
     bar_p = np.empty((x.shape[1], x.shape[2],), real)
     largest_p = np.empty((x.shape[2],), np.int64)
     mean_bar_p = np.empty((x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     total, lost = 0.0, 0.0
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
@@ -682,7 +832,7 @@ def _gradient_block_within(
         for i in range(last - first):
             numerator = _gradient_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], scale0,
-                grad_x[i], p, bar_p, largest_p, mean_bar_p
+                grad_x[i], p, bar_p, largest_p, mean_bar_p, max_x_table, rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -691,7 +841,7 @@ def _gradient_block_within(
         for i in range(last - first):
             numerator = _gradient_threads(
                 x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
-                p, bar_p, largest_p, mean_bar_p
+                p, bar_p, largest_p, mean_bar_p, max_x_table, rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -710,9 +860,35 @@ def gradient_within(
 
 
 @njit(inline="always")
+def _gradient_all_entries(x, C, max_x_table, rest_x_table):
+    """A block of the sample: what later blocks read."""
+    real = x.dtype.type
+    for s in range(max_x_table.shape[0]):
+        largest_x, largest_x_at = real(-math.inf), 0
+        others_x, others_x_lost = 0.0, 0.0
+        largest_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            largest_x_terms[c2] = x[c2, s]
+        largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+        max_x = largest_x
+        argmax_x = largest_x_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x = _finite_or_zero(max_x)
+        others_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            others_x_terms[c2] = vm.exp(x[c2, s] - shift_x)
+        others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
+        rest_x = real(_total(others_x, others_x_lost))
+        max_x_table[s] = max_x
+        rest_x_table[s] = rest_x
+
+
+@njit(inline="always")
 def _gradient_all_partial(
-    x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, S, C, first, grad_y,
-    grad_class_weight, p, bar_p
+    x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, S, first, grad_y, grad_class_weight,
+    p, bar_p, max_x_table, rest_x_table
 ):
     """A block of the sample: its share of what is accumulated."""
     real = x.dtype.type
@@ -725,26 +901,23 @@ def _gradient_all_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_y_acc_terms = np.empty(S, real)
+        sum_p_y_acc_terms = np.empty(S, real)
+        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            largest_x, largest_x_at = real(-math.inf), 0
-            others_x, others_x_lost = 0.0, 0.0
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
-            for c2 in range(C):
-                largest_x, largest_x_at = _larger(largest_x, largest_x_at, x[c2, s], c2)
-            max_x = largest_x
-            argmax_x = largest_x_at
+            sum_y_acc_terms[s] = y[c, s]
+            max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_x = _finite_or_zero(max_x)
-            for c2 in range(C):
-                term = math.exp(x[c2, s] - shift_x) if c2 != argmax_x else real(0)
-                others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
-            rest_x = real(_total(others_x, others_x_lost))
-            p[c, s] = math.exp(x[first + c, s] - max_x) / (rest_x + real(1))
-            term = y[c, s] * p[c, s]
-            sum_p_y_acc, sum_p_y_acc_lost = _two_sum(sum_p_y_acc, sum_p_y_acc_lost, term)
-            sum_p_acc, sum_p_acc_lost = _two_sum(sum_p_acc, sum_p_acc_lost, p[c, s])
+            rest_x = rest_x_table[s]
+            p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
+            sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
+            sum_p_acc_terms[s] = p[c, s]
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -834,21 +1007,28 @@ def _gradient_all_finish(state, scale0):
 
 
 @njit(inline="always")
-def _gradient_all_entries(x, C, p, bar_p, largest_p, mean_bar_p):
+def _gradient_all_entries2(x, C, p, bar_p, largest_p, mean_bar_p):
     """A block of the sample: what later blocks read."""
     real = x.dtype.type
     for s in range(bar_p.shape[1]):
         argmax_x_acc, argmax_x_acc_at = real(-math.inf), 0
         sum_gap_p_acc, sum_gap_p_acc_lost = 0.0, 0.0
+        argmax_x_acc_terms = np.empty(C, real)
         for c in range(C):
-            argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, x[c, s], c)
+            argmax_x_acc_terms[c] = x[c, s]
+        argmax_x_acc, argmax_x_acc_at = vm.larger(
+            argmax_x_acc, argmax_x_acc_at, argmax_x_acc_terms, 0
+        )
         argmax_x_2 = argmax_x_acc_at
         largest_p[s] = argmax_x_2
         bar_p_at_largest_p = bar_p[largest_p[s], s] if C > 0 else real(0)
+        sum_gap_p_acc_terms = np.empty(C, real)
         for c in range(C):
             gap_bar_p_bar_p_at_largest_p = bar_p[c, s] - bar_p_at_largest_p
-            term = p[c, s] * gap_bar_p_bar_p_at_largest_p
-            sum_gap_p_acc, sum_gap_p_acc_lost = _two_sum(sum_gap_p_acc, sum_gap_p_acc_lost, term)
+            sum_gap_p_acc_terms[c] = p[c, s] * gap_bar_p_bar_p_at_largest_p
+        sum_gap_p_acc, sum_gap_p_acc_lost = vm.added(
+            sum_gap_p_acc, sum_gap_p_acc_lost, sum_gap_p_acc_terms
+        )
         sum_gap_p = real(_total(sum_gap_p_acc, sum_gap_p_acc_lost))
         mean_bar_p[s] = sum_gap_p
 
@@ -865,20 +1045,28 @@ def _gradient_all_gradient(S, first, grad_x, p, bar_p, largest_p, mean_bar_p):
 @njit
 def _gradient_all(
     x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y, grad_class_weight, p,
-    bar_p, largest_p, mean_bar_p
+    bar_p, largest_p, mean_bar_p, max_x_table, rest_x_table
 ):
     """One sample: its weighted loss, and all gradients."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_entries(
+            x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last]
+        )
+    block = max(1, 4096 // S)
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
         part = _gradient_all_partial(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            scale0, S, C, first, grad_y[first:last], grad_class_weight[first:last], p[first:last],
-            bar_p[first:last]
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], scale0, S, first, grad_y[first:last],
+            grad_class_weight[first:last], p[first:last], bar_p[first:last], max_x_table,
+            rest_x_table
         )
         state = _gradient_all_combine(state, part)
     sum_weighted_chosen_3, grad_smooth_nr_value, grad_smooth_dr_value = _gradient_all_finish(
@@ -888,7 +1076,7 @@ def _gradient_all(
     for k in range(-(-S // block)):
         first = k * block
         last = min(first + block, S)
-        _gradient_all_entries(
+        _gradient_all_entries2(
             x[:, first:last], C, p[:, first:last], bar_p[:, first:last], largest_p[first:last],
             mean_bar_p[first:last]
         )
@@ -925,6 +1113,8 @@ def _gradient_all_block(
     bar_p = np.empty((x.shape[1], x.shape[2],), real)
     largest_p = np.empty((x.shape[2],), np.int64)
     mean_bar_p = np.empty((x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     total, lost = 0.0, 0.0
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
@@ -933,7 +1123,8 @@ def _gradient_all_block(
         for i in range(last - first):
             numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], scale0,
-                grad_x[i], grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p
+                grad_x[i], grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p,
+                max_x_table, rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -942,7 +1133,8 @@ def _gradient_all_block(
         for i in range(last - first):
             numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all(
                 x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
-                grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p
+                grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p, max_x_table,
+                rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -977,21 +1169,29 @@ def gradient_all_parallel(
 @njit(parallel=True)
 def _gradient_all_threads(
     x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, grad_x, grad_y, grad_class_weight, p,
-    bar_p, largest_p, mean_bar_p
+    bar_p, largest_p, mean_bar_p, max_x_table, rest_x_table
 ):
     """As `_gradient_all`, blocks in threads; the same bits."""
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _gradient_all_entries(
+            x[:, first:last], C, max_x_table[first:last], rest_x_table[first:last]
+        )
+    block = max(1, 4096 // S)
     blocks = -(-C // block)
     states = np.empty((blocks, 6))
     for k in prange(blocks):
         first = k * block
         last = min(first + block, C)
         part = _gradient_all_partial(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, weight[first:last],
-            scale0, S, C, first, grad_y[first:last], grad_class_weight[first:last], p[first:last],
-            bar_p[first:last]
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            weight[first:last], scale0, S, first, grad_y[first:last],
+            grad_class_weight[first:last], p[first:last], bar_p[first:last], max_x_table,
+            rest_x_table
         )
         states[k, 0], states[k, 1], states[k, 2], states[k, 3], states[k, 4], states[k, 5] = part
     state = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -1005,7 +1205,7 @@ def _gradient_all_threads(
     for k in prange(-(-S // block)):
         first = k * block
         last = min(first + block, S)
-        _gradient_all_entries(
+        _gradient_all_entries2(
             x[:, first:last], C, p[:, first:last], bar_p[:, first:last], largest_p[first:last],
             mean_bar_p[first:last]
         )
@@ -1042,6 +1242,8 @@ def _gradient_all_block_within(
     bar_p = np.empty((x.shape[1], x.shape[2],), real)
     largest_p = np.empty((x.shape[2],), np.int64)
     mean_bar_p = np.empty((x.shape[2],), real)
+    max_x_table = np.empty((x.shape[2],), real)
+    rest_x_table = np.empty((x.shape[2],), real)
     total, lost = 0.0, 0.0
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
@@ -1050,7 +1252,8 @@ def _gradient_all_block_within(
         for i in range(last - first):
             numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, weight[i], scale0,
-                grad_x[i], grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p
+                grad_x[i], grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p,
+                max_x_table, rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     else:
@@ -1059,7 +1262,8 @@ def _gradient_all_block_within(
         for i in range(last - first):
             numerator, grad_smooth_nr[i], grad_smooth_dr[i] = _gradient_all_threads(
                 x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], weight[i], scale0, grad_x[i],
-                grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p
+                grad_y[i], grad_class_weight[i], p, bar_p, largest_p, mean_bar_p, max_x_table,
+                rest_x_table
             )
             total, lost = _two_sum(total, lost, numerator)
     partials[k, 0] = _total(total, lost)
@@ -1079,9 +1283,58 @@ def gradient_all_within(
 
 
 @njit(inline="always")
-def _hvp_entries(
-    x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, scale0, S, C, first, p, tangent_p,
-    bar_p, tangent_bar_p
+def _hvp_entries(x, tangent_x, C, max_x_table, argmax_x_2_table, rest_x_table, sum_gap_share_table):
+    """A block of the sample: what later blocks read."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    for s in range(argmax_x_2_table.shape[0]):
+        largest_x, largest_x_at = real(-math.inf), 0
+        others_x, others_x_lost = 0.0, 0.0
+        argmax_x_acc, argmax_x_acc_at = real(-math.inf), 0
+        sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
+        largest_x_terms = np.empty(C, real)
+        argmax_x_acc_terms = np.empty(C, real)
+        for c2 in range(C):
+            largest_x_terms[c2] = real(x[c2, s])
+            argmax_x_acc_terms[c2] = real(x[c2, s])
+        largest_x, largest_x_at = vm.larger(largest_x, largest_x_at, largest_x_terms, 0)
+        argmax_x_acc, argmax_x_acc_at = vm.larger(
+            argmax_x_acc, argmax_x_acc_at, argmax_x_acc_terms, 0
+        )
+        max_x = largest_x
+        argmax_x = largest_x_at
+        # exp sees differences from the largest term, which stays out of the sum: exp cannot
+        # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
+        # inf - inf would be NaN.
+        shift_x = _finite_or_zero(max_x)
+        argmax_x_2 = argmax_x_acc_at
+        tangent_x_at_there = real(tangent_x[argmax_x_2, s])
+        others_x_terms = np.empty(C, real)
+        for c2 in range(C):
+            others_x_terms[c2] = vm.exp(real(x[c2, s]) - shift_x)
+        others_x, others_x_lost = vm.added_but(others_x, others_x_lost, others_x_terms, argmax_x)
+        rest_x = real(_total(others_x, others_x_lost))
+        total_lse_x = rest_x + _lifted_exp(max_x)
+        sum_gap_share_acc_terms = np.empty(C, real)
+        for c2 in range(C):
+            sum_gap_share_acc_terms[c2] = (
+                vm.exp(real(x[c2, s]) - shift_x)
+                / total_lse_x
+                * (real(tangent_x[c2, s]) - tangent_x_at_there)
+            )
+        sum_gap_share_acc, sum_gap_share_acc_lost = vm.added(
+            sum_gap_share_acc, sum_gap_share_acc_lost, sum_gap_share_acc_terms
+        )
+        sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+        max_x_table[s] = max_x
+        argmax_x_2_table[s] = argmax_x_2
+        rest_x_table[s] = rest_x
+        sum_gap_share_table[s] = sum_gap_share
+
+
+@njit(inline="always")
+def _hvp_entries2(
+    x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, scale0, S, first, p, tangent_p,
+    bar_p, tangent_bar_p, max_x_table, argmax_x_2_table, rest_x_table, sum_gap_share_table
 ):
     """A block of the sample: what later blocks read."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1097,54 +1350,40 @@ def _hvp_entries(
         twice_class_weight = real(2) * class_weight_2
         sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost = 0.0, 0.0
         sum_tangent_p_acc, sum_tangent_p_acc_lost = 0.0, 0.0
+        sum_y_acc_terms = np.empty(S, real)
+        sum_p_y_acc_terms = np.empty(S, real)
+        sum_p_acc_terms = np.empty(S, real)
+        sum_tangent_p_y_acc_terms = np.empty(S, real)
+        sum_tangent_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            largest_x, largest_x_at = real(-math.inf), 0
-            others_x, others_x_lost = 0.0, 0.0
-            argmax_x_acc, argmax_x_acc_at = real(-math.inf), 0
-            sum_gap_share_acc, sum_gap_share_acc_lost = 0.0, 0.0
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
-            for c2 in range(C):
-                largest_x, largest_x_at = _larger(largest_x, largest_x_at, real(x[c2, s]), c2)
-                term = real(x[c2, s])
-                argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, term, c2)
-            max_x = largest_x
-            argmax_x = largest_x_at
+            sum_y_acc_terms[s] = real(y[c, s])
+            max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
             # inf - inf would be NaN.
             shift_x = _finite_or_zero(max_x)
-            argmax_x_2 = argmax_x_acc_at
+            argmax_x_2 = argmax_x_2_table[s]
             gap_tangent_x_tangent_x = real(tangent_x[first + c, s]) - real(tangent_x[argmax_x_2, s])
             tangent_x_at_there = real(tangent_x[argmax_x_2, s])
-            for c2 in range(C):
-                term = math.exp(real(x[c2, s]) - shift_x) if c2 != argmax_x else real(0)
-                others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
-            rest_x = real(_total(others_x, others_x_lost))
-            share = math.exp(real(x[first + c, s]) - max_x) / (rest_x + real(1))
+            rest_x = rest_x_table[s]
+            share = vm.exp(real(x[c, s]) - shift_x) / (rest_x + _lifted_exp(max_x))
             p[c, s] = share
-            total_lse_x = rest_x + real(1)
-            term = real(y[c, s]) * p[c, s]
-            sum_p_y_acc, sum_p_y_acc_lost = _two_sum(sum_p_y_acc, sum_p_y_acc_lost, term)
-            sum_p_acc, sum_p_acc_lost = _two_sum(sum_p_acc, sum_p_acc_lost, p[c, s])
-            for c2 in range(C):
-                term = (
-                    math.exp(real(x[c2, s]) - max_x)
-                    / total_lse_x
-                    * (real(tangent_x[c2, s]) - tangent_x_at_there)
-                )
-                sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
-                    sum_gap_share_acc, sum_gap_share_acc_lost, term
-                )
-            sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
+            total_lse_x = rest_x + _lifted_exp(max_x)
+            sum_p_y_acc_terms[s] = real(y[c, s]) * p[c, s]
+            sum_p_acc_terms[s] = p[c, s]
+            sum_gap_share = sum_gap_share_table[s]
             tangent_p[c, s] = (gap_tangent_x_tangent_x - sum_gap_share) * share
-            term = real(y[c, s]) * tangent_p[c, s]
-            sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost = _two_sum(
-                sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost, term
-            )
-            term = tangent_p[c, s]
-            sum_tangent_p_acc, sum_tangent_p_acc_lost = _two_sum(
-                sum_tangent_p_acc, sum_tangent_p_acc_lost, term
-            )
+            sum_tangent_p_y_acc_terms[s] = real(y[c, s]) * tangent_p[c, s]
+            sum_tangent_p_acc_terms[s] = tangent_p[c, s]
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost = vm.added(
+            sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost, sum_tangent_p_y_acc_terms
+        )
+        sum_tangent_p_acc, sum_tangent_p_acc_lost = vm.added(
+            sum_tangent_p_acc, sum_tangent_p_acc_lost, sum_tangent_p_acc_terms
+        )
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -1190,7 +1429,7 @@ def _hvp_entries(
 
 
 @njit(inline="always")
-def _hvp_entries2(
+def _hvp_entries3(
     x, C, p, tangent_p, bar_p, tangent_bar_p, largest_p, tangent_largest_p, mean_bar_p,
     tangent_mean_bar_p
 ):
@@ -1201,23 +1440,31 @@ def _hvp_entries2(
         tangent_largest_p[s] = real(0)
         sum_gap_p_acc, sum_gap_p_acc_lost = 0.0, 0.0
         sum_product_acc, sum_product_acc_lost = 0.0, 0.0
+        argmax_x_acc_terms = np.empty(C, real)
         for c in range(C):
-            argmax_x_acc, argmax_x_acc_at = _larger(argmax_x_acc, argmax_x_acc_at, real(x[c, s]), c)
+            argmax_x_acc_terms[c] = real(x[c, s])
+        argmax_x_acc, argmax_x_acc_at = vm.larger(
+            argmax_x_acc, argmax_x_acc_at, argmax_x_acc_terms, 0
+        )
         argmax_x_2 = argmax_x_acc_at
         largest_p[s] = argmax_x_2
         bar_p_at_largest_p = bar_p[largest_p[s], s] if C > 0 else real(0)
         tangent_bar_p_at_largest_p = tangent_bar_p[largest_p[s], s] if C > 0 else real(0)
+        sum_gap_p_acc_terms = np.empty(C, real)
+        sum_product_acc_terms = np.empty(C, real)
         for c in range(C):
             gap_bar_p_bar_p_at_largest_p = bar_p[c, s] - bar_p_at_largest_p
-            term = p[c, s] * gap_bar_p_bar_p_at_largest_p
-            sum_gap_p_acc, sum_gap_p_acc_lost = _two_sum(sum_gap_p_acc, sum_gap_p_acc_lost, term)
-            term = (
+            sum_gap_p_acc_terms[c] = p[c, s] * gap_bar_p_bar_p_at_largest_p
+            sum_product_acc_terms[c] = (
                 p[c, s] * (tangent_bar_p[c, s] - tangent_bar_p_at_largest_p)
                 + tangent_p[c, s] * gap_bar_p_bar_p_at_largest_p
             )
-            sum_product_acc, sum_product_acc_lost = _two_sum(
-                sum_product_acc, sum_product_acc_lost, term
-            )
+        sum_gap_p_acc, sum_gap_p_acc_lost = vm.added(
+            sum_gap_p_acc, sum_gap_p_acc_lost, sum_gap_p_acc_terms
+        )
+        sum_product_acc, sum_product_acc_lost = vm.added(
+            sum_product_acc, sum_product_acc_lost, sum_product_acc_terms
+        )
         sum_gap_p = real(_total(sum_gap_p_acc, sum_gap_p_acc_lost))
         mean_bar_p[s] = sum_gap_p
         sum_product = real(_total(sum_product_acc, sum_product_acc_lost))
@@ -1248,7 +1495,8 @@ def _hvp_product(
 @njit
 def _hvp(
     x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x, p, tangent_p, bar_p,
-    tangent_bar_p, largest_p, tangent_largest_p, mean_bar_p, tangent_mean_bar_p
+    tangent_bar_p, largest_p, tangent_largest_p, mean_bar_p, tangent_mean_bar_p, max_x_table,
+    argmax_x_2_table, rest_x_table, sum_gap_share_table
 ):
     """One sample: product of the Hessian with the tangent."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1257,20 +1505,30 @@ def _hvp(
     scale0 = real(scale0)
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in range(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_entries(
+            x[:, first:last], tangent_x[:, first:last], C, max_x_table[first:last],
+            argmax_x_2_table[first:last], rest_x_table[first:last],
+            sum_gap_share_table[first:last]
+        )
+    block = max(1, 4096 // S)
     for k in range(-(-C // block)):
         first = k * block
         last = min(first + block, C)
-        _hvp_entries(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, tangent_x,
-            weight[first:last], scale0, S, C, first, p[first:last], tangent_p[first:last],
-            bar_p[first:last], tangent_bar_p[first:last]
+        _hvp_entries2(
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            tangent_x, weight[first:last], scale0, S, first, p[first:last], tangent_p[first:last],
+            bar_p[first:last], tangent_bar_p[first:last], max_x_table, argmax_x_2_table,
+            rest_x_table, sum_gap_share_table
         )
     block = max(1, 4096 // C)
     for k in range(-(-S // block)):
         first = k * block
         last = min(first + block, S)
-        _hvp_entries2(
+        _hvp_entries3(
             x[:, first:last], C, p[:, first:last], tangent_p[:, first:last], bar_p[:, first:last],
             tangent_bar_p[:, first:last], largest_p[first:last], tangent_largest_p[first:last],
             mean_bar_p[first:last], tangent_mean_bar_p[first:last]
@@ -1308,6 +1566,10 @@ def _hvp_block(
     tangent_largest_p = np.empty((x.shape[2],), np.float64)
     mean_bar_p = np.empty((x.shape[2],), np.float64)
     tangent_mean_bar_p = np.empty((x.shape[2],), np.float64)
+    max_x_table = np.empty((x.shape[2],), np.float64)
+    argmax_x_2_table = np.empty((x.shape[2],), np.int64)
+    rest_x_table = np.empty((x.shape[2],), np.float64)
+    sum_gap_share_table = np.empty((x.shape[2],), np.float64)
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
@@ -1316,7 +1578,8 @@ def _hvp_block(
             _hvp(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, tangent_x[i], weight[i],
                 scale0, hv_x[i], p, tangent_p, bar_p, tangent_bar_p, largest_p, tangent_largest_p,
-                mean_bar_p, tangent_mean_bar_p
+                mean_bar_p, tangent_mean_bar_p, max_x_table, argmax_x_2_table, rest_x_table,
+                sum_gap_share_table
             )
     else:
         smooth_nr = smooth_nr[first:last]
@@ -1325,7 +1588,8 @@ def _hvp_block(
             _hvp(
                 x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i],
                 scale0, hv_x[i], p, tangent_p, bar_p, tangent_bar_p, largest_p, tangent_largest_p,
-                mean_bar_p, tangent_mean_bar_p
+                mean_bar_p, tangent_mean_bar_p, max_x_table, argmax_x_2_table, rest_x_table,
+                sum_gap_share_table
             )
 
 
@@ -1354,7 +1618,8 @@ def hvp_parallel(
 @njit(parallel=True)
 def _hvp_threads(
     x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, scale0, hv_x, p, tangent_p, bar_p,
-    tangent_bar_p, largest_p, tangent_largest_p, mean_bar_p, tangent_mean_bar_p
+    tangent_bar_p, largest_p, tangent_largest_p, mean_bar_p, tangent_mean_bar_p, max_x_table,
+    argmax_x_2_table, rest_x_table, sum_gap_share_table
 ):
     """As `_hvp`, blocks in threads; the same bits."""
     real = np.float64  # what is computed on the way may leave the range of float32
@@ -1363,20 +1628,30 @@ def _hvp_threads(
     scale0 = real(scale0)
     C = x.shape[0]
     S = x.shape[1]
-    block = max(1, 4096 // (S * C))
+    block = max(1, 4096 // C)
+    for k in prange(-(-S // block)):
+        first = k * block
+        last = min(first + block, S)
+        _hvp_entries(
+            x[:, first:last], tangent_x[:, first:last], C, max_x_table[first:last],
+            argmax_x_2_table[first:last], rest_x_table[first:last],
+            sum_gap_share_table[first:last]
+        )
+    block = max(1, 4096 // S)
     for k in prange(-(-C // block)):
         first = k * block
         last = min(first + block, C)
-        _hvp_entries(
-            x, y[first:last], class_weight[first:last], smooth_nr, smooth_dr, tangent_x,
-            weight[first:last], scale0, S, C, first, p[first:last], tangent_p[first:last],
-            bar_p[first:last], tangent_bar_p[first:last]
+        _hvp_entries2(
+            x[first:last], y[first:last], class_weight[first:last], smooth_nr, smooth_dr,
+            tangent_x, weight[first:last], scale0, S, first, p[first:last], tangent_p[first:last],
+            bar_p[first:last], tangent_bar_p[first:last], max_x_table, argmax_x_2_table,
+            rest_x_table, sum_gap_share_table
         )
     block = max(1, 4096 // C)
     for k in prange(-(-S // block)):
         first = k * block
         last = min(first + block, S)
-        _hvp_entries2(
+        _hvp_entries3(
             x[:, first:last], C, p[:, first:last], tangent_p[:, first:last], bar_p[:, first:last],
             tangent_bar_p[:, first:last], largest_p[first:last], tangent_largest_p[first:last],
             mean_bar_p[first:last], tangent_mean_bar_p[first:last]
@@ -1414,6 +1689,10 @@ def _hvp_block_within(
     tangent_largest_p = np.empty((x.shape[2],), np.float64)
     mean_bar_p = np.empty((x.shape[2],), np.float64)
     tangent_mean_bar_p = np.empty((x.shape[2],), np.float64)
+    max_x_table = np.empty((x.shape[2],), np.float64)
+    argmax_x_2_table = np.empty((x.shape[2],), np.int64)
+    rest_x_table = np.empty((x.shape[2],), np.float64)
+    sum_gap_share_table = np.empty((x.shape[2],), np.float64)
     if smooth_nr.shape[0] == 1 and smooth_dr.shape[0] == 1:
         # The same parameters for all samples.
         one_smooth_nr = smooth_nr[0]
@@ -1422,7 +1701,8 @@ def _hvp_block_within(
             _hvp_threads(
                 x[i], y[i], class_weight, one_smooth_nr, one_smooth_dr, tangent_x[i], weight[i],
                 scale0, hv_x[i], p, tangent_p, bar_p, tangent_bar_p, largest_p, tangent_largest_p,
-                mean_bar_p, tangent_mean_bar_p
+                mean_bar_p, tangent_mean_bar_p, max_x_table, argmax_x_2_table, rest_x_table,
+                sum_gap_share_table
             )
     else:
         smooth_nr = smooth_nr[first:last]
@@ -1431,7 +1711,8 @@ def _hvp_block_within(
             _hvp_threads(
                 x[i], y[i], class_weight, smooth_nr[i], smooth_dr[i], tangent_x[i], weight[i],
                 scale0, hv_x[i], p, tangent_p, bar_p, tangent_bar_p, largest_p, tangent_largest_p,
-                mean_bar_p, tangent_mean_bar_p
+                mean_bar_p, tangent_mean_bar_p, max_x_table, argmax_x_2_table, rest_x_table,
+                sum_gap_share_table
             )
 
 
@@ -1453,11 +1734,12 @@ def _prepass(x, weight):
     real = x.dtype.type
     sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost = 0.0, 0.0
     C = x.shape[0]
+    sum_weighted_chosen_acc_terms = np.empty(C, real)
     for c in range(C):
-        term = weight[c] * real(1 if c >= 1 else 0)
-        sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost = _two_sum(
-            sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost, term
-        )
+        sum_weighted_chosen_acc_terms[c] = weight[c] * real(1 if c >= 1 else 0)
+    sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost = vm.added(
+        sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost, sum_weighted_chosen_acc_terms
+    )
     sum_weighted_chosen = real(_total(sum_weighted_chosen_acc, sum_weighted_chosen_acc_lost))
     return real(0), sum_weighted_chosen, real(1)
 

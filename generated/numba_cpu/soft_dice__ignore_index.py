@@ -20,18 +20,19 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -39,13 +40,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -60,19 +61,29 @@ def _values_entries(x, y, class_weight, ignore_index, smooth_nr, smooth_dr, weig
         sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
         sum_chosen_x_acc, sum_chosen_x_acc_lost = 0.0, 0.0
         sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+        sum_chosen_product_acc_terms = np.empty(S, real)
+        sum_chosen_x_acc_terms = np.empty(S, real)
+        sum_chosen_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-                sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+            sum_chosen_product_acc_terms[s] = (
+                x[c, s] * y[c, s]
+                if y[c, s] != real(ignore_index)
+                else real(0)
             )
-            term = (x[c, s] if y[c, s] != real(ignore_index) else real(0)) + _nan_or_zero(y[c, s])
-            sum_chosen_x_acc, sum_chosen_x_acc_lost = _two_sum(
-                sum_chosen_x_acc, sum_chosen_x_acc_lost, term
+            sum_chosen_x_acc_terms[s] = (
+                (x[c, s] if y[c, s] != real(ignore_index) else real(0))
+                + _nan_or_zero(y[c, s])
             )
-            term = y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-                sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-            )
+            sum_chosen_y_acc_terms[s] = y[c, s] if y[c, s] != real(ignore_index) else real(0)
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms
+        )
+        sum_chosen_x_acc, sum_chosen_x_acc_lost = vm.added(
+            sum_chosen_x_acc, sum_chosen_x_acc_lost, sum_chosen_x_acc_terms
+        )
+        sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+            sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+        )
         sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
         sum_chosen_x = real(_total(sum_chosen_x_acc, sum_chosen_x_acc_lost))
         sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
@@ -232,19 +243,29 @@ def _value_partial(x, y, class_weight, ignore_index, smooth_nr, smooth_dr, weigh
         sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
         sum_chosen_x_acc, sum_chosen_x_acc_lost = 0.0, 0.0
         sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+        sum_chosen_product_acc_terms = np.empty(S, real)
+        sum_chosen_x_acc_terms = np.empty(S, real)
+        sum_chosen_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-                sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+            sum_chosen_product_acc_terms[s] = (
+                x[c, s] * y[c, s]
+                if y[c, s] != real(ignore_index)
+                else real(0)
             )
-            term = (x[c, s] if y[c, s] != real(ignore_index) else real(0)) + _nan_or_zero(y[c, s])
-            sum_chosen_x_acc, sum_chosen_x_acc_lost = _two_sum(
-                sum_chosen_x_acc, sum_chosen_x_acc_lost, term
+            sum_chosen_x_acc_terms[s] = (
+                (x[c, s] if y[c, s] != real(ignore_index) else real(0))
+                + _nan_or_zero(y[c, s])
             )
-            term = y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-                sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-            )
+            sum_chosen_y_acc_terms[s] = y[c, s] if y[c, s] != real(ignore_index) else real(0)
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms
+        )
+        sum_chosen_x_acc, sum_chosen_x_acc_lost = vm.added(
+            sum_chosen_x_acc, sum_chosen_x_acc_lost, sum_chosen_x_acc_terms
+        )
+        sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+            sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+        )
         sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
         sum_chosen_x = real(_total(sum_chosen_x_acc, sum_chosen_x_acc_lost))
         sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))
@@ -444,19 +465,29 @@ def _gradient_partial(
         sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
         sum_chosen_x_acc, sum_chosen_x_acc_lost = 0.0, 0.0
         sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+        sum_chosen_product_acc_terms = np.empty(S, real)
+        sum_chosen_x_acc_terms = np.empty(S, real)
+        sum_chosen_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-                sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+            sum_chosen_product_acc_terms[s] = (
+                x[c, s] * y[c, s]
+                if y[c, s] != real(ignore_index)
+                else real(0)
             )
-            term = (x[c, s] if y[c, s] != real(ignore_index) else real(0)) + _nan_or_zero(y[c, s])
-            sum_chosen_x_acc, sum_chosen_x_acc_lost = _two_sum(
-                sum_chosen_x_acc, sum_chosen_x_acc_lost, term
+            sum_chosen_x_acc_terms[s] = (
+                (x[c, s] if y[c, s] != real(ignore_index) else real(0))
+                + _nan_or_zero(y[c, s])
             )
-            term = y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-                sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-            )
+            sum_chosen_y_acc_terms[s] = y[c, s] if y[c, s] != real(ignore_index) else real(0)
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms
+        )
+        sum_chosen_x_acc, sum_chosen_x_acc_lost = vm.added(
+            sum_chosen_x_acc, sum_chosen_x_acc_lost, sum_chosen_x_acc_terms
+        )
+        sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+            sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+        )
         sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
         sum_product_smooth_nr = real(2) * sum_chosen_product + smooth_nr
         sum_chosen_x = real(_total(sum_chosen_x_acc, sum_chosen_x_acc_lost))
@@ -672,19 +703,29 @@ def _gradient_all_partial(
         sum_chosen_product_acc, sum_chosen_product_acc_lost = 0.0, 0.0
         sum_chosen_x_acc, sum_chosen_x_acc_lost = 0.0, 0.0
         sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
+        sum_chosen_product_acc_terms = np.empty(S, real)
+        sum_chosen_x_acc_terms = np.empty(S, real)
+        sum_chosen_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = x[c, s] * y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-                sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+            sum_chosen_product_acc_terms[s] = (
+                x[c, s] * y[c, s]
+                if y[c, s] != real(ignore_index)
+                else real(0)
             )
-            term = (x[c, s] if y[c, s] != real(ignore_index) else real(0)) + _nan_or_zero(y[c, s])
-            sum_chosen_x_acc, sum_chosen_x_acc_lost = _two_sum(
-                sum_chosen_x_acc, sum_chosen_x_acc_lost, term
+            sum_chosen_x_acc_terms[s] = (
+                (x[c, s] if y[c, s] != real(ignore_index) else real(0))
+                + _nan_or_zero(y[c, s])
             )
-            term = y[c, s] if y[c, s] != real(ignore_index) else real(0)
-            sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-                sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-            )
+            sum_chosen_y_acc_terms[s] = y[c, s] if y[c, s] != real(ignore_index) else real(0)
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms
+        )
+        sum_chosen_x_acc, sum_chosen_x_acc_lost = vm.added(
+            sum_chosen_x_acc, sum_chosen_x_acc_lost, sum_chosen_x_acc_terms
+        )
+        sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+            sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+        )
         sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
         sum_product_smooth_nr = real(2) * sum_chosen_product + smooth_nr
         sum_chosen_x = real(_total(sum_chosen_x_acc, sum_chosen_x_acc_lost))
@@ -938,23 +979,30 @@ def _hessian_curvature(
         sum_chosen_x_acc, sum_chosen_x_acc_lost = 0.0, 0.0
         sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
         weighted_class_weight_2 = real(2) * real(weight[c]) * real(class_weight[c])
+        sum_chosen_product_acc_terms = np.empty(S, real)
+        sum_chosen_x_acc_terms = np.empty(S, real)
+        sum_chosen_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = real(x[c, s]) * real(y[c, s]) if real(y[c, s]) != real(ignore_index) else real(0)
-            sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-                sum_chosen_product_acc, sum_chosen_product_acc_lost, term
+            sum_chosen_product_acc_terms[s] = (
+                real(x[c, s]) * real(y[c, s])
+                if real(y[c, s]) != real(ignore_index)
+                else real(0)
             )
-            term = (
+            sum_chosen_x_acc_terms[s] = (
                 (real(x[c, s]) if real(y[c, s]) != real(ignore_index) else real(0))
                 + _nan_or_zero(real(y[c, s]))
             )
-            sum_chosen_x_acc, sum_chosen_x_acc_lost = _two_sum(
-                sum_chosen_x_acc, sum_chosen_x_acc_lost, term
-            )
             chosen_y = real(y[c, s]) if real(y[c, s]) != real(ignore_index) else real(0)
-            term = chosen_y
-            sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-                sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-            )
+            sum_chosen_y_acc_terms[s] = chosen_y
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms
+        )
+        sum_chosen_x_acc, sum_chosen_x_acc_lost = vm.added(
+            sum_chosen_x_acc, sum_chosen_x_acc_lost, sum_chosen_x_acc_terms
+        )
+        sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+            sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+        )
         sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
         sum_product_smooth_nr = real(2) * sum_chosen_product + smooth_nr
         sum_chosen_x = real(_total(sum_chosen_x_acc, sum_chosen_x_acc_lost))
@@ -1161,37 +1209,50 @@ def _hvp_product(
         sum_chosen_y_acc, sum_chosen_y_acc_lost = 0.0, 0.0
         sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost = 0.0, 0.0
         sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = 0.0, 0.0
+        sum_chosen_product_acc_terms = np.empty(S, real)
+        sum_chosen_x_acc_terms = np.empty(S, real)
+        sum_chosen_y_acc_terms = np.empty(S, real)
+        sum_chosen_tangent_x_acc_terms = np.empty(S, real)
+        sum_chosen_product_acc_2_terms = np.empty(S, real)
         for s in range(S):
-            term = (
+            sum_chosen_product_acc_terms[s] = (
                 real(y[c, s]) * real(tangent_x[c, s])
                 if real(y[c, s]) != real(ignore_index)
                 else real(0)
             )
-            sum_chosen_product_acc, sum_chosen_product_acc_lost = _two_sum(
-                sum_chosen_product_acc, sum_chosen_product_acc_lost, term
-            )
-            term = (
+            sum_chosen_x_acc_terms[s] = (
                 (real(x[c, s]) if real(y[c, s]) != real(ignore_index) else real(0))
                 + _nan_or_zero(real(y[c, s]))
             )
-            sum_chosen_x_acc, sum_chosen_x_acc_lost = _two_sum(
-                sum_chosen_x_acc, sum_chosen_x_acc_lost, term
+            sum_chosen_y_acc_terms[s] = (
+                real(y[c, s])
+                if real(y[c, s]) != real(ignore_index)
+                else real(0)
             )
-            term = real(y[c, s]) if real(y[c, s]) != real(ignore_index) else real(0)
-            sum_chosen_y_acc, sum_chosen_y_acc_lost = _two_sum(
-                sum_chosen_y_acc, sum_chosen_y_acc_lost, term
-            )
-            term = (
+            sum_chosen_tangent_x_acc_terms[s] = (
                 (real(tangent_x[c, s]) if real(y[c, s]) != real(ignore_index) else real(0))
                 + _nan_or_zero(real(y[c, s]))
             )
-            sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost = _two_sum(
-                sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost, term
+            sum_chosen_product_acc_2_terms[s] = (
+                real(x[c, s]) * real(y[c, s])
+                if real(y[c, s]) != real(ignore_index)
+                else real(0)
             )
-            term = real(x[c, s]) * real(y[c, s]) if real(y[c, s]) != real(ignore_index) else real(0)
-            sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = _two_sum(
-                sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, term
-            )
+        sum_chosen_product_acc, sum_chosen_product_acc_lost = vm.added(
+            sum_chosen_product_acc, sum_chosen_product_acc_lost, sum_chosen_product_acc_terms
+        )
+        sum_chosen_x_acc, sum_chosen_x_acc_lost = vm.added(
+            sum_chosen_x_acc, sum_chosen_x_acc_lost, sum_chosen_x_acc_terms
+        )
+        sum_chosen_y_acc, sum_chosen_y_acc_lost = vm.added(
+            sum_chosen_y_acc, sum_chosen_y_acc_lost, sum_chosen_y_acc_terms
+        )
+        sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost = vm.added(
+            sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost, sum_chosen_tangent_x_acc_terms
+        )
+        sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost = vm.added(
+            sum_chosen_product_acc_2, sum_chosen_product_acc_2_lost, sum_chosen_product_acc_2_terms
+        )
         sum_chosen_product = real(_total(sum_chosen_product_acc, sum_chosen_product_acc_lost))
         sum_chosen_x = real(_total(sum_chosen_x_acc, sum_chosen_x_acc_lost))
         sum_chosen_y = real(_total(sum_chosen_y_acc, sum_chosen_y_acc_lost))

@@ -17,24 +17,25 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _minimum(a, b):
     """Smaller of two numbers; NaN if either is."""
     return a if a < b or a != a else b
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -42,13 +43,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _merge_sums(total, lost, more, more_lost):
     """Join two running sums, each with what rounding took."""
     total, lost = _two_sum(total, lost, more)
@@ -63,13 +64,18 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, out):
         sum_min_x_y_acc, sum_min_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_min_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = _minimum(x[c, s], y[c, s])
-            sum_min_x_y_acc, sum_min_x_y_acc_lost = _two_sum(
-                sum_min_x_y_acc, sum_min_x_y_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_min_x_y_acc_terms[s] = _minimum(x[c, s], y[c, s])
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_min_x_y_acc, sum_min_x_y_acc_lost = vm.added(
+            sum_min_x_y_acc, sum_min_x_y_acc_lost, sum_min_x_y_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_min_x_y = real(_total(sum_min_x_y_acc, sum_min_x_y_acc_lost))
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -194,13 +200,18 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S):
         sum_min_x_y_acc, sum_min_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_min_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = _minimum(x[c, s], y[c, s])
-            sum_min_x_y_acc, sum_min_x_y_acc_lost = _two_sum(
-                sum_min_x_y_acc, sum_min_x_y_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_min_x_y_acc_terms[s] = _minimum(x[c, s], y[c, s])
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_min_x_y_acc, sum_min_x_y_acc_lost = vm.added(
+            sum_min_x_y_acc, sum_min_x_y_acc_lost, sum_min_x_y_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_min_x_y = real(_total(sum_min_x_y_acc, sum_min_x_y_acc_lost))
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -371,13 +382,18 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         sum_min_x_y_acc, sum_min_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_min_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = _minimum(x[c, s], y[c, s])
-            sum_min_x_y_acc, sum_min_x_y_acc_lost = _two_sum(
-                sum_min_x_y_acc, sum_min_x_y_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_min_x_y_acc_terms[s] = _minimum(x[c, s], y[c, s])
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_min_x_y_acc, sum_min_x_y_acc_lost = vm.added(
+            sum_min_x_y_acc, sum_min_x_y_acc_lost, sum_min_x_y_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_min_x_y = real(_total(sum_min_x_y_acc, sum_min_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_min_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -592,13 +608,18 @@ def _gradient_all_partial(
         sum_min_x_y_acc, sum_min_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
+        sum_min_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = _minimum(x[c, s], y[c, s])
-            sum_min_x_y_acc, sum_min_x_y_acc_lost = _two_sum(
-                sum_min_x_y_acc, sum_min_x_y_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, x[c, s])
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, y[c, s])
+            sum_min_x_y_acc_terms[s] = _minimum(x[c, s], y[c, s])
+            sum_x_acc_terms[s] = x[c, s]
+            sum_y_acc_terms[s] = y[c, s]
+        sum_min_x_y_acc, sum_min_x_y_acc_lost = vm.added(
+            sum_min_x_y_acc, sum_min_x_y_acc_lost, sum_min_x_y_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_min_x_y = real(_total(sum_min_x_y_acc, sum_min_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_min_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -853,13 +874,18 @@ def _hessian_curvature(x, y, class_weight, smooth_nr, smooth_dr, weight, S, grad
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         weighted_class_weight_2 = real(2) * real(weight[c]) * real(class_weight[c])
+        sum_min_x_y_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
-            term = _minimum(real(x[c, s]), real(y[c, s]))
-            sum_min_x_y_acc, sum_min_x_y_acc_lost = _two_sum(
-                sum_min_x_y_acc, sum_min_x_y_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[c, s]))
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
+            sum_min_x_y_acc_terms[s] = _minimum(real(x[c, s]), real(y[c, s]))
+            sum_x_acc_terms[s] = real(x[c, s])
+            sum_y_acc_terms[s] = real(y[c, s])
+        sum_min_x_y_acc, sum_min_x_y_acc_lost = vm.added(
+            sum_min_x_y_acc, sum_min_x_y_acc_lost, sum_min_x_y_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_min_x_y = real(_total(sum_min_x_y_acc, sum_min_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_min_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -1044,6 +1070,11 @@ def _hvp_product(x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, sc
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_tangent_x_acc, sum_tangent_x_acc_lost = 0.0, 0.0
         sum_min_x_y_acc, sum_min_x_y_acc_lost = 0.0, 0.0
+        sum_chosen_tangent_x_acc_terms = np.empty(S, real)
+        sum_x_acc_terms = np.empty(S, real)
+        sum_y_acc_terms = np.empty(S, real)
+        sum_tangent_x_acc_terms = np.empty(S, real)
+        sum_min_x_y_acc_terms = np.empty(S, real)
         for s in range(S):
             chosen = (
                 real(1)
@@ -1054,20 +1085,22 @@ def _hvp_product(x, y, class_weight, smooth_nr, smooth_dr, tangent_x, weight, sc
                     + _nan_or_zero(real(y[c, s]))
                 )
             )
-            term = real(tangent_x[c, s]) * chosen
-            sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost = _two_sum(
-                sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost, term
-            )
-            sum_x_acc, sum_x_acc_lost = _two_sum(sum_x_acc, sum_x_acc_lost, real(x[c, s]))
-            sum_y_acc, sum_y_acc_lost = _two_sum(sum_y_acc, sum_y_acc_lost, real(y[c, s]))
-            term = real(tangent_x[c, s])
-            sum_tangent_x_acc, sum_tangent_x_acc_lost = _two_sum(
-                sum_tangent_x_acc, sum_tangent_x_acc_lost, term
-            )
-            term = _minimum(real(x[c, s]), real(y[c, s]))
-            sum_min_x_y_acc, sum_min_x_y_acc_lost = _two_sum(
-                sum_min_x_y_acc, sum_min_x_y_acc_lost, term
-            )
+            sum_chosen_tangent_x_acc_terms[s] = real(tangent_x[c, s]) * chosen
+            sum_x_acc_terms[s] = real(x[c, s])
+            sum_y_acc_terms[s] = real(y[c, s])
+            sum_tangent_x_acc_terms[s] = real(tangent_x[c, s])
+            sum_min_x_y_acc_terms[s] = _minimum(real(x[c, s]), real(y[c, s]))
+        sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost = vm.added(
+            sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost, sum_chosen_tangent_x_acc_terms
+        )
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_tangent_x_acc, sum_tangent_x_acc_lost = vm.added(
+            sum_tangent_x_acc, sum_tangent_x_acc_lost, sum_tangent_x_acc_terms
+        )
+        sum_min_x_y_acc, sum_min_x_y_acc_lost = vm.added(
+            sum_min_x_y_acc, sum_min_x_y_acc_lost, sum_min_x_y_acc_terms
+        )
         sum_chosen_tangent_x = real(_total(sum_chosen_tangent_x_acc, sum_chosen_tangent_x_acc_lost))
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))

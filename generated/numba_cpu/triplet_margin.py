@@ -27,18 +27,19 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -46,13 +47,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _larger(best, place, term, position):
     """Maximum so far and its first position; the first NaN stays."""
     if term > best or (term != term and best == best):
@@ -60,7 +61,7 @@ def _larger(best, place, term, position):
     return best, place
 
 
-@njit
+@inlined
 def _norm_add(big, middle, lost, small, term):
     """Add a square to a sum of squares kept in three scales, so that none overflows or vanishes (Blue)."""
     size = abs(np.float64(term))
@@ -72,7 +73,7 @@ def _norm_add(big, middle, lost, small, term):
     return big, middle, lost, small
 
 
-@njit
+@inlined
 def _norm_root(big, middle, lost, small):
     """Square root of a sum of squares kept in three scales."""
     middle = _total(middle, lost)
@@ -235,6 +236,126 @@ def value_parallel(anchor, positive, negative, margin, eps, weight, mask, scales
         )
 
 
+@inlined
+def _value_lanes(anchor, positive, negative, margin, eps, weight, numerator, kept, sums):
+    """As `_value`, for a sample in each lane."""
+    real = numerator.dtype.type
+    norm_difference_anchor_eps_acc_term, norm_difference_anchor_eps_acc_2_term = kept[0], kept[1]
+    (
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc,
+        norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small,
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2,
+        norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small
+    ) = (
+        sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
+    )
+    D = anchor.shape[0]
+    for lane in range(vm.LANES):
+        norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane] = 0.0, 0.0, 0.0, 0.0
+        norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane] = 0.0, 0.0, 0.0, 0.0
+    for d in range(D):
+        for lane in range(vm.LANES):
+            norm_difference_anchor_eps_acc_term[lane] = (
+                anchor[d, lane]
+                - positive[d, lane]
+                + eps[lane]
+            )
+            norm_difference_anchor_eps_acc_2_term[lane] = (
+                anchor[d, lane]
+                - negative[d, lane]
+                + eps[lane]
+            )
+        for lane in range(vm.LANES):
+            term = norm_difference_anchor_eps_acc_term[lane]
+            norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane] = _norm_add(
+                norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane], term
+            )
+            term = norm_difference_anchor_eps_acc_2_term[lane]
+            norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane] = _norm_add(
+                norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane], term
+            )
+    for lane in range(vm.LANES):
+        norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane]))
+        norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane]))
+        difference_margin_norm = (
+            norm_difference_anchor_eps
+            - norm_difference_anchor_eps_2
+            + margin[lane]
+        )
+        numerator[lane] = (
+            weight[lane]
+            * (real(0) if difference_margin_norm < real(0) else difference_margin_norm)
+        )
+
+
+@njit
+def _value_block_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = anchor.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_eps = 0 if eps.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    lanes_anchor = np.empty((anchor.shape[1], vm.LANES), real)
+    lanes_positive = np.empty((positive.shape[1], vm.LANES), real)
+    lanes_negative = np.empty((negative.shape[1], vm.LANES), real)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_eps = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((2, vm.LANES), real)
+    sums = np.empty((8, vm.LANES), np.float64)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, anchor.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_anchor, samples, anchor)
+            vm.rows(lanes_positive, samples, positive)
+            vm.rows(lanes_negative, samples, negative)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_eps, samples, step_eps, eps)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _value_lanes(
+                lanes_anchor, lanes_positive, lanes_negative, lanes_margin, lanes_eps,
+                lanes_weight, numerator, kept, sums
+            )
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_lanes(anchor, positive, negative, margin, eps, weight, mask, scales, partials, block):
+    """Sums of weighted losses, one row of `partials` for each block."""
+    for k in range(partials.shape[0]):
+        _value_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def value_lanes_parallel(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block
+):
+    """As `value_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _value_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
 @njit
 def _gradient(
     anchor, positive, negative, margin, eps, weight, scale0, grad_anchor, grad_positive,
@@ -374,6 +495,182 @@ def gradient_parallel(
         )
 
 
+@inlined
+def _gradient_lanes(
+    anchor, positive, negative, margin, eps, weight, scale0, grad_anchor, grad_positive,
+    grad_negative, numerator, kept, sums
+):
+    """As `_gradient`, for a sample in each lane."""
+    real = numerator.dtype.type
+    (
+        scaled_weight, norm_difference_anchor_eps, norm_difference_anchor_eps_2,
+        difference_margin_norm, norm_difference_anchor_eps_acc_term,
+        norm_difference_anchor_eps_acc_2_term
+    ) = (
+        kept[0], kept[1], kept[2], kept[3], kept[4], kept[5]
+    )
+    (
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc,
+        norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small,
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2,
+        norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small
+    ) = (
+        sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
+    )
+    D = anchor.shape[0]
+    for lane in range(vm.LANES):
+        scaled_weight[lane] = scale0 * weight[lane]
+        norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane] = 0.0, 0.0, 0.0, 0.0
+        norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane] = 0.0, 0.0, 0.0, 0.0
+    for d in range(D):
+        for lane in range(vm.LANES):
+            difference_anchor_eps = anchor[d, lane] - positive[d, lane] + eps[lane]
+            norm_difference_anchor_eps_acc_term[lane] = difference_anchor_eps
+            difference_anchor_eps_2 = anchor[d, lane] - negative[d, lane] + eps[lane]
+            norm_difference_anchor_eps_acc_2_term[lane] = difference_anchor_eps_2
+        for lane in range(vm.LANES):
+            term = norm_difference_anchor_eps_acc_term[lane]
+            norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane] = _norm_add(
+                norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane], term
+            )
+            term = norm_difference_anchor_eps_acc_2_term[lane]
+            norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane] = _norm_add(
+                norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane], term
+            )
+    for lane in range(vm.LANES):
+        norm_difference_anchor_eps[lane] = real(_norm_root(norm_difference_anchor_eps_acc_big[lane], norm_difference_anchor_eps_acc[lane], norm_difference_anchor_eps_acc_lost[lane], norm_difference_anchor_eps_acc_small[lane]))
+        norm_difference_anchor_eps_2[lane] = real(_norm_root(norm_difference_anchor_eps_acc_2_big[lane], norm_difference_anchor_eps_acc_2[lane], norm_difference_anchor_eps_acc_2_lost[lane], norm_difference_anchor_eps_acc_2_small[lane]))
+        difference_margin_norm[lane] = (
+            norm_difference_anchor_eps[lane]
+            - norm_difference_anchor_eps_2[lane]
+            + margin[lane]
+        )
+    for d in range(D):
+        for lane in range(vm.LANES):
+            difference_anchor_eps = anchor[d, lane] - positive[d, lane] + eps[lane]
+            chosen = (
+                real(0)
+                if norm_difference_anchor_eps[lane] == real(0)
+                else difference_anchor_eps / norm_difference_anchor_eps[lane]
+            )
+            difference_anchor_eps_2 = anchor[d, lane] - negative[d, lane] + eps[lane]
+            chosen_2 = (
+                real(0)
+                if norm_difference_anchor_eps_2[lane] == real(0)
+                else difference_anchor_eps_2 / norm_difference_anchor_eps_2[lane]
+            )
+            grad_anchor[d, lane] = (
+                scaled_weight[lane]
+                * (real(0) if difference_margin_norm[lane] < real(0) else chosen - chosen_2)
+            )
+            grad_positive[d, lane] = (
+                scaled_weight[lane]
+                * (
+                    (real(0) if difference_margin_norm[lane] < real(0) else -chosen)
+                    + _nan_or_zero(difference_margin_norm[lane])
+                )
+            )
+            grad_negative[d, lane] = (
+                scaled_weight[lane]
+                * (
+                    (real(0) if difference_margin_norm[lane] < real(0) else chosen_2)
+                    + _nan_or_zero(difference_margin_norm[lane])
+                )
+            )
+    for lane in range(vm.LANES):
+        numerator[lane] = (
+            weight[lane]
+            * (real(0) if difference_margin_norm[lane] < real(0) else difference_margin_norm[lane])
+        )
+
+
+@njit
+def _gradient_block_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = anchor.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_eps = 0 if eps.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    scale0 = real(scales[0])
+    lanes_anchor = np.empty((anchor.shape[1], vm.LANES), real)
+    lanes_positive = np.empty((positive.shape[1], vm.LANES), real)
+    lanes_negative = np.empty((negative.shape[1], vm.LANES), real)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_eps = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    lanes_grad_anchor = np.empty((grad_anchor.shape[1], vm.LANES), real)
+    lanes_grad_positive = np.empty((grad_positive.shape[1], vm.LANES), real)
+    lanes_grad_negative = np.empty((grad_negative.shape[1], vm.LANES), real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((6, vm.LANES), real)
+    sums = np.empty((8, vm.LANES), np.float64)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, anchor.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            else:
+                grad_anchor[i][:] = real(0)
+                grad_positive[i][:] = real(0)
+                grad_negative[i][:] = real(0)
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_anchor, samples, anchor)
+            vm.rows(lanes_positive, samples, positive)
+            vm.rows(lanes_negative, samples, negative)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_eps, samples, step_eps, eps)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _gradient_lanes(
+                lanes_anchor, lanes_positive, lanes_negative, lanes_margin, lanes_eps,
+                lanes_weight, scale0, lanes_grad_anchor, lanes_grad_positive, lanes_grad_negative,
+                numerator, kept, sums
+            )
+            vm.scattered(grad_anchor, samples, count, lanes_grad_anchor)
+            vm.scattered(grad_positive, samples, count, lanes_grad_positive)
+            vm.scattered(grad_negative, samples, count, lanes_grad_negative)
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block
+):
+    """Sums of weighted losses, and their scaled gradient by the predictions."""
+    for k in range(partials.shape[0]):
+        _gradient_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_lanes_parallel(
+    anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block
+):
+    """As `gradient_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, partials, block, k
+        )
+
+
 @njit
 def _gradient_all(
     anchor, positive, negative, margin, eps, weight, scale0, grad_anchor, grad_positive,
@@ -412,6 +709,8 @@ def _gradient_all(
     else:
         sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
         sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
+        sum_chosen_acc_terms = np.empty(D, real)
+        sum_chosen_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
             chosen = (
@@ -419,20 +718,20 @@ def _gradient_all(
                 if norm_difference_anchor_eps == real(0)
                 else difference_anchor_eps / norm_difference_anchor_eps
             )
-            term = chosen
-            sum_chosen_acc, sum_chosen_acc_lost = _two_sum(
-                sum_chosen_acc, sum_chosen_acc_lost, term
-            )
+            sum_chosen_acc_terms[d] = chosen
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
             chosen_2 = (
                 real(0)
                 if norm_difference_anchor_eps_2 == real(0)
                 else difference_anchor_eps_2 / norm_difference_anchor_eps_2
             )
-            term = chosen_2
-            sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
-                sum_chosen_acc_2, sum_chosen_acc_2_lost, term
-            )
+            sum_chosen_acc_2_terms[d] = chosen_2
+        sum_chosen_acc, sum_chosen_acc_lost = vm.added(
+            sum_chosen_acc, sum_chosen_acc_lost, sum_chosen_acc_terms
+        )
+        sum_chosen_acc_2, sum_chosen_acc_2_lost = vm.added(
+            sum_chosen_acc_2, sum_chosen_acc_2_lost, sum_chosen_acc_2_terms
+        )
         sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
         sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
         chosen_3 = sum_chosen - sum_chosen_2
@@ -617,25 +916,27 @@ def _hvp(
         - (real(negative[argmax_abs_sum_2]) if D > 0 else real(0))
         + eps
     )
+    sum_gap_quotient_acc_terms = np.empty(D, real)
+    sum_gap_quotient_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
             (real(tangent_anchor[d]) - real(tangent_positive[d])) - part_2 * (difference_anchor_eps / difference_anchor_eps_3)
         )
         quotient_sum_norm = difference_anchor_eps / norm_difference_anchor_eps
-        term = gap * quotient_sum_norm
-        sum_gap_quotient_acc, sum_gap_quotient_acc_lost = _two_sum(
-            sum_gap_quotient_acc, sum_gap_quotient_acc_lost, term
-        )
+        sum_gap_quotient_acc_terms[d] = gap * quotient_sum_norm
         difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
             (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_norm_2 = difference_anchor_eps_2 / norm_difference_anchor_eps_2
-        term = gap_2 * quotient_sum_norm_2
-        sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = _two_sum(
-            sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost, term
-        )
+        sum_gap_quotient_acc_2_terms[d] = gap_2 * quotient_sum_norm_2
+    sum_gap_quotient_acc, sum_gap_quotient_acc_lost = vm.added(
+        sum_gap_quotient_acc, sum_gap_quotient_acc_lost, sum_gap_quotient_acc_terms
+    )
+    sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = vm.added(
+        sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost, sum_gap_quotient_acc_2_terms
+    )
     sum_gap_quotient = real(_total(sum_gap_quotient_acc, sum_gap_quotient_acc_lost))
     sum_gap_quotient_2 = real(_total(sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost))
     for d in range(D):

@@ -23,12 +23,13 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _sign(a):
     """-1, 0 or 1; the tie gives 0."""
     real = type(a)
@@ -37,13 +38,13 @@ def _sign(a):
     return real(-1) if a < 0 else a
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -51,7 +52,7 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
@@ -64,15 +65,17 @@ def _values(anchor, positive, negative, margin, eps, weight):
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     D = anchor.shape[0]
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
+    sum_abs_sum_acc_terms = np.empty(D, real)
+    sum_abs_sum_acc_2_terms = np.empty(D, real)
     for d in range(D):
-        term = abs(anchor[d] - positive[d] + eps)
-        sum_abs_sum_acc, sum_abs_sum_acc_lost = _two_sum(
-            sum_abs_sum_acc, sum_abs_sum_acc_lost, term
-        )
-        term = abs(anchor[d] - negative[d] + eps)
-        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
-            sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
-        )
+        sum_abs_sum_acc_terms[d] = abs(anchor[d] - positive[d] + eps)
+        sum_abs_sum_acc_2_terms[d] = abs(anchor[d] - negative[d] + eps)
+    sum_abs_sum_acc, sum_abs_sum_acc_lost = vm.added(
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_terms
+    )
+    sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = vm.added(
+        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, sum_abs_sum_acc_2_terms
+    )
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
@@ -137,15 +140,17 @@ def _value(anchor, positive, negative, margin, eps, weight):
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     D = anchor.shape[0]
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
+    sum_abs_sum_acc_terms = np.empty(D, real)
+    sum_abs_sum_acc_2_terms = np.empty(D, real)
     for d in range(D):
-        term = abs(anchor[d] - positive[d] + eps)
-        sum_abs_sum_acc, sum_abs_sum_acc_lost = _two_sum(
-            sum_abs_sum_acc, sum_abs_sum_acc_lost, term
-        )
-        term = abs(anchor[d] - negative[d] + eps)
-        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
-            sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
-        )
+        sum_abs_sum_acc_terms[d] = abs(anchor[d] - positive[d] + eps)
+        sum_abs_sum_acc_2_terms[d] = abs(anchor[d] - negative[d] + eps)
+    sum_abs_sum_acc, sum_abs_sum_acc_lost = vm.added(
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_terms
+    )
+    sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = vm.added(
+        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, sum_abs_sum_acc_2_terms
+    )
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
@@ -209,6 +214,111 @@ def value_parallel(anchor, positive, negative, margin, eps, weight, mask, scales
         )
 
 
+@inlined
+def _value_lanes(anchor, positive, negative, margin, eps, weight, numerator, kept, sums):
+    """As `_value`, for a sample in each lane."""
+    real = numerator.dtype.type
+    sum_abs_sum_acc_term, sum_abs_sum_acc_2_term = kept[0], kept[1]
+    (
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost
+    ) = (
+        sums[0], sums[1], sums[2], sums[3]
+    )
+    D = anchor.shape[0]
+    for lane in range(vm.LANES):
+        sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane] = 0.0, 0.0
+        sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane] = 0.0, 0.0
+    for d in range(D):
+        for lane in range(vm.LANES):
+            sum_abs_sum_acc_term[lane] = abs(anchor[d, lane] - positive[d, lane] + eps[lane])
+            sum_abs_sum_acc_2_term[lane] = abs(anchor[d, lane] - negative[d, lane] + eps[lane])
+        for lane in range(vm.LANES):
+            term = sum_abs_sum_acc_term[lane]
+            sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane] = _two_sum(
+                sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane], term
+            )
+            term = sum_abs_sum_acc_2_term[lane]
+            sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane] = _two_sum(
+                sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane], term
+            )
+    for lane in range(vm.LANES):
+        sum_abs_sum = real(_total(sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane]))
+        sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane]))
+        difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin[lane]
+        numerator[lane] = (
+            weight[lane]
+            * (real(0) if difference_margin_sum < real(0) else difference_margin_sum)
+        )
+
+
+@njit
+def _value_block_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = anchor.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_eps = 0 if eps.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    lanes_anchor = np.empty((anchor.shape[1], vm.LANES), real)
+    lanes_positive = np.empty((positive.shape[1], vm.LANES), real)
+    lanes_negative = np.empty((negative.shape[1], vm.LANES), real)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_eps = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((2, vm.LANES), real)
+    sums = np.empty((4, vm.LANES), np.float64)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, anchor.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_anchor, samples, anchor)
+            vm.rows(lanes_positive, samples, positive)
+            vm.rows(lanes_negative, samples, negative)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_eps, samples, step_eps, eps)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _value_lanes(
+                lanes_anchor, lanes_positive, lanes_negative, lanes_margin, lanes_eps,
+                lanes_weight, numerator, kept, sums
+            )
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_lanes(anchor, positive, negative, margin, eps, weight, mask, scales, partials, block):
+    """Sums of weighted losses, one row of `partials` for each block."""
+    for k in range(partials.shape[0]):
+        _value_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def value_lanes_parallel(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block
+):
+    """As `value_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _value_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
 @njit
 def _gradient(
     anchor, positive, negative, margin, eps, weight, scale0, grad_anchor, grad_positive,
@@ -220,17 +330,19 @@ def _gradient(
     scaled_weight = scale0 * weight
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
+    sum_abs_sum_acc_terms = np.empty(D, real)
+    sum_abs_sum_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
-        term = abs(difference_anchor_eps)
-        sum_abs_sum_acc, sum_abs_sum_acc_lost = _two_sum(
-            sum_abs_sum_acc, sum_abs_sum_acc_lost, term
-        )
+        sum_abs_sum_acc_terms[d] = abs(difference_anchor_eps)
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-        term = abs(difference_anchor_eps_2)
-        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
-            sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
-        )
+        sum_abs_sum_acc_2_terms[d] = abs(difference_anchor_eps_2)
+    sum_abs_sum_acc, sum_abs_sum_acc_lost = vm.added(
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_terms
+    )
+    sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = vm.added(
+        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, sum_abs_sum_acc_2_terms
+    )
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
@@ -344,6 +456,177 @@ def gradient_parallel(
         )
 
 
+@inlined
+def _gradient_lanes(
+    anchor, positive, negative, margin, eps, weight, scale0, grad_anchor, grad_positive,
+    grad_negative, numerator, kept, sums
+):
+    """As `_gradient`, for a sample in each lane."""
+    real = numerator.dtype.type
+    (
+        scaled_weight, difference_margin_sum, sum_abs_sum_acc_term, sum_abs_sum_acc_2_term
+    ) = (
+        kept[0], kept[1], kept[2], kept[3]
+    )
+    (
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost
+    ) = (
+        sums[0], sums[1], sums[2], sums[3]
+    )
+    D = anchor.shape[0]
+    for lane in range(vm.LANES):
+        scaled_weight[lane] = scale0 * weight[lane]
+        sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane] = 0.0, 0.0
+        sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane] = 0.0, 0.0
+    for d in range(D):
+        for lane in range(vm.LANES):
+            difference_anchor_eps = anchor[d, lane] - positive[d, lane] + eps[lane]
+            sum_abs_sum_acc_term[lane] = abs(difference_anchor_eps)
+            difference_anchor_eps_2 = anchor[d, lane] - negative[d, lane] + eps[lane]
+            sum_abs_sum_acc_2_term[lane] = abs(difference_anchor_eps_2)
+        for lane in range(vm.LANES):
+            term = sum_abs_sum_acc_term[lane]
+            sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane] = _two_sum(
+                sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane], term
+            )
+            term = sum_abs_sum_acc_2_term[lane]
+            sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane] = _two_sum(
+                sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane], term
+            )
+    for lane in range(vm.LANES):
+        sum_abs_sum = real(_total(sum_abs_sum_acc[lane], sum_abs_sum_acc_lost[lane]))
+        sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2[lane], sum_abs_sum_acc_2_lost[lane]))
+        difference_margin_sum[lane] = sum_abs_sum - sum_abs_sum_2 + margin[lane]
+    for d in range(D):
+        for lane in range(vm.LANES):
+            difference_anchor_eps = anchor[d, lane] - positive[d, lane] + eps[lane]
+            sign_difference_anchor_eps = _sign(difference_anchor_eps)
+            difference_anchor_eps_2 = anchor[d, lane] - negative[d, lane] + eps[lane]
+            sign_difference_anchor_eps_2 = _sign(difference_anchor_eps_2)
+            grad_anchor[d, lane] = (
+                scaled_weight[lane]
+                * (
+                    real(0)
+                    if difference_margin_sum[lane] < real(0)
+                    else sign_difference_anchor_eps - sign_difference_anchor_eps_2
+                )
+            )
+            grad_positive[d, lane] = (
+                scaled_weight[lane]
+                * (
+                    (
+                        real(0)
+                        if difference_margin_sum[lane] < real(0)
+                        else -sign_difference_anchor_eps
+                    )
+                    + _nan_or_zero(difference_margin_sum[lane])
+                )
+            )
+            grad_negative[d, lane] = (
+                scaled_weight[lane]
+                * (
+                    (
+                        real(0)
+                        if difference_margin_sum[lane] < real(0)
+                        else sign_difference_anchor_eps_2
+                    )
+                    + _nan_or_zero(difference_margin_sum[lane])
+                )
+            )
+    for lane in range(vm.LANES):
+        numerator[lane] = (
+            weight[lane]
+            * (real(0) if difference_margin_sum[lane] < real(0) else difference_margin_sum[lane])
+        )
+
+
+@njit
+def _gradient_block_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = anchor.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_eps = 0 if eps.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    scale0 = real(scales[0])
+    lanes_anchor = np.empty((anchor.shape[1], vm.LANES), real)
+    lanes_positive = np.empty((positive.shape[1], vm.LANES), real)
+    lanes_negative = np.empty((negative.shape[1], vm.LANES), real)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_eps = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    lanes_grad_anchor = np.empty((grad_anchor.shape[1], vm.LANES), real)
+    lanes_grad_positive = np.empty((grad_positive.shape[1], vm.LANES), real)
+    lanes_grad_negative = np.empty((grad_negative.shape[1], vm.LANES), real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((4, vm.LANES), real)
+    sums = np.empty((4, vm.LANES), np.float64)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, anchor.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            else:
+                grad_anchor[i][:] = real(0)
+                grad_positive[i][:] = real(0)
+                grad_negative[i][:] = real(0)
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_anchor, samples, anchor)
+            vm.rows(lanes_positive, samples, positive)
+            vm.rows(lanes_negative, samples, negative)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_eps, samples, step_eps, eps)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _gradient_lanes(
+                lanes_anchor, lanes_positive, lanes_negative, lanes_margin, lanes_eps,
+                lanes_weight, scale0, lanes_grad_anchor, lanes_grad_positive, lanes_grad_negative,
+                numerator, kept, sums
+            )
+            vm.scattered(grad_anchor, samples, count, lanes_grad_anchor)
+            vm.scattered(grad_positive, samples, count, lanes_grad_positive)
+            vm.scattered(grad_negative, samples, count, lanes_grad_negative)
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def gradient_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block
+):
+    """Sums of weighted losses, and their scaled gradient by the predictions."""
+    for k in range(partials.shape[0]):
+        _gradient_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def gradient_lanes_parallel(
+    anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor, grad_positive,
+    grad_negative, partials, block
+):
+    """As `gradient_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _gradient_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, grad_anchor,
+            grad_positive, grad_negative, partials, block, k
+        )
+
+
 @njit
 def _gradient_all(
     anchor, positive, negative, margin, eps, weight, scale0, grad_anchor, grad_positive,
@@ -355,17 +638,19 @@ def _gradient_all(
     scaled_weight = scale0 * weight
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
+    sum_abs_sum_acc_terms = np.empty(D, real)
+    sum_abs_sum_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
-        term = abs(difference_anchor_eps)
-        sum_abs_sum_acc, sum_abs_sum_acc_lost = _two_sum(
-            sum_abs_sum_acc, sum_abs_sum_acc_lost, term
-        )
+        sum_abs_sum_acc_terms[d] = abs(difference_anchor_eps)
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-        term = abs(difference_anchor_eps_2)
-        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
-            sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
-        )
+        sum_abs_sum_acc_2_terms[d] = abs(difference_anchor_eps_2)
+    sum_abs_sum_acc, sum_abs_sum_acc_lost = vm.added(
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_terms
+    )
+    sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = vm.added(
+        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, sum_abs_sum_acc_2_terms
+    )
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin
@@ -382,19 +667,21 @@ def _gradient_all(
     else:
         sum_sign_sum_acc, sum_sign_sum_acc_lost = 0.0, 0.0
         sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = 0.0, 0.0
+        sum_sign_sum_acc_terms = np.empty(D, real)
+        sum_sign_sum_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
             sign_difference_anchor_eps = _sign(difference_anchor_eps)
-            term = sign_difference_anchor_eps
-            sum_sign_sum_acc, sum_sign_sum_acc_lost = _two_sum(
-                sum_sign_sum_acc, sum_sign_sum_acc_lost, term
-            )
+            sum_sign_sum_acc_terms[d] = sign_difference_anchor_eps
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
             sign_difference_anchor_eps_2 = _sign(difference_anchor_eps_2)
-            term = sign_difference_anchor_eps_2
-            sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = _two_sum(
-                sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost, term
-            )
+            sum_sign_sum_acc_2_terms[d] = sign_difference_anchor_eps_2
+        sum_sign_sum_acc, sum_sign_sum_acc_lost = vm.added(
+            sum_sign_sum_acc, sum_sign_sum_acc_lost, sum_sign_sum_acc_terms
+        )
+        sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost = vm.added(
+            sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost, sum_sign_sum_acc_2_terms
+        )
         sum_sign_sum = real(_total(sum_sign_sum_acc, sum_sign_sum_acc_lost))
         sum_sign_sum_2 = real(_total(sum_sign_sum_acc_2, sum_sign_sum_acc_2_lost))
         chosen = sum_sign_sum - sum_sign_sum_2
@@ -527,17 +814,19 @@ def _hessian(
     D = anchor.shape[0]
     sum_abs_sum_acc, sum_abs_sum_acc_lost = 0.0, 0.0
     sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = 0.0, 0.0
+    sum_abs_sum_acc_terms = np.empty(D, real)
+    sum_abs_sum_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
-        term = abs(difference_anchor_eps)
-        sum_abs_sum_acc, sum_abs_sum_acc_lost = _two_sum(
-            sum_abs_sum_acc, sum_abs_sum_acc_lost, term
-        )
+        sum_abs_sum_acc_terms[d] = abs(difference_anchor_eps)
         difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
-        term = abs(difference_anchor_eps_2)
-        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = _two_sum(
-            sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, term
-        )
+        sum_abs_sum_acc_2_terms[d] = abs(difference_anchor_eps_2)
+    sum_abs_sum_acc, sum_abs_sum_acc_lost = vm.added(
+        sum_abs_sum_acc, sum_abs_sum_acc_lost, sum_abs_sum_acc_terms
+    )
+    sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost = vm.added(
+        sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost, sum_abs_sum_acc_2_terms
+    )
     sum_abs_sum = real(_total(sum_abs_sum_acc, sum_abs_sum_acc_lost))
     sum_abs_sum_2 = real(_total(sum_abs_sum_acc_2, sum_abs_sum_acc_2_lost))
     difference_margin_sum = sum_abs_sum - sum_abs_sum_2 + margin

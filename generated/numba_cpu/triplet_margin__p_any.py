@@ -28,52 +28,53 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _maximum(a, b):
     """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
     return a if a > b or a != a else b
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
     return type(a)(0) if product != product and a == a and b == b else product
 
 
-@njit
+@inlined
 def _abspow(a, b):
     """|a| ** b, and 0 at a = 0 for every b."""
-    return type(a)(0) if a == 0 and b == b else abs(a) ** b
+    return type(a)(0) if a == 0 and b == b else vm.power(abs(a), b)
 
 
-@njit
+@inlined
 def _signpow(a, b):
     """|a| ** b with the sign of a, and 0 at a = 0 for every b."""
     real = type(a)
     if a == 0 and b == b:
         return real(0)
-    return -(abs(a) ** b) if a < 0 else abs(a) ** b
+    return -(vm.power(abs(a), b)) if a < 0 else vm.power(abs(a), b)
 
 
-@njit
+@inlined
 def _xlogy(a, b):
     """a * log(b), and 0 where a is 0 (0 * log(0) would be NaN)."""
-    return type(a)(0) if a == 0 and b == b else a * math.log(b)
+    return type(a)(0) if a == 0 and b == b else a * vm.log(b)
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -81,13 +82,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _larger(best, place, term, position):
     """Maximum so far and its first position; the first NaN stays."""
     if term > best or (term != term and best == best):
@@ -113,27 +114,32 @@ def _values(anchor, positive, negative, p, margin, eps, weight):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
-            term = _abspow(difference_anchor_eps / max_abs_sum, p)
-            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
-                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
-            )
+            sum_abspow_quotient_p_acc_terms[d] = _abspow(difference_anchor_eps / max_abs_sum, p)
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = vm.added(
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, sum_abspow_quotient_p_acc_terms
+        )
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
-        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+        chosen = max_abs_sum * vm.power(sum_abspow_quotient_p, inv_p)
     max_abs_sum_2 = max_abs_sum_acc_2
     if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
-            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
-                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            sum_abspow_quotient_p_acc_2_terms[d] = _abspow(
+                difference_anchor_eps_2 / max_abs_sum_2,
+                p,
             )
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = vm.added(
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, sum_abspow_quotient_p_acc_2_terms
+        )
         sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
-        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+        chosen_2 = max_abs_sum_2 * vm.power(sum_abspow_quotient_p_2, inv_p)
     difference_chosen = chosen - chosen_2 + margin
     out_value = weight * (real(0) if difference_chosen < real(0) else difference_chosen)
     return out_value
@@ -218,27 +224,32 @@ def _value(anchor, positive, negative, p, margin, eps, weight):
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
-            term = _abspow(difference_anchor_eps / max_abs_sum, p)
-            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
-                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
-            )
+            sum_abspow_quotient_p_acc_terms[d] = _abspow(difference_anchor_eps / max_abs_sum, p)
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = vm.added(
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, sum_abspow_quotient_p_acc_terms
+        )
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
-        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+        chosen = max_abs_sum * vm.power(sum_abspow_quotient_p, inv_p)
     max_abs_sum_2 = max_abs_sum_acc_2
     if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
-            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
-                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            sum_abspow_quotient_p_acc_2_terms[d] = _abspow(
+                difference_anchor_eps_2 / max_abs_sum_2,
+                p,
             )
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = vm.added(
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, sum_abspow_quotient_p_acc_2_terms
+        )
         sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
-        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+        chosen_2 = max_abs_sum_2 * vm.power(sum_abspow_quotient_p_2, inv_p)
     difference_chosen = chosen - chosen_2 + margin
     return weight * (real(0) if difference_chosen < real(0) else difference_chosen)
 
@@ -332,27 +343,32 @@ def _gradient(
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
-            term = _abspow(difference_anchor_eps / max_abs_sum, p)
-            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
-                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
-            )
+            sum_abspow_quotient_p_acc_terms[d] = _abspow(difference_anchor_eps / max_abs_sum, p)
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = vm.added(
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, sum_abspow_quotient_p_acc_terms
+        )
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
-        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+        chosen = max_abs_sum * vm.power(sum_abspow_quotient_p, inv_p)
     max_abs_sum_2 = max_abs_sum_acc_2
     if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
-            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
-                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            sum_abspow_quotient_p_acc_2_terms[d] = _abspow(
+                difference_anchor_eps_2 / max_abs_sum_2,
+                p,
             )
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = vm.added(
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, sum_abspow_quotient_p_acc_2_terms
+        )
         sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
-        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+        chosen_2 = max_abs_sum_2 * vm.power(sum_abspow_quotient_p_2, inv_p)
     difference_chosen = chosen - chosen_2 + margin
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
@@ -506,31 +522,33 @@ def _gradient_all(
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
             quotient_sum_max = difference_anchor_eps / max_abs_sum
             abspow_quotient_sum_max_p = _abspow(quotient_sum_max, p)
-            term = abspow_quotient_sum_max_p
-            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
-                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
-            )
+            sum_abspow_quotient_p_acc_terms[d] = abspow_quotient_sum_max_p
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = vm.added(
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, sum_abspow_quotient_p_acc_terms
+        )
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
-        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+        chosen = max_abs_sum * vm.power(sum_abspow_quotient_p, inv_p)
     max_abs_sum_2 = max_abs_sum_acc_2
     if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
             quotient_sum_max_2 = difference_anchor_eps_2 / max_abs_sum_2
             abspow_quotient_sum_max_p_2 = _abspow(quotient_sum_max_2, p)
-            term = abspow_quotient_sum_max_p_2
-            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
-                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
-            )
+            sum_abspow_quotient_p_acc_2_terms[d] = abspow_quotient_sum_max_p_2
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = vm.added(
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, sum_abspow_quotient_p_acc_2_terms
+        )
         sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
-        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+        chosen_2 = max_abs_sum_2 * vm.power(sum_abspow_quotient_p_2, inv_p)
     difference_chosen = chosen - chosen_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
     argmax_abs_sum_2 = argmax_abs_sum_acc_2_at
@@ -542,43 +560,61 @@ def _gradient_all(
         else:
             sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost = 0.0, 0.0
             sum_chosen_acc, sum_chosen_acc_lost = 0.0, 0.0
+            sum_xlogy_abspow_abs_acc_terms = np.empty(D, real)
+            sum_chosen_acc_terms = np.empty(D, real)
             for d in range(D):
                 difference_anchor_eps = anchor[d] - positive[d] + eps
                 quotient_sum_chosen = difference_anchor_eps / chosen
                 quotient_sum_max = difference_anchor_eps / max_abs_sum
-                term = _xlogy(_abspow(quotient_sum_chosen, p), abs(quotient_sum_max))
-                sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost = _two_sum(
-                    sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost, term
+                sum_xlogy_abspow_abs_acc_terms[d] = _xlogy(
+                    _abspow(quotient_sum_chosen, p),
+                    abs(quotient_sum_max),
                 )
                 abspow_quotient_sum_max_p = _abspow(quotient_sum_max, p)
-                term = real(0) if d == argmax_abs_sum else abspow_quotient_sum_max_p
-                sum_chosen_acc, sum_chosen_acc_lost = _two_sum(
-                    sum_chosen_acc, sum_chosen_acc_lost, term
+                sum_chosen_acc_terms[d] = (
+                    real(0)
+                    if d == argmax_abs_sum
+                    else abspow_quotient_sum_max_p
                 )
+            sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost = vm.added(
+                sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost, sum_xlogy_abspow_abs_acc_terms
+            )
+            sum_chosen_acc, sum_chosen_acc_lost = vm.added(
+                sum_chosen_acc, sum_chosen_acc_lost, sum_chosen_acc_terms
+            )
             sum_xlogy_abspow_abs = real(_total(sum_xlogy_abspow_abs_acc, sum_xlogy_abspow_abs_acc_lost))
             sum_chosen = real(_total(sum_chosen_acc, sum_chosen_acc_lost))
-            chosen_5 = (sum_xlogy_abspow_abs - math.log1p(sum_chosen) / p) / p * chosen
+            chosen_5 = (sum_xlogy_abspow_abs - vm.log1p(sum_chosen) / p) / p * chosen
         if chosen_2 == real(0):
             chosen_6 = real(0)
         else:
             sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost = 0.0, 0.0
             sum_chosen_acc_2, sum_chosen_acc_2_lost = 0.0, 0.0
+            sum_xlogy_abspow_abs_acc_2_terms = np.empty(D, real)
+            sum_chosen_acc_2_terms = np.empty(D, real)
             for d in range(D):
                 difference_anchor_eps_2 = anchor[d] - negative[d] + eps
                 quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
                 quotient_sum_max_2 = difference_anchor_eps_2 / max_abs_sum_2
-                term = _xlogy(_abspow(quotient_sum_chosen_2, p), abs(quotient_sum_max_2))
-                sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost = _two_sum(
-                    sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost, term
+                sum_xlogy_abspow_abs_acc_2_terms[d] = _xlogy(
+                    _abspow(quotient_sum_chosen_2, p),
+                    abs(quotient_sum_max_2),
                 )
                 abspow_quotient_sum_max_p_2 = _abspow(quotient_sum_max_2, p)
-                term = real(0) if d == argmax_abs_sum_2 else abspow_quotient_sum_max_p_2
-                sum_chosen_acc_2, sum_chosen_acc_2_lost = _two_sum(
-                    sum_chosen_acc_2, sum_chosen_acc_2_lost, term
+                sum_chosen_acc_2_terms[d] = (
+                    real(0)
+                    if d == argmax_abs_sum_2
+                    else abspow_quotient_sum_max_p_2
                 )
+            sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost = vm.added(
+                sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost, sum_xlogy_abspow_abs_acc_2_terms
+            )
+            sum_chosen_acc_2, sum_chosen_acc_2_lost = vm.added(
+                sum_chosen_acc_2, sum_chosen_acc_2_lost, sum_chosen_acc_2_terms
+            )
             sum_xlogy_abspow_abs_2 = real(_total(sum_xlogy_abspow_abs_acc_2, sum_xlogy_abspow_abs_acc_2_lost))
             sum_chosen_2 = real(_total(sum_chosen_acc_2, sum_chosen_acc_2_lost))
-            chosen_6 = (sum_xlogy_abspow_abs_2 - math.log1p(sum_chosen_2) / p) / p * chosen_2
+            chosen_6 = (sum_xlogy_abspow_abs_2 - vm.log1p(sum_chosen_2) / p) / p * chosen_2
         chosen_7 = chosen_5 - chosen_6
     grad_p_value = scale0 * weight * chosen_7
     grad_margin_value = (
@@ -591,14 +627,13 @@ def _gradient_all(
     else:
         sum_chosen_acc_3, sum_chosen_acc_3_lost = 0.0, 0.0
         sum_chosen_acc_4, sum_chosen_acc_4_lost = 0.0, 0.0
+        sum_chosen_acc_3_terms = np.empty(D, real)
+        sum_chosen_acc_4_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = anchor[d] - positive[d] + eps
             quotient_sum_chosen = difference_anchor_eps / chosen
             chosen_3 = real(0) if chosen == real(0) else _signpow(quotient_sum_chosen, difference_p)
-            term = chosen_3
-            sum_chosen_acc_3, sum_chosen_acc_3_lost = _two_sum(
-                sum_chosen_acc_3, sum_chosen_acc_3_lost, term
-            )
+            sum_chosen_acc_3_terms[d] = chosen_3
             difference_anchor_eps_2 = anchor[d] - negative[d] + eps
             quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
             chosen_4 = (
@@ -606,10 +641,13 @@ def _gradient_all(
                 if chosen_2 == real(0)
                 else _signpow(quotient_sum_chosen_2, difference_p)
             )
-            term = chosen_4
-            sum_chosen_acc_4, sum_chosen_acc_4_lost = _two_sum(
-                sum_chosen_acc_4, sum_chosen_acc_4_lost, term
-            )
+            sum_chosen_acc_4_terms[d] = chosen_4
+        sum_chosen_acc_3, sum_chosen_acc_3_lost = vm.added(
+            sum_chosen_acc_3, sum_chosen_acc_3_lost, sum_chosen_acc_3_terms
+        )
+        sum_chosen_acc_4, sum_chosen_acc_4_lost = vm.added(
+            sum_chosen_acc_4, sum_chosen_acc_4_lost, sum_chosen_acc_4_terms
+        )
         sum_chosen_3 = real(_total(sum_chosen_acc_3, sum_chosen_acc_3_lost))
         sum_chosen_4 = real(_total(sum_chosen_acc_4, sum_chosen_acc_4_lost))
         chosen_8 = sum_chosen_3 - sum_chosen_4
@@ -774,27 +812,32 @@ def _hvp(
         chosen = real(0)
     else:
         sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
-            term = _abspow(difference_anchor_eps / max_abs_sum, p)
-            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = _two_sum(
-                sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, term
-            )
+            sum_abspow_quotient_p_acc_terms[d] = _abspow(difference_anchor_eps / max_abs_sum, p)
+        sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost = vm.added(
+            sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost, sum_abspow_quotient_p_acc_terms
+        )
         sum_abspow_quotient_p = real(_total(sum_abspow_quotient_p_acc, sum_abspow_quotient_p_acc_lost))
-        chosen = max_abs_sum * sum_abspow_quotient_p ** inv_p
+        chosen = max_abs_sum * vm.power(sum_abspow_quotient_p, inv_p)
     max_abs_sum_2 = max_abs_sum_acc_2
     if max_abs_sum_2 <= real(0):
         chosen_2 = real(0)
     else:
         sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = 0.0, 0.0
+        sum_abspow_quotient_p_acc_2_terms = np.empty(D, real)
         for d in range(D):
             difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
-            term = _abspow(difference_anchor_eps_2 / max_abs_sum_2, p)
-            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = _two_sum(
-                sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, term
+            sum_abspow_quotient_p_acc_2_terms[d] = _abspow(
+                difference_anchor_eps_2 / max_abs_sum_2,
+                p,
             )
+        sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost = vm.added(
+            sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost, sum_abspow_quotient_p_acc_2_terms
+        )
         sum_abspow_quotient_p_2 = real(_total(sum_abspow_quotient_p_acc_2, sum_abspow_quotient_p_acc_2_lost))
-        chosen_2 = max_abs_sum_2 * sum_abspow_quotient_p_2 ** inv_p
+        chosen_2 = max_abs_sum_2 * vm.power(sum_abspow_quotient_p_2, inv_p)
     difference_chosen = chosen - chosen_2 + margin
     argmax_abs_sum = argmax_abs_sum_acc_at
     part_2 = (
@@ -816,6 +859,8 @@ def _hvp(
         - (real(negative[argmax_abs_sum_2]) if D > 0 else real(0))
         + eps
     )
+    sum_gap_signpow_acc_terms = np.empty(D, real)
+    sum_gap_signpow_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
         gap = (
@@ -823,20 +868,20 @@ def _hvp(
         )
         quotient_sum_chosen = difference_anchor_eps / chosen
         signpow_quotient_sum = _signpow(quotient_sum_chosen, difference_p)
-        term = gap * signpow_quotient_sum
-        sum_gap_signpow_acc, sum_gap_signpow_acc_lost = _two_sum(
-            sum_gap_signpow_acc, sum_gap_signpow_acc_lost, term
-        )
+        sum_gap_signpow_acc_terms[d] = gap * signpow_quotient_sum
         difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
         gap_2 = (
             (real(tangent_anchor[d]) - real(tangent_negative[d])) - part_3 * (difference_anchor_eps_2 / difference_anchor_eps_4)
         )
         quotient_sum_chosen_2 = difference_anchor_eps_2 / chosen_2
         signpow_quotient_sum_2 = _signpow(quotient_sum_chosen_2, difference_p)
-        term = gap_2 * signpow_quotient_sum_2
-        sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost = _two_sum(
-            sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost, term
-        )
+        sum_gap_signpow_acc_2_terms[d] = gap_2 * signpow_quotient_sum_2
+    sum_gap_signpow_acc, sum_gap_signpow_acc_lost = vm.added(
+        sum_gap_signpow_acc, sum_gap_signpow_acc_lost, sum_gap_signpow_acc_terms
+    )
+    sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost = vm.added(
+        sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost, sum_gap_signpow_acc_2_terms
+    )
     sum_gap_signpow = real(_total(sum_gap_signpow_acc, sum_gap_signpow_acc_lost))
     sum_gap_signpow_2 = real(_total(sum_gap_signpow_acc_2, sum_gap_signpow_acc_2_lost))
     for d in range(D):

@@ -39,18 +39,19 @@ import math
 import numpy as np
 from numba import prange
 
-from lossgen.runtime.jit import check_abi, njit
+from lossgen.runtime import vectormath as vm
+from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 
-@njit
+@inlined
 def _maximum(a, b):
     """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
     return a if a > b or a != a else b
 
 
-@njit
+@inlined
 def _sign(a):
     """-1, 0 or 1; the tie gives 0."""
     real = type(a)
@@ -59,13 +60,13 @@ def _sign(a):
     return real(-1) if a < 0 else a
 
 
-@njit
+@inlined
 def _nan_or_zero(a):
     """NaN for NaN, else 0: added to a step, which would hide it."""
     return type(a)(0) if a == a else a
 
 
-@njit
+@inlined
 def _two_sum(total, lost, term):
     """Add a term to a running sum in float64; `lost` collects what rounding took (Knuth's TwoSum)."""
     grown = total + term
@@ -73,13 +74,13 @@ def _two_sum(total, lost, term):
     return grown, lost + ((total - (grown - back)) + (term - back))
 
 
-@njit
+@inlined
 def _total(total, lost):
     """End of a compensated sum; after an overflow the lost part is NaN and says nothing."""
     return total + lost if lost == lost else total
 
 
-@njit
+@inlined
 def _larger(best, place, term, position):
     """Maximum so far and its first position; the first NaN stays."""
     if term > best or (term != term and best == best):
@@ -223,6 +224,98 @@ def value_parallel(anchor, positive, negative, margin, eps, weight, mask, scales
     """As `value`, in threads; the same bits."""
     for k in prange(partials.shape[0]):
         _value_block(
+            anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
+@inlined
+def _value_lanes(anchor, positive, negative, margin, eps, weight, numerator, kept):
+    """As `_value`, for a sample in each lane."""
+    real = numerator.dtype.type
+    max_abs_sum_acc, max_abs_sum_acc_2 = kept[0], kept[1]
+    D = anchor.shape[0]
+    for lane in range(vm.LANES):
+        max_abs_sum_acc[lane] = real(-math.inf)
+        max_abs_sum_acc_2[lane] = real(-math.inf)
+    for d in range(D):
+        for lane in range(vm.LANES):
+            term = abs(anchor[d, lane] - positive[d, lane] + eps[lane])
+            max_abs_sum_acc[lane] = _maximum(max_abs_sum_acc[lane], term)
+            term = abs(anchor[d, lane] - negative[d, lane] + eps[lane])
+            max_abs_sum_acc_2[lane] = _maximum(max_abs_sum_acc_2[lane], term)
+    for lane in range(vm.LANES):
+        max_abs_sum = max_abs_sum_acc[lane]
+        max_abs_sum_2 = max_abs_sum_acc_2[lane]
+        difference_margin_max = max_abs_sum - max_abs_sum_2 + margin[lane]
+        numerator[lane] = (
+            weight[lane]
+            * (real(0) if difference_margin_max < real(0) else difference_margin_max)
+        )
+
+
+@njit
+def _value_block_lanes(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+):
+    """Run block number k, many samples at once."""
+    real = anchor.dtype.type
+    # One number for all samples, or one per sample.
+    step_margin = 0 if margin.shape[0] == 1 else 1
+    step_eps = 0 if eps.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    lanes_anchor = np.empty((anchor.shape[1], vm.LANES), real)
+    lanes_positive = np.empty((positive.shape[1], vm.LANES), real)
+    lanes_negative = np.empty((negative.shape[1], vm.LANES), real)
+    lanes_margin = np.empty(vm.LANES, real)
+    lanes_eps = np.empty(vm.LANES, real)
+    lanes_weight = np.empty(vm.LANES, real)
+    numerator = np.empty(vm.LANES, real)
+    samples = np.empty(vm.LANES, np.int64)
+    kept = np.empty((2, vm.LANES), real)
+    total, lost = 0.0, 0.0
+    i, last = k * block, min((k + 1) * block, anchor.shape[0])
+    while i < last:
+        count = 0
+        while i < last and count < vm.LANES:
+            if mask[i * step_mask]:
+                samples[count] = i
+                count += 1
+            i += 1
+        if count > 0:
+            # Lanes without a sample repeat the last one.
+            samples[count:] = samples[count - 1]
+            vm.rows(lanes_anchor, samples, anchor)
+            vm.rows(lanes_positive, samples, positive)
+            vm.rows(lanes_negative, samples, negative)
+            vm.entries(lanes_margin, samples, step_margin, margin)
+            vm.entries(lanes_eps, samples, step_eps, eps)
+            vm.entries(lanes_weight, samples, step_weight, weight)
+            _value_lanes(
+                lanes_anchor, lanes_positive, lanes_negative, lanes_margin, lanes_eps,
+                lanes_weight, numerator, kept
+            )
+            for lane in range(count):
+                total, lost = _two_sum(total, lost, numerator[lane])
+    partials[k, 0] = _total(total, lost)
+
+
+@njit
+def value_lanes(anchor, positive, negative, margin, eps, weight, mask, scales, partials, block):
+    """Sums of weighted losses, one row of `partials` for each block."""
+    for k in range(partials.shape[0]):
+        _value_block_lanes(
+            anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
+        )
+
+
+@njit(parallel=True)
+def value_lanes_parallel(
+    anchor, positive, negative, margin, eps, weight, mask, scales, partials, block
+):
+    """As `value_lanes`, in threads; the same bits."""
+    for k in prange(partials.shape[0]):
+        _value_block_lanes(
             anchor, positive, negative, margin, eps, weight, mask, scales, partials, block, k
         )
 

@@ -15,7 +15,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -37,9 +37,10 @@ def _softplus(u):
 
 @cuda.jit(device=True)
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
 @cuda.jit(device=True)

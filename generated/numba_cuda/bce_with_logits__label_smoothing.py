@@ -6,8 +6,8 @@ Formula for label_smoothing = True:
 
     loss = -((1 - label_smoothing)*y + label_smoothing/2)*log(1/(1 + exp(-x)))*pos_weight - (-(1 -
             label_smoothing)*y - label_smoothing/2 + 1)*log(1 - 1/(1 + exp(-x)))
-    grad_x = ((2*(1 - label_smoothing)*(1 - y) + label_smoothing)*sigmoid(x) - (2*(1 -
-            label_smoothing)*y + label_smoothing)*sigmoid(-x)*pos_weight)*scale0*weight/2
+    grad_x = ((2*(1 - label_smoothing)*(1 - y) + label_smoothing)*sigmoid(x)/2 - (2*(1 -
+            label_smoothing)*y + label_smoothing)*sigmoid(-x)*pos_weight/2)*scale0*weight
 """
 
 import math
@@ -17,7 +17,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -39,9 +39,10 @@ def _softplus(u):
 
 @cuda.jit(device=True)
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
 @cuda.jit(device=True)
@@ -93,13 +94,19 @@ def _values(x, y, pos_weight, label_smoothing, weight):
     out_value = (
         weight
         * (
-            _gated(
-                real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
-                _softplus(-x),
+            (
+                real(0.5)
+                * _gated(
+                    pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
+                    _softplus(-x),
+                )
             )
-            + _gated(
-                one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing,
-                _softplus(x),
+            + (
+                real(0.5)
+                * _gated(
+                    real(2) * one_minus_label_smoothing * (real(1) - y) + label_smoothing,
+                    _softplus(x),
+                )
             )
         )
     )
@@ -133,13 +140,19 @@ def _value(x, y, pos_weight, label_smoothing, weight):
     numerator = (
         weight
         * (
-            _gated(
-                real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
-                _softplus(-x),
+            (
+                real(0.5)
+                * _gated(
+                    pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing),
+                    _softplus(-x),
+                )
             )
-            + _gated(
-                one_minus_label_smoothing * (real(1) - y) + real(0.5) * label_smoothing,
-                _softplus(x),
+            + (
+                real(0.5)
+                * _gated(
+                    real(2) * one_minus_label_smoothing * (real(1) - y) + label_smoothing,
+                    _softplus(x),
+                )
             )
         )
     )
@@ -180,33 +193,37 @@ def _gradient(x, y, pos_weight, label_smoothing, weight, scale0):
     """One sample: its weighted loss, and the gradient."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    one_minus_y = real(1) - y
+    sum_label_smoothing_product = (
+        real(2) * one_minus_label_smoothing * (real(1) - y)
+        + label_smoothing
+    )
     exp_neg_abs_x = math.exp(-abs(x))
-    sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
+    sum_label_smoothing_product_2 = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * (
-            (
-                (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
-                * _sigmoid_tail(x, exp_neg_abs_x)
+            real(0.5) * sum_label_smoothing_product * _sigmoid_tail(x, exp_neg_abs_x)
+            - (
+                real(0.5)
+                * pos_weight
+                * sum_label_smoothing_product_2
+                * _sigmoid_tail(-x, exp_neg_abs_x)
             )
-            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     numerator = (
         weight
         * (
-            _gated(
-                real(0.5) * pos_weight * sum_label_smoothing_product,
-                _softplus_tail(-x, log1p_exp_neg_abs),
+            (
+                real(0.5)
+                * _gated(
+                    pos_weight * sum_label_smoothing_product_2,
+                    _softplus_tail(-x, log1p_exp_neg_abs),
+                )
             )
-            + _gated(
-                one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing,
-                _softplus_tail(x, log1p_exp_neg_abs),
-            )
+            + real(0.5) * _gated(sum_label_smoothing_product, _softplus_tail(x, log1p_exp_neg_abs))
         )
     )
     return numerator, grad_x_value
@@ -250,19 +267,23 @@ def _gradient_all(x, y, pos_weight, label_smoothing, weight, scale0):
     """One sample: its weighted loss, and all gradients."""
     real = type(x)
     one_minus_label_smoothing = real(1) - label_smoothing
-    one_minus_y = real(1) - y
+    sum_label_smoothing_product = (
+        real(2) * one_minus_label_smoothing * (real(1) - y)
+        + label_smoothing
+    )
     exp_neg_abs_x = math.exp(-abs(x))
-    sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
+    sum_label_smoothing_product_2 = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * (
-            (
-                (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
-                * _sigmoid_tail(x, exp_neg_abs_x)
+            real(0.5) * sum_label_smoothing_product * _sigmoid_tail(x, exp_neg_abs_x)
+            - (
+                real(0.5)
+                * pos_weight
+                * sum_label_smoothing_product_2
+                * _sigmoid_tail(-x, exp_neg_abs_x)
             )
-            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
         )
     )
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
@@ -280,25 +301,21 @@ def _gradient_all(x, y, pos_weight, label_smoothing, weight, scale0):
         real(0.5)
         * scale0
         * weight
-        * _gated(sum_label_smoothing_product, softplus_neg_x)
+        * _gated(sum_label_smoothing_product_2, softplus_neg_x)
     )
     grad_label_smoothing_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * (
-            (real(1) - real(2) * y) * _gated(pos_weight, softplus_neg_x)
-            + (real(2) * y - real(1)) * softplus_x
+            real(0.5) * (real(1) - real(2) * y) * _gated(pos_weight, softplus_neg_x)
+            + real(0.5) * (real(2) * y - real(1)) * softplus_x
         )
     )
     numerator = (
         weight
         * (
-            _gated(real(0.5) * pos_weight * sum_label_smoothing_product, softplus_neg_x)
-            + _gated(
-                one_minus_label_smoothing * one_minus_y + real(0.5) * label_smoothing,
-                softplus_x,
-            )
+            real(0.5) * _gated(pos_weight * sum_label_smoothing_product_2, softplus_neg_x)
+            + real(0.5) * _gated(sum_label_smoothing_product, softplus_x)
         )
     )
     return numerator, grad_x_value, grad_y_value, grad_pos_weight_value, grad_label_smoothing_value
@@ -353,23 +370,29 @@ def _hessian(x, y, pos_weight, label_smoothing, weight):
     label_smoothing = real(label_smoothing)
     weight = real(weight)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sum_2 = real(2) * one_minus_label_smoothing * (real(1) - y)
+    one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
     grad_x_value = (
-        real(0.5)
-        * weight
+        weight
         * (
-            (sum_2 + label_smoothing) * sigmoid_x
-            - pos_weight * sum_label_smoothing_product * sigmoid_neg_x
+            (
+                real(0.5)
+                * (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
+                * sigmoid_x
+            )
+            - real(0.5) * pos_weight * sum_label_smoothing_product * sigmoid_neg_x
         )
     )
     hess_x_value = (
-        real(0.5)
-        * weight
-        * (sum_2 + pos_weight * sum_label_smoothing_product + label_smoothing)
+        weight
+        * (
+            one_minus_label_smoothing * one_minus_y
+            + real(0.5) * pos_weight * sum_label_smoothing_product
+            + real(0.5) * label_smoothing
+        )
         * sigmoid_neg_x
         * sigmoid_x
     )
@@ -410,14 +433,13 @@ def _hvp(x, y, pos_weight, label_smoothing, tangent_x, weight, scale0):
     one_minus_label_smoothing = real(1) - label_smoothing
     exp_neg_abs_x = math.exp(-abs(x))
     hv_x_value = (
-        real(0.5)
-        * scale0
+        scale0
         * weight
         * tangent_x
         * (
-            real(2) * one_minus_label_smoothing * (real(1) - y)
-            + pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing)
-            + label_smoothing
+            one_minus_label_smoothing * (real(1) - y)
+            + real(0.5) * pos_weight * (real(2) * y * one_minus_label_smoothing + label_smoothing)
+            + real(0.5) * label_smoothing
         )
         * _sigmoid_tail(-x, exp_neg_abs_x)
         * _sigmoid_tail(x, exp_neg_abs_x)
@@ -456,21 +478,33 @@ def _bound(x, y, pos_weight, label_smoothing, weight):
     label_smoothing = real(label_smoothing)
     weight = real(weight)
     one_minus_label_smoothing = real(1) - label_smoothing
-    sum_2 = real(2) * one_minus_label_smoothing * (real(1) - y)
+    one_minus_y = real(1) - y
     exp_neg_abs_x = math.exp(-abs(x))
     sum_label_smoothing_product = real(2) * y * one_minus_label_smoothing + label_smoothing
     grad_x_value = (
-        real(0.5)
-        * weight
+        weight
         * (
-            (sum_2 + label_smoothing) * _sigmoid_tail(x, exp_neg_abs_x)
-            - pos_weight * sum_label_smoothing_product * _sigmoid_tail(-x, exp_neg_abs_x)
+            (
+                real(0.5)
+                * (real(2) * one_minus_label_smoothing * one_minus_y + label_smoothing)
+                * _sigmoid_tail(x, exp_neg_abs_x)
+            )
+            - (
+                real(0.5)
+                * pos_weight
+                * sum_label_smoothing_product
+                * _sigmoid_tail(-x, exp_neg_abs_x)
+            )
         )
     )
     hess_x_value = (
-        real(0.125)
+        real(0.25)
         * weight
-        * (sum_2 + pos_weight * sum_label_smoothing_product + label_smoothing)
+        * (
+            one_minus_label_smoothing * one_minus_y
+            + real(0.5) * pos_weight * sum_label_smoothing_product
+            + real(0.5) * label_smoothing
+        )
     )
     return grad_x_value, hess_x_value
 

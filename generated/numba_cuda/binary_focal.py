@@ -18,7 +18,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -35,21 +35,23 @@ def _gated(a, b):
 def _powered(a, b, c, n):
     """a * b**(c + n); the power alone could leave the range, its root does not."""
     real = type(a)
-    if not abs(c) < 0.5 or b == 0:
-        # Only beside a small c does rounding c + n cost digits.
-        c, n = c + n, real(0)
-    root = b ** (real(0.5) * c)
-    if n < 0 and b < 1 and abs(a / b) < math.inf:
-        # Both may be so small that a * root vanishes.
-        product = a / b * root
-    else:
-        product = a * root
-        if n != 0:
-            product = product / b if n < 0 else product * b
-    product *= root
-    if abs(n) > 1:
+    # Only beside a small c does rounding c + n cost digits.
+    apart = n != 0 and abs(c) < 0.5 and b != 0
+    exponent = c + n
+    half = real(0.5) * (c if apart else exponent)
+    root = b ** half
+    moved = a / b if n < 0 else a * b
+    rooted = a * root * root
+    # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
+    # way. The order depends on b alone, so that a weight scales every bit.
+    grows = (b < 1) if n < 0 else (b > 1)
+    first = apart and (abs(moved) < math.inf if grows else abs(rooted) == math.inf)
+    product = moved * root * root if first else rooted
+    if apart and (not first or abs(n) > 1):
         product = product / b if n < 0 else product * b
-    return real(0) if product != product and a == a and b == b and c == c else product
+    if apart and not first and abs(n) > 1:
+        product = product / b if n < 0 else product * b
+    return real(0) if product != product and a == a and b == b and exponent == exponent else product
 
 
 @cuda.jit(device=True)
@@ -80,9 +82,10 @@ def _logsoftplus(u):
 
 @cuda.jit(device=True)
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 
 
 @cuda.jit(device=True)
@@ -95,10 +98,9 @@ def _softplus_tail(u, log_tail):
 def _logaddexp(a, b):
     """log(exp(a) + exp(b)) from the larger one; equal infinities would give inf - inf."""
     real = type(a)
-    if a == b:
-        return a + real(0.6931471805599453)
     larger = a if a > b else b
-    return larger + math.log1p(math.exp(-abs(a - b)))
+    gap = real(0) if a == b else abs(a - b)
+    return larger + math.log1p(math.exp(-gap))
 
 
 @cuda.jit(device=True)

@@ -22,7 +22,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -32,6 +32,14 @@ LANES = 128
 def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
+
+
+@cuda.jit(device=True)
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
 
 
 @cuda.jit(device=True)
@@ -243,11 +251,11 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
+    total_lse_x = rest_x + _lifted_exp(max_x)
     log_share_at_y = x[y] - max_x - math.log1p(rest_x)
     log_total_lse_x = math.log1p(rest_x)
     for c in range(C):
-        share = math.exp(x[c] - max_x) / total_lse_x
+        share = math.exp(x[c] - shift_x) / total_lse_x
         grad_x[c] = (
             scaled_weight
             * (
@@ -266,7 +274,10 @@ def _gradient(x, y, class_weight, ignore_index, label_smoothing, weight, scale0,
                 -(
                     label_smoothing
                     / real(C)
-                    * (class_weight_at_y - math.exp(x[y] - max_x) / total_lse_x * sum_class_weight)
+                    * (
+                        class_weight_at_y
+                        - math.exp(x[y] - shift_x) / total_lse_x * sum_class_weight
+                    )
                 )
             )
             - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
@@ -359,11 +370,11 @@ def _gradient_all(
         term = math.exp(x[c] - shift_x) if c != argmax_x else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
+    total_lse_x = rest_x + _lifted_exp(max_x)
     log_share_at_y = x[y] - max_x - math.log1p(rest_x)
     log_total_lse_x = math.log1p(rest_x)
     for c in range(C):
-        share = math.exp(x[c] - max_x) / total_lse_x
+        share = math.exp(x[c] - shift_x) / total_lse_x
         grad_x[c] = (
             scaled_weight
             * (
@@ -383,7 +394,10 @@ def _gradient_all(
                 -(
                     label_smoothing
                     / real(C)
-                    * (class_weight_at_y - math.exp(x[y] - max_x) / total_lse_x * sum_class_weight)
+                    * (
+                        class_weight_at_y
+                        - math.exp(x[y] - shift_x) / total_lse_x * sum_class_weight
+                    )
                 )
             )
             - class_weight_at_y * one_minus_label_smoothing * -math.expm1(log_share_at_y)
@@ -488,11 +502,11 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
         term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
+    total_lse_x = rest_x + _lifted_exp(max_x)
     log_total_lse_x = math.log1p(rest_x)
     log_share_at_y = real(x[y]) - max_x - log_total_lse_x
     for c in range(C):
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = math.exp(real(x[c]) - shift_x) / total_lse_x
         grad_x[c] = (
             weight
             * (
@@ -511,7 +525,7 @@ def _hessian(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, 
                     / real(C)
                     * (
                         class_weight_at_y
-                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                        - math.exp(real(x[y]) - shift_x) / total_lse_x * sum_class_weight
                     )
                 )
             )
@@ -588,9 +602,9 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
         term = math.exp(real(x[c]) - shift_x) if c != argmax_x_2 else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
+    total_lse_x = rest_x + _lifted_exp(max_x)
     for c in range(C):
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = math.exp(real(x[c]) - shift_x) / total_lse_x
         gap_tangent_x_tangent_x = real(tangent_x[c]) - tangent_x_at_there
         term = share * gap_tangent_x_tangent_x
         sum_gap_share_acc, sum_gap_share_acc_lost = _two_sum(
@@ -599,7 +613,7 @@ def _hvp(x, y, class_weight, ignore_index, label_smoothing, tangent_x, weight, s
     sum_gap_share = real(_total(sum_gap_share_acc, sum_gap_share_acc_lost))
     for c in range(C):
         gap_tangent_x_tangent_x = real(tangent_x[c]) - tangent_x_at_there
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = math.exp(real(x[c]) - shift_x) / total_lse_x
         hv_x[c] = scaled_sum * (gap_tangent_x_tangent_x - sum_gap_share) * share
 
 
@@ -668,10 +682,10 @@ def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, he
         term = math.exp(real(x[c]) - shift_x) if c != argmax_x else real(0)
         others_x, others_x_lost = _two_sum(others_x, others_x_lost, term)
     rest_x = real(_total(others_x, others_x_lost))
-    total_lse_x = rest_x + real(1)
+    total_lse_x = rest_x + _lifted_exp(max_x)
     log_share_at_y = real(x[y]) - max_x - math.log1p(rest_x)
     for c in range(C):
-        share = math.exp(real(x[c]) - max_x) / total_lse_x
+        share = math.exp(real(x[c]) - shift_x) / total_lse_x
         grad_x[c] = (
             weight
             * (
@@ -689,7 +703,7 @@ def _bound(x, y, class_weight, ignore_index, label_smoothing, weight, grad_x, he
                     / real(C)
                     * (
                         class_weight_at_y
-                        - math.exp(real(x[y]) - max_x) / total_lse_x * sum_class_weight
+                        - math.exp(real(x[y]) - shift_x) / total_lse_x * sum_class_weight
                     )
                 )
             )

@@ -15,7 +15,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -88,7 +88,7 @@ def _values(x, y, delta, weight):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return out_value
@@ -120,7 +120,7 @@ def _value(x, y, delta, weight):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return numerator
@@ -163,7 +163,7 @@ def _gradient(x, y, delta, weight, scale0):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return numerator, grad_x_value
@@ -215,7 +215,7 @@ def _gradient_all(x, y, delta, weight, scale0):
         * (
             _sqdiv(residual, real(2))
             if abs_residual < delta
-            else real(0.5) * delta * (real(2) * abs_residual - delta)
+            else delta * (abs_residual - real(0.5) * delta)
         )
     )
     return numerator, grad_x_value, grad_y_value, grad_delta_value

@@ -15,7 +15,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(1, __name__)
+check_abi(3, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -212,7 +212,7 @@ def _gradient_all(x, y, beta, weight, scale0):
     grad_beta_value = (
         scale0
         * weight
-        * (real(-0.5) if abs_residual >= beta else -(_sqdiv(residual, real(2)) / beta / beta))
+        * (real(-0.5) if abs_residual >= beta else -_sqdiv(residual / beta, real(2)))
     )
     numerator = (
         weight

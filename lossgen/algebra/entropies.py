@@ -20,3 +20,12 @@ entropygap: Any = row(
     None,
     lambda a, b: b if a.is_zero else None,
 )
+# What an exponential rises above its tangent at the other argument.
+expgap: Any = row(
+    "expgap",
+    lambda a, b: sp.exp(a) - sp.exp(b) - sp.exp(b) * (a - b),
+    (lambda a, b: sp.exp(a) - sp.exp(b), lambda a, b: sp.exp(b) * (b - a)),
+    ("exponent", "exponent"),
+    "nonnegative",
+    None,
+)

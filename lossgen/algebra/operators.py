@@ -64,7 +64,8 @@ class Operator:
         Partial derivative by each argument, in the vocabulary.
     domain : tuple of str
         Where each argument may lie: ``real``, ``positive``, ``nonnegative``, ``negative`` (a <= 0), ``unit``,
-        ``above_minus_one``, ``offset`` (an integer constant, by which nothing is differentiated).
+        ``above_minus_one``, ``exponent`` (its exponential is in range), ``offset`` (an integer constant, by
+        which nothing is differentiated).
     sign : str
         What is known of the value: ``any``, ``positive``, ``nonnegative``, ``negative``.
     latex : str or None

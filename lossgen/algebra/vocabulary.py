@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from lossgen.algebra.entropies import entropygap as entropygap
+from lossgen.algebra.entropies import expgap as expgap
 from lossgen.algebra.extremes import logratio as logratio
 from lossgen.algebra.extremes import outgrown as outgrown
 from lossgen.algebra.gammas import digamma as digamma
@@ -27,6 +28,15 @@ from lossgen.algebra.squares import log1psq as log1psq
 from lossgen.algebra.squares import log1psqrest as log1psqrest
 from lossgen.algebra.squares import over1psq as over1psq
 from lossgen.algebra.squares import sq1psq as sq1psq
+from lossgen.algebra.tails import erfcxgap as erfcxgap
+from lossgen.algebra.tails import expshare as expshare
+from lossgen.algebra.tails import expshareslope as expshareslope
+from lossgen.algebra.tails import inverfcx as inverfcx
+from lossgen.algebra.tails import log1mexpexp as log1mexpexp
+from lossgen.algebra.tails import logerfc as logerfc
+from lossgen.algebra.tails import loghalferfc as loghalferfc
+from lossgen.algebra.tails import loginverfcx as loginverfcx
+from lossgen.algebra.tails import tail as tail
 
 log1p: Any = row(
     "log1p",

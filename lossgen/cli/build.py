@@ -13,6 +13,7 @@ from lossgen.cli import deferred
 from lossgen.cli.codes import Code, UsageError
 from lossgen.cli.command import JSON, Argument, Command, flag, names, positive
 from lossgen.cli.shown import shown
+from lossgen.cli.text import counted
 from lossgen.console import Console, Progress
 from lossgen.emit.report import BuildReport
 
@@ -52,8 +53,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.check:
         console.line(f"{where} is current" if current else f"{where} is not current: run `lossgen build`")
         return code
-    done = f"{len(report.written)} files written" if report.written else idle
-    console.line(f"{len(report.rows)} losses in {where}: {done} ({report.seconds:.1f} s)")
+    done = f"{counted(len(report.written), 'file')} written" if report.written else idle
+    console.line(f"{counted(len(report.rows), 'loss', 'losses')} in {where}: {done} ({report.seconds:.1f} s)")
     return code
 
 
@@ -83,7 +84,7 @@ def _left_out(report: BuildReport) -> list[str]:
     """Return one line for each target."""
     counts = Counter(left.target for left in report.left_out)
     return [
-        f"{target} leaves out {count} variant{'s'[: count > 1]}: with --json the command says which, and why"
+        f"{target} leaves out {counted(count, 'variant')}: with --json the command says which, and why"
         for target, count in sorted(counts.items())
     ]
 

@@ -7,6 +7,7 @@ import json
 
 from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Command, flag
+from lossgen.cli.text import counted
 from lossgen.console import Console
 from lossgen.runtime import store
 
@@ -24,9 +25,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.line(f"compiled formulas are kept in memory alone: {usage.problem}")
     else:
         done = "deleted" if arguments.clear else "kept"
-        formulas = "formula" if usage.kernels == 1 else "formulas"
         size = f"{usage.bytes / 2**20:.1f} of {store.MOST_BYTES / 2**20:.0f} MiB"
-        console.line(f"{usage.kernels} compiled {formulas} {done} in {usage.folder} ({size})")
+        console.line(f"{counted(usage.kernels, 'compiled formula')} {done} in {usage.folder} ({size})")
     return Code.DONE
 
 

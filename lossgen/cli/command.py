@@ -23,8 +23,8 @@ class Argument:
     help : str
         What it does, in a few words.
     completes : str
-        What a shell offers for it: ``loss``, ``path``, ``folder``, ``backend``, ``family``, ``structure``,
-        or nothing.
+        What a shell offers for it: ``loss or path``, ``path``, ``folder``, ``backend``, ``family``,
+        ``structure``, or nothing.
     options : mapping
         What else `argparse` is told.
     """

@@ -58,6 +58,11 @@ def _bash_words(argument: Argument) -> str:
         return 'compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur"))'
     if argument.completes == "path":
         return 'compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur"))'
+    if argument.completes == "loss or path":
+        words = _WORDS["loss"]
+        return (
+            f'compopt -o filenames; COMPREPLY=($(compgen -W "$({words})" -- "$cur") $(compgen -f -- "$cur"))'
+        )
     if argument.completes in _WORDS:
         return f'COMPREPLY=($(compgen -W "$({_WORDS[argument.completes]})" -- "$cur"))'
     return "COMPREPLY=()"
@@ -94,6 +99,9 @@ def _bash(commands: Sequence[Command]) -> str:
 def _zsh_action(argument: Argument) -> str:
     if argument.choices:
         return f"({' '.join(argument.choices)})"
+    if argument.completes == "loss or path":
+        words = _WORDS["loss"]
+        return f'{{compadd -- ${{(f)"$({words})"}}; _files}}'
     if argument.completes in _WORDS:
         return f'{{compadd -- ${{(f)"$({_WORDS[argument.completes]})"}}}}'
     return {"folder": "_files -/", "path": "_files"}.get(argument.completes, "")
@@ -151,6 +159,9 @@ def _fish_value(argument: Argument) -> str:
     needs = "" if argument.positional else " -r"
     if argument.choices:
         return f"{needs} -a '{' '.join(argument.choices)}'"
+    if argument.completes == "loss or path":
+        words = _WORDS["loss"]
+        return f"{needs} -F -a {_fish_quote(f'({words})')}"
     if argument.completes in _WORDS:
         return f"{needs} -a {_fish_quote(f'({_WORDS[argument.completes]})')}"
     return needs + (" -F" if argument.completes in ("folder", "path") else "")

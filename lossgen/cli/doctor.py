@@ -10,6 +10,7 @@ from typing import Any
 from lossgen.cli import deferred
 from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Command, flag
+from lossgen.cli.text import counted
 from lossgen.console import Console
 
 __all__ = ["COMMAND"]
@@ -34,8 +35,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if one.fix:
             console.line(f"    {'':<20}  fix: {one.fix}")
     console.line()
-    counted = [sum(one.state == state for one in findings) for state in ("wrong", "note")]
-    console.line(f"{counted[0]} problems (!), {counted[1]} remarks (-)")
+    problems, remarks = (sum(one.state == state for one in findings) for state in ("wrong", "note"))
+    console.line(f"{counted(problems, 'problem')} (!), {counted(remarks, 'remark')} (-)")
     return Code.WRONG if wrong else Code.DONE
 
 

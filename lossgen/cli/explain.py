@@ -12,6 +12,7 @@ from typing import Any
 from lossgen.cli import deferred
 from lossgen.cli.codes import Code, UsageError
 from lossgen.cli.command import JSON, Argument, Command, flag
+from lossgen.cli.packages import LOSS, single, split
 from lossgen.cli.text import indented, section
 from lossgen.console import Console
 from lossgen.paths import specs_folder
@@ -23,10 +24,10 @@ _OUTPUTS = ("value", "gradient", "hessian", "bound", "irls")
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print how a loss became its kernels."""
-    loss, variant = _declared(arguments)
-    explanation = deferred.build_side("lossgen.pipeline.explain").explain(
-        loss, variant, arguments.specs or specs_folder()
-    )
+    specs, names = split(arguments.names)
+    specs = specs or specs_folder()
+    loss, variant = _declared(specs, names, arguments.variant)
+    explanation = deferred.build_side("lossgen.pipeline.explain").explain(loss, variant, specs)
     wanted = [one for one in explanation.outputs if arguments.output in (None, one.kind)]
     if arguments.json:
         console.json(asdict(explanation) | {"outputs": [asdict(one) for one in wanted]})
@@ -41,8 +42,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         section(console, f"{one.title}, derived", indented(one.derived, width))
         section(console, "Rules fired after derivation", _rules(one.rules, width))
         if one.form != one.derived:
-            section(console, f"{one.title}, chosen form", indented(one.form, width))
+            section(console, f"{one.title}, stable form", indented(one.form, width))
         section(console, "Branches, and why they are there", _branches(one.branches, width))
+        if one.compared:
+            section(
+                console, "Forms compared by their error, where the stable form fails", _compared(one.compared)
+            )
         if not arguments.no_code:
             console.line()
             console.title(f"{one.title}, generated code for one sample")
@@ -58,17 +63,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return Code.WRONG if missing else Code.DONE
 
 
-def _declared(arguments: argparse.Namespace) -> tuple[Any, Any]:
+def _declared(specs: Path, names: tuple[str, ...], suffix: str) -> tuple[Any, Any]:
     registry = deferred.build_side("lossgen.spec.registry")
-    losses = {loss.name: loss for loss in registry.load(arguments.specs or specs_folder())}
-    if arguments.name not in losses:
-        raise UsageError(f"no loss is named {arguments.name!r}; there are {', '.join(sorted(losses))}")
-    loss = losses[arguments.name]
+    losses = {loss.name: loss for loss in registry.load(specs)}
+    loss = losses[single(names, losses)]
     variants = {variant.suffix: variant for variant in loss.variants}
-    if arguments.variant not in variants:
+    if suffix not in variants:
         named = ", ".join(filter(None, variants)) or "none but the default"
-        raise UsageError(f"{loss.name} has no variant {arguments.variant!r}; there are {named}")
-    return loss, variants[arguments.variant]
+        raise UsageError(f"{loss.name} has no variant {suffix!r}; there are {named}")
+    return loss, variants[suffix]
 
 
 def _rules(rules: Sequence[Any], width: int) -> str:
@@ -78,6 +81,19 @@ def _rules(rules: Sequence[Any], width: int) -> str:
         lines.append(textwrap.fill(f"{one.rule}{times}: {one.avoids}", width, **_HANGING))
         lines.append(indented(f"    {one.before}", width))
         lines.append(indented(f"    -> {one.after}", width))
+    return "\n".join(lines)
+
+
+def _compared(rows: Sequence[Any]) -> str:
+    lines: list[str] = []
+    for one in rows:
+        text = (
+            f"{one.form}: fails at {one.failed} of {one.of} samples, {one.bits} bits wrong, cost {one.cost}"
+        )
+        if one.chosen:
+            lines += [f"  {one.output}", f"    {text} (chosen)"]
+        else:
+            lines.append(f"    {text}")
     return "\n".join(lines)
 
 
@@ -96,13 +112,7 @@ COMMAND = Command(
     summary="explain how a formula became code, and why",
     run=run,
     arguments=(
-        Argument("name", "the loss", "loss", {"metavar": "NAME"}),
-        Argument(
-            "--specs",
-            "where it is declared (default: lossgen's own specs)",
-            "path",
-            {"type": Path, "metavar": "SPECS"},
-        ),
+        LOSS,
         Argument(
             "--variant",
             "a combination of static choices, by its suffix in the generated code",
@@ -118,6 +128,6 @@ COMMAND = Command(
     examples=(
         ("lossgen explain huber", "everything"),
         ("lossgen explain cross_entropy --output gradient", "the gradient alone"),
-        ("lossgen explain my_loss --specs my_specs/", "one of your own"),
+        ("lossgen explain my_specs/ my_loss", "one of your own, from its declaration"),
     ),
 )

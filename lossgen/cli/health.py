@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lossgen.cli import deferred
+from lossgen.cli.text import counted
 from lossgen.errors import LossError
 from lossgen.paths import generated_folder, specs_folder, templates_folder
 from lossgen.runtime.package import LossPackage
@@ -104,7 +105,7 @@ def _data() -> Iterator[Finding]:
     area = "Kernels"
     try:
         losses = LossPackage("lossgen.losses", generated_folder()).manifest["losses"]
-        yield Finding(area, "generated", f"{len(losses)} losses in {generated_folder()}")
+        yield Finding(area, "generated", f"{counted(len(losses), 'loss', 'losses')} in {generated_folder()}")
     except LossError as error:
         yield Finding(area, "generated", str(error), "wrong", "lossgen build")
         return
@@ -133,7 +134,7 @@ def _caches() -> Iterator[Finding]:
     if _writable(where):
         files = [file for file in where.rglob("*.nb[ic]") if file.is_file()]
         size = sum(file.stat().st_size for file in files) / 2**20
-        yield Finding(area, "compiled kernels", f"{where}: {len(files)} files, {size:.1f} MiB")
+        yield Finding(area, "compiled kernels", f"{where}: {counted(len(files), 'file')}, {size:.1f} MiB")
     else:
         fix = "set NUMBA_CACHE_DIR to a folder that you may write"
         said = f"{where} cannot be written: Numba falls back to its own folder, or compiles in every process"
@@ -145,7 +146,7 @@ def _formulas() -> Finding:
     if usage.folder is None:
         fix = "set LOSSGEN_CACHE_DIR to a folder that you own"
         return Finding("Caches", "compiled formulas", f"in memory alone: {usage.problem}", "note", fix)
-    said = f"{usage.folder}: {usage.kernels} formulas, {usage.bytes / 2**20:.1f} MiB"
+    said = f"{usage.folder}: {counted(usage.kernels, 'formula')}, {usage.bytes / 2**20:.1f} MiB"
     return Finding("Caches", "compiled formulas", said)
 
 
@@ -183,10 +184,11 @@ def _threads() -> Iterator[Finding]:
     setting = f", {ENVIRONMENT}={os.environ[ENVIRONMENT]}" if os.environ.get(ENVIRONMENT) else ""
     yield Finding(area, "threads", f"{used} of {cores} cores{setting}")
     if used > 1:
+        numba.get_num_threads()  # starts the layer; kernels do so only where all cores are ours
         layer = numba.threading_layer()
         fast = layer == "omp"
         fix = "" if fast else "install OpenMP (libgomp), or set NUMBA_THREADING_LAYER=omp"
-        said = layer if fast else f"{layer}: slower to start than omp"
+        said = f"{layer}, for {ENVIRONMENT}=all{'' if fast else ': slower to start than omp'}"
         yield Finding(area, "layer", said, "good" if fast else "note", fix)
     yield Finding(
         area,

@@ -9,7 +9,7 @@ from typing import Any
 
 from lossgen.cli.codes import Code
 from lossgen.cli.command import JSON, Argument, Command, flag
-from lossgen.cli.packages import PACKAGE, chosen_package
+from lossgen.cli.packages import PACKAGE, opened, split
 from lossgen.console import Console
 from lossgen.runtime.accuracy import percent, read_certificate, record_path
 
@@ -18,9 +18,10 @@ __all__ = ["COMMAND"]
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print the losses that match; without any, answer that something is wrong, as `grep` does."""
-    package = chosen_package(arguments)
+    specs, given = split(arguments.words, folders=False)
+    package = opened(specs, arguments, console)
     losses = package.manifest["losses"]
-    words = [word.lower() for word in arguments.words]
+    words = [word.lower() for word in given]
     found = {
         name: loss
         for name, loss in sorted(losses.items())
@@ -102,9 +103,10 @@ COMMAND = Command(
     arguments=(
         Argument(
             "words",
-            "show losses with all these words in name, summary, source or names elsewhere",
+            "show losses with all these words in name, summary, source or names elsewhere; a path (with a /, "
+            "or a .py file) is where your own are declared",
             "",
-            {"nargs": "*", "metavar": "WORD"},
+            {"nargs": "*", "metavar": "WORD|SPECS"},
         ),
         Argument("--family", "only this family", "family", {"metavar": "NAME"}),
         Argument("--structure", "only this structure", "structure", {"metavar": "NAME"}),
@@ -119,6 +121,7 @@ COMMAND = Command(
         ("lossgen list", "all of them"),
         ("lossgen list robust", "those that mention the word"),
         ("lossgen list --family regression", "one family"),
+        ("lossgen list my_specs/", "your own declarations"),
         ("lossgen list --json", "for programs"),
     ),
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 from lossgen.cli import deferred
 from lossgen.cli.codes import Code
-from lossgen.cli.command import JSON, Argument, Command, flag
-from lossgen.cli.packages import PACKAGE, chosen_package, importable, known, spoken
+from lossgen.cli.command import JSON, Command, flag
+from lossgen.cli.packages import LOSS, PACKAGE, importable, opened, single, split, spoken
 from lossgen.cli.plot import draw, side_by_side
 from lossgen.cli.text import indented, paragraphs, section
 from lossgen.console import Console
@@ -27,12 +27,13 @@ _MARGINS = 22
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Print one loss."""
-    package = chosen_package(arguments)
-    (name,) = known((arguments.name,), package)
+    specs, names = split(arguments.names)
+    package = opened(specs, arguments, console)
+    name = single(names, package.manifest["losses"])
     raw = package.manifest["losses"][name]
     if arguments.json:
         accuracy = package.get(name).accuracy
-        console.json({"name": name, "package": spoken(arguments), **raw, "accuracy": accuracy})
+        console.json({"name": name, "package": spoken(specs, arguments), **raw, "accuracy": accuracy})
         return Code.DONE
     loss = importable(package).get(name)
     summary, _, rest = loss.entry.doc.strip().partition("\n\n")
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         formulas = "\n".join(indented(one, console.width) for one in rule.text.values())
         section(console, f"Curvature {chosen!r}", formulas)
     section(console, "Arguments", "\n".join(_arguments(loss, console.width)))
-    section(console, "Example", textwrap.indent(_example(loss, spoken(arguments)), "  "))
+    section(console, "Example", textwrap.indent(_example(loss, spoken(specs, arguments)), "  "))
     if not arguments.no_plot:
         section(console, "Plot", "\n".join(_plot(loss, console)))
     section(console, "Accuracy", "\n".join(_accuracy(loss.accuracy or {})))
@@ -154,7 +155,7 @@ COMMAND = Command(
     summary="show a loss: formula, gradient, arguments, an example, a plot",
     run=run,
     arguments=(
-        Argument("name", "the loss", "loss", {"metavar": "NAME"}),
+        LOSS,
         flag("--no-plot", "leave out the plot"),
         PACKAGE,
         JSON,
@@ -162,7 +163,8 @@ COMMAND = Command(
     about="The example is run, and the plot is drawn by the kernels themselves.",
     examples=(
         ("lossgen show huber", "a loss of lossgen"),
-        ("lossgen show my_loss --package my_losses", "one of a package of your own"),
+        ("lossgen show my_specs/ my_loss", "one of your own, from its declaration"),
+        ("lossgen show my_loss --package my_losses", "the same in the package that you built"),
         ("lossgen show huber --json", "all that is known about it, for programs"),
     ),
 )

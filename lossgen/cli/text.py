@@ -6,7 +6,7 @@ import textwrap
 
 from lossgen.console import Console
 
-__all__ = ["indented", "paragraphs", "section"]
+__all__ = ["counted", "indented", "paragraphs", "section"]
 
 _BLANK = "\N{NO-BREAK SPACE}"
 
@@ -17,6 +17,11 @@ def section(console: Console, title: str, text: str) -> None:
         console.line()
         console.title(title)
         console.line(text)
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number of things; in words, the plural takes an s unless it is given."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def paragraphs(text: str, width: int) -> str:

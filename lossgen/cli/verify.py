@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,20 @@ from typing import Any
 from lossgen.cli import deferred
 from lossgen.cli.codes import Code, UsageError
 from lossgen.cli.command import JSON, Argument, Command, positive
-from lossgen.cli.packages import PACKAGE, chosen_package, importable, known
+from lossgen.cli.packages import PACKAGE, chosen_package, importable, known, split, unbuilt
+from lossgen.cli.text import counted
 from lossgen.console import Console, Progress
-from lossgen.runtime.package import LossPackage
 
 __all__ = ["COMMAND"]
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Measure, and complain about each output with failing points that no record owns up to."""
-    specs, names = _split(tuple(arguments.names), arguments.package)
+    specs, names = split(arguments.names)
     if specs is None:
-        known(names, chosen_package(arguments))
+        if arguments.package is not None:
+            raise UsageError("--package is judged by its declarations: lossgen verify SPECS --package DIR")
+        known(names, chosen_package(arguments).manifest["losses"])
         found = _measured(names, None, None, arguments, console)
     else:
         found = _own(names, specs, arguments, console)
@@ -37,7 +38,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         row = one.row
         measured = " ".join(filter(None, (row.loss, row.variant, row.output, row.dtype)))
         console.error(f"{measured}: {row.worst_point}")
-    console.line(f"{len(found)} outputs measured, {len(wrong)} with failing points{_compared(found)}")
+    console.line(
+        f"{counted(len(found), 'output')} measured, {len(wrong)} with failing points{_compared(found)}"
+    )
     return code
 
 
@@ -59,16 +62,6 @@ def _compared(found: Sequence[Any]) -> str:
     )
 
 
-def _split(given: tuple[str, ...], package: Path | None) -> tuple[Path | None, tuple[str, ...]]:
-    """Tell a path of declarations from names of losses."""
-    paths = [text for text in given if "/" in text or text.endswith(".py") or Path(text).is_dir()]
-    if len(paths) > 1:
-        raise UsageError(f"give one folder or file of specs, not {len(paths)}: {', '.join(paths)}")
-    if package is not None and not paths:
-        raise UsageError("--package is judged by its declarations: lossgen verify SPECS --package DIR")
-    return (Path(paths[0]) if paths else None), tuple(text for text in given if text not in paths)
-
-
 def _own(
     names: tuple[str, ...], specs: Path, arguments: argparse.Namespace, console: Console
 ) -> Sequence[Any]:
@@ -76,12 +69,7 @@ def _own(
     if arguments.package is not None:
         own = importable(chosen_package(arguments))
         return _measured(names, specs, own, arguments, console)
-    pipeline = deferred.build_side("lossgen.pipeline")
-    with tempfile.TemporaryDirectory(prefix="lossgen_") as folder:
-        out = Path(folder, Path(folder).name)  # a name that no other module has
-        with Progress(console) as progress:
-            pipeline.build(specs, out, jobs=arguments.jobs, progress=progress)
-        return _measured(names, specs, LossPackage(out.name, out), arguments, console)
+    return _measured(names, specs, unbuilt(specs, arguments.jobs, console), arguments, console)
 
 
 def _measured(
@@ -103,7 +91,7 @@ COMMAND = Command(
         Argument(
             "names",
             "losses, or a file or folder of your own declarations (default: all of lossgen)",
-            "loss",
+            "loss or path",
             {"nargs": "*", "metavar": "NAME|SPECS"},
         ),
         Argument(

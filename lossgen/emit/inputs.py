@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lossgen.emit.accuracy import REASONS
 from lossgen.emit.records import Plan
 from lossgen.paths import package_folder, templates_folder
 
@@ -46,8 +47,10 @@ class Inputs:
         self._gather([file for file in files if file.is_file() and not file.name.startswith("_")])
         # The folder's name stands in the headers of the files.
         self._common = _hash([_generator(), specs.name, str(specs.is_dir())])
+        why = specs / REASONS
+        reasons = why.read_bytes() if why.is_file() else b""
         texts = (part for name, text in sorted(self._texts.items()) for part in (name, text))
-        self.all = _hash([self._common, repr(plan), *texts])
+        self.all = _hash([self._common, repr(plan), reasons, *texts])
 
     def _gather(self, files: list[Path]) -> None:
         """Read files and whatever they import from their folder."""

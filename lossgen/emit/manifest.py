@@ -16,6 +16,7 @@ from lossgen.emit.plain import curvature_texts, formula_text, gradient_texts
 from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import ANY, Loss, Parameter, Variant
 from lossgen.spec.nonempty import nonempty_axes
+from lossgen.spec.positions import least_extents
 from lossgen.spec.program import Program
 from lossgen.spec.roles import TENSOR_ROLES
 from lossgen.spec.schedule import Helper
@@ -183,6 +184,7 @@ def _variant(loss: Loss, built: Built, text: str) -> dict[str, Any]:
         "term_items": [[index.axis.name for index in term.items] for term in terms],
         "mean_divisors": ["weight" if term.mean_weighted else "count" for term in terms],
         "nonempty": list(nonempty_axes(program)),
+        **({"least": least} if (least := least_extents(program)) else {}),
         "prepass": prepass,
         "params": [p.name for p in loss.parameters if is_param(p) and p.name in names],
         "wrt_all": [t.name for t in program.differentiable],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lossgen.backends.names import PACKAGE, backend_names
+from lossgen.emit.choices import CHOICES
 from lossgen.emit.inputs import read_inputs
 from lossgen.emit.records import FOREIGN, OWN, RECORDS, Plan
 from lossgen.emit.report import BuildReport, BuildRow
@@ -55,13 +56,13 @@ class Place:
 def of_targets(*targets: str) -> Callable[[str], bool]:
     """Return whether a file of the output folder, by its path in there, is of these targets.
 
-    A target has the folder of its name; the files beside the folders, and the records of what was measured,
-    are those of the Python package.
+    A target has the folder of its name; the files beside the folders, and the records of what was compared
+    and measured, are those of the Python package.
     """
 
     def of(name: str) -> str:
         folder, inside, _ = name.partition("/")
-        return folder if inside and folder != RECORDS else PACKAGE
+        return folder if inside and folder not in (RECORDS, CHOICES) else PACKAGE
 
     return lambda name: of(name) in targets
 

@@ -112,9 +112,9 @@ def outputs(rows: Sequence[Any]) -> dict[str, dict[str, dict[str, Any]]]:
             "points": row.points,
             "max_ulp": _short(row.worst_ulp),
             "mean_ulp": _short(row.mean_ulp),
-            "over_4": _share(row.over_4, row.points),
-            "over_16": _share(row.over_16, row.points),
+            **{f"over_{ulps}": _share(getattr(row, f"over_{ulps}"), row.points) for ulps in (4, 8, 16, 64)},
             "failed": _share(row.failed, row.points),
+            "failed_of": {name: _share(bad, all_) for name, (all_, bad) in row.samplers.items()},
             "uncertified": _share(row.uncertified, row.points),
             "worst_point": _cut(row.worst_point),
         }

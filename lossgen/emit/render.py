@@ -7,7 +7,11 @@ from typing import Any
 
 import jinja2
 
+from lossgen.backends.base import Backend, Unit
 from lossgen.paths import templates_folder
+from lossgen.runtime.abi import RUNTIME_ABI
+
+__all__ = ["module_text", "render"]
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -21,3 +25,8 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         autoescape=False,
     )
     return environment.get_template(template).render(context)
+
+
+def module_text(backend: Backend, unit: Unit) -> str:
+    """Return the file that a backend makes of a unit, for the runtime of this version."""
+    return render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI})

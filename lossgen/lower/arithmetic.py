@@ -12,7 +12,7 @@ import sympy as sp
 from lossgen.algebra.tensors import Element
 from lossgen.algebra.vocabulary import logshare
 from lossgen.lower import ir, reductions
-from lossgen.lower.parts import shifted, total
+from lossgen.lower.parts import lifted, total
 from lossgen.lower.types import type_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _split(low: Lowering, expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
             upper += _chain(low, factor.base, factor.exp)
         elif _is_share(factor) and low.facts.uses[factor] <= 1:
             a, lse = factor.args[0].args
-            upper.append(sp.exp(shifted(a, lse)))
+            upper.append(sp.exp(lifted(a, lse)))
             lower.append(total(lse))
         else:
             upper.append(factor)

@@ -94,3 +94,12 @@ def names_conflict(first: Effects, second: Effects) -> bool:
 def shared_arrays(first: Effects, second: Effects) -> frozenset[str]:
     """Return the arrays that one of two statements writes and the other touches."""
     return (first.stores & (second.loads | second.stores)) | (second.stores & first.loads)
+
+
+def taken(function: ir.Function) -> set[str]:
+    """Return every name of a function."""
+    found = {argument.name for argument in function.arguments} | {room.name for room in function.workspace}
+    for statement in function.body:
+        touched = effects(statement)
+        found |= touched.defines | touched.uses | touched.local
+    return found

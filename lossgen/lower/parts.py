@@ -17,8 +17,14 @@ class shifted(sp.Function):
     nargs = (2,)
 
 
+class lifted(sp.Function):
+    """``lifted(a, L)`` = a - m, or `a` itself for an infinite m: what the terms of the sum are made of."""
+
+    nargs = (2,)
+
+
 class total(sp.Function):
-    """``total(L)`` = 1 + s, the sum of exp(g - m)."""
+    """``total(L)`` = exp(lifted(m)) + s, the sum of exp(lifted(g)); the first term is 1 for a finite m."""
 
     nargs = (1,)
 

@@ -54,6 +54,11 @@ def rest(low: Lowering, expr: Reduction) -> ir.Expr:
     return _half(low, "rest", expr)
 
 
+def shift(low: Lowering, expr: Reduction) -> ir.Expr:
+    """Return what is subtracted from the terms of a log-sum-exp: the largest one, but 0 for an infinity."""
+    return _half(low, "shift", expr)
+
+
 def _half(low: Lowering, half: str, expr: Reduction) -> ir.Expr:
     if low.scopes.find((half, expr)) is None:
         _pair(low, expr)

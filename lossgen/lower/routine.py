@@ -19,6 +19,7 @@ from lossgen.lower.nan import let_nan_through
 from lossgen.lower.norms import scale_norms
 from lossgen.lower.owners import by_owner
 from lossgen.lower.stages import changed_in_loops, lower_stage
+from lossgen.lower.tabulate import tabulate
 from lossgen.lower.values import Lowering
 from lossgen.lower.width import is_wide
 from lossgen.spec.model import Sort, Sweep
@@ -34,7 +35,8 @@ def lower(routine: Routine) -> ir.Function:
     placed = check(_place(renamed, indices))  # statements in their scopes, one loop per reduction
     fused = fuse(placed)  # loops over the same extent without dependency run as one
     single = check(drop_known(fused))  # what an enclosing scope has is not computed again inside
-    return check(let_nan_through(single))  # no comparison hides NaN
+    tabled = check(tabulate(single))  # what does not know an outer loop runs before it
+    return check(let_nan_through(tabled))  # no comparison hides NaN
 
 
 def _place(routine: Routine, indices: Indices) -> ir.Function:

@@ -18,12 +18,12 @@ from lossgen.algebra.vocabulary import log1p, logshare, sigmoid, softplus
 from lossgen.derive.model import Routine
 from lossgen.errors import LossError
 from lossgen.lower import arithmetic, ir, polynomials, reductions, sums
-from lossgen.lower.constants import as_float, constant, integer, ordered, real
+from lossgen.lower.constants import as_float, constant, integer, ordered
 from lossgen.lower.extents import full_extent, perhaps_empty
 from lossgen.lower.facts import Facts, indices_of, is_plain, tail
 from lossgen.lower.indices import Indices
 from lossgen.lower.names import Names, describe
-from lossgen.lower.parts import full_size, log_total, shifted, total
+from lossgen.lower.parts import full_size, lifted, log_total, shifted, total
 from lossgen.lower.scopes import Scopes
 from lossgen.lower.types import type_of
 
@@ -153,7 +153,7 @@ class Lowering:
                 return self._condition(expr)
             case sp.exp() if isinstance(expr.args[0], logshare) and reductions.is_pair(expr.args[0].args[1]):
                 a, lse = expr.args[0].args
-                return ir.Op("div", (self.float(sp.exp(shifted(a, lse))), self.float(total(lse))), "float")
+                return ir.Op("div", (self.float(sp.exp(lifted(a, lse))), self.float(total(lse))), "float")
             case logshare() if reductions.is_pair(expr.args[1]):
                 a, lse = expr.args
                 return ir.Op("sub", (self.float(shifted(a, lse)), self.float(log_total(lse))), "float")
@@ -161,8 +161,11 @@ class Lowering:
                 return ir.Op("sub", (self.float(expr.args[0]), self.float(expr.args[1])), "float")
             case shifted():
                 return ir.Op("sub", (self.float(expr.args[0]), reductions.peak(self, expr.args[1])), "float")
+            case lifted():
+                return ir.Op("sub", (self.float(expr.args[0]), reductions.shift(self, expr.args[1])), "float")
             case total():
-                return ir.Op("add", (reductions.rest(self, expr.args[0]), real(1)), "float")
+                largest = ir.Op("lifted_exp", (reductions.peak(self, expr.args[0]),), "float")
+                return ir.Op("add", (reductions.rest(self, expr.args[0]), largest), "float")
             case full_size():
                 return self.size(expr.args[0])
             case log_total():
@@ -173,6 +176,8 @@ class Lowering:
                 )
             case sigmoid() if self.facts.uses[tail(expr)] > 1:
                 return ir.Op("sigmoid_tail", (self.float(expr.args[0]), self.float(tail(expr))), "float")
+            case log1p(args=(sp.exp() as grown,)) if grown.args[0].is_nonpositive:
+                return ir.Op("log1p_unit", (self.float(grown),), "float")
             case polynomial():
                 return polynomials.horner(self, expr)
             case sp.floor() if type_of(expr) == "int":

@@ -1,9 +1,9 @@
 """The same program with the sums of fractions inside it brought over common denominators.
 
 ``1 - 1/(1 + exp(-x))`` at x = 1e10 needs 1e10 bits as it stands and none as ``exp(-x)/(1 + exp(-x))``; the
-logarithm of a fraction near 1 likewise comes from the difference of its parts, subtracted as formulas. This
-is plain algebra of SymPy on the exact expression; tests check that both forms agree wherever both can be
-certified.
+logarithm of a fraction near 1 likewise comes from the difference of its parts, subtracted as formulas. What
+then is left of a limit becomes a function of its own. This is plain algebra of SymPy on the exact
+expression; tests check that both forms agree wherever both can be certified.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from lossgen.oracle.complements import complemented, separated
 from lossgen.spec.model import Program, Sort, Stage, Sweep
 
 
@@ -32,16 +33,20 @@ def _together(expr: sp.Basic) -> sp.Basic:
     return sp.together(rebuilt) if isinstance(rebuilt, sp.Add) else rebuilt
 
 
+def _joined(expr: sp.Basic) -> sp.Basic:
+    return complemented(_together(separated(expr)))
+
+
 def _stage(stage: Stage) -> Stage:
     if isinstance(stage, Sort):
-        return replace(stage, key=_together(stage.key))
+        return replace(stage, key=_joined(stage.key))
     body = tuple(
-        replace(assign, expr=_together(assign.expr), guard=_together(assign.guard)) for assign in stage.body
+        replace(assign, expr=_joined(assign.expr), guard=_joined(assign.guard)) for assign in stage.body
     )
     return Sweep(stage.indices, body, stage.reverse, stage.positive)
 
 
 def joined(program: Program) -> Program:
     """Return the program with every sum of fractions as one fraction."""
-    terms = tuple(replace(term, value=_together(term.value)) for term in program.terms)
+    terms = tuple(replace(term, value=_joined(term.value)) for term in program.terms)
     return replace(program, terms=terms, stages=tuple(map(_stage, program.stages)))

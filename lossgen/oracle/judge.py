@@ -31,7 +31,7 @@ from lossgen.oracle.series import Ball
 from lossgen.spec.model import Sweep
 
 # Raised when points, verdicts or what is judged change: all kernels must be measured again.
-JUDGE = 2
+JUDGE = 3
 # Largest error in ulp without a look at the inputs.
 BOUNDS = {"value": 8.0, "gradient": 8.0, "hessian": 64.0, "hvp": 64.0, "irls": 8.0, "bound": 4.0}
 WIDER = {"value": 16.0, "gradient": 16.0, "hessian": 64.0, "hvp": 64.0, "irls": 16.0, "bound": 4.0}

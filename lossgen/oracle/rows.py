@@ -11,6 +11,9 @@ from lossgen.oracle.judge import Verdict
 
 __all__ = ["VerifyRow", "merged"]
 
+# Numbers further away than so many ulp are counted.
+_BEYOND = (4, 8, 16, 64)
+
 # Failing points that are kept of each output.
 _KEPT = 8
 
@@ -33,8 +36,10 @@ class VerifyRow:
         Numbers that fail the rule of `lossgen.oracle.judge`, those without a certified truth included.
     uncertified : int
         Numbers whose exact result could not be certified.
-    over_4, over_16 : int
-        Numbers further away than 4 and 16 ulp.
+    over_4, over_8, over_16, over_64 : int
+        Numbers further away than so many ulp.
+    samplers : dict
+        For each kind of samples, how many numbers were judged and how many of them failed.
     worst_point : str
         The first failing point, or else the one of `worst_ulp`.
     failures : list of str
@@ -51,21 +56,27 @@ class VerifyRow:
     failed: int = 0
     uncertified: int = 0
     over_4: int = 0
+    over_8: int = 0
     over_16: int = 0
+    over_64: int = 0
     worst_point: str = ""
     failures: list[str] = field(default_factory=list)
+    samplers: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def mean_ulp(self) -> float:
         """Mean distance; one without a right digit counts as that and no more."""
         return self.total_ulp / self.points if self.points else 0.0
 
-    def add(self, verdict: Verdict, point: str) -> None:
+    def add(self, verdict: Verdict, point: str, sampler: str) -> None:
         """Count one verdict."""
         self.points += 1
+        counts = self.samplers.setdefault(sampler, [0, 0])
+        counts[0] += 1
+        counts[1] += not verdict.passed
         self.total_ulp += min(verdict.ulps, 2.0 ** (np.finfo(self.dtype).nmant + 1))
-        self.over_4 += verdict.ulps > 4
-        self.over_16 += verdict.ulps > 16
+        for ulps in _BEYOND:
+            setattr(self, f"over_{ulps}", getattr(self, f"over_{ulps}") + (verdict.ulps > ulps))
         self.uncertified += verdict.reason == "uncertified"
         if not verdict.passed:
             self.failed += 1
@@ -83,7 +94,10 @@ class VerifyRow:
             self.worst_point = other.worst_point
         self.worst_ulp = max(self.worst_ulp, other.worst_ulp)
         self.failures = (self.failures + other.failures)[:_KEPT]
-        for name in ("points", "total_ulp", "failed", "uncertified", "over_4", "over_16"):
+        for sampler, counts in other.samplers.items():
+            before = self.samplers.get(sampler, [0, 0])
+            self.samplers[sampler] = [one + two for one, two in zip(before, counts, strict=True)]
+        for name in ("points", "total_ulp", "failed", "uncertified", *(f"over_{ulps}" for ulps in _BEYOND)):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 

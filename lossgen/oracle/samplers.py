@@ -23,6 +23,7 @@ from lossgen.oracle.roots import toward_root
 from lossgen.oracle.source import axes_of
 from lossgen.spec.domains import Limit
 from lossgen.spec.model import Loss, Parameter, Program, Sweep, Variant
+from lossgen.spec.positions import least_extents
 
 SAMPLERS = ("practical", "full", "near", "edges")
 # Samples that share sizes and parameters and go into one call.
@@ -97,11 +98,11 @@ class _Maker:
 
     def _sizes(self, size: int | None) -> dict[str, int]:
         sizes: dict[str, int] = {}
-        all_axes = axes_of(self.program)
+        all_axes, least = axes_of(self.program), least_extents(self.program) if size is None else {}
         for axis in all_axes:
             if axis.extent is None:
                 low, high = self._size_range(axis) if size is None else (size, size)
-                sizes[axis.name] = int(self.rng.integers(low, high + 1))
+                sizes[axis.name] = max(int(self.rng.integers(low, high + 1)), least.get(axis.name, 0))
         for axis in all_axes:
             if axis.extent is not None:
                 extent = axis.extent.xreplace({a: sp.Integer(sizes[a.name]) for a in axis.extent.atoms(Axis)})

@@ -15,6 +15,8 @@ from typing import Any
 
 from flint import arb, arb_series, ctx
 
+from lossgen.oracle.special import exponential_less_one, tail
+
 Series = Any
 Ball = Any
 
@@ -270,6 +272,8 @@ FUNCTIONS: dict[str, Callable[..., Series]] = {
     "sign": sign,
     "log": logarithm,
     "LogRatio": log_ratio,
+    "Expm1": exponential_less_one,
+    "Erfc": tail,
     "exp": lambda a: a.exp(),
     "sqrt": root,
     "tanh": hyperbolic_tangent,
@@ -285,7 +289,7 @@ FUNCTIONS: dict[str, Callable[..., Series]] = {
     "asin": lambda a: a.asin(),
     "acos": lambda a: a.acos(),
     "erf": lambda a: a.erf(),
-    "erfc": lambda a: a.erfc(),
+    "erfc": tail,
     "gamma": lambda a: a.gamma(),
     "loggamma": lambda a: a.lgamma(),
 }

@@ -7,7 +7,7 @@ This is the one place of the build side that imports the user side (``lossgen.lo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def verify_variant(
     oracle = knowing_most(variant.program)
     rows: list[VerifyRow] = []
     for dtype in map(np.dtype, dtypes):
-        probe = _Probe(loss, variant, function, oracle, dtype, np.random.default_rng(seed))
+        probe = Probe(loss, variant, function, oracle, dtype, np.random.default_rng(seed))
         for sampler in samplers:
             for batch in batches(loss, variant, oracle, sampler, points, dtype, seed):
                 probe.measure(batch)
@@ -75,8 +75,8 @@ def verify_variant(
     return rows
 
 
-class _Probe:
-    """Calls one function on batches and judges what comes back."""
+class Probe:
+    """Calls one function on batches and judges what comes back, number by number."""
 
     def __init__(
         self,
@@ -94,6 +94,7 @@ class _Probe:
         built = next(v for v in function.entry.variants if v.suffix == variant.suffix)
         self.has_values, self.has_hvp = "values" in built.kinds, "hvp" in built.kinds
         self.has_all = "gradient_all" in built.kinds
+        self._own: dict[str, Array] = {}
         # By curvature rule, what the oracle is asked for.
         self.curvatures = {"exact": "hessian"} if "hessian" in built.kinds else {}
         self.curvatures |= {name: name for name, rule in built.curvature.items() if rule.kind}
@@ -114,45 +115,78 @@ class _Probe:
     def _values(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
         if not self.has_values:
             value = self.function(**given, reduction="sum")
-            self._judge("value", sampler, cases[0], Request("value"), value)
+            self.judge("value", sampler, cases[0], Request("value"), value)
             return
         items = [index.axis.name for index in self.variant.program.terms[0].items]
         sizes = sizes_of(self.variant.program, cases[0])
         shape = tuple(sizes[item] for item in items)
         values = self.arrangement.split_values(self.function(**given, reduction="none"), items, shape)
         for case, row in zip(cases, values, strict=True):
-            for item in self._some(shape):
-                self._judge("value", sampler, case, Request("value", item=item), row[item])
+            for item in self.some(shape):
+                self.judge("value", sampler, case, Request("value", item=item), row[item])
 
     def _gradients(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
-        names = [
-            t.name
-            for t in self.variant.program.inputs
-            if t.role == "pred" or (self.has_all and t.role == "target" and t.domain not in _DISCRETE)
-        ]
-        gradients = self.function.grad(**given, reduction="sum", wrt=tuple(names))
-        self._entries("gradient", sampler, cases, names, gradients)
+        predictions = [tensor.name for tensor in self.variant.program.predictions]
+        own = self.function.grad(**given, reduction="sum", wrt=tuple(predictions))
+        self._entries("gradient", sampler, cases, predictions, own)
+        self._own = dict(zip(predictions, map(np.asarray, own), strict=True))
         if self.has_all:
-            self._parameters(sampler, cases, given)
+            self._all(sampler, cases, given, predictions)
+            for case in cases:
+                self._per_class(sampler, case)
 
-    def _parameters(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
-        # As arrays over the batch, parameters have one gradient for each sample.
-        names = [t.name for t in self.variant.program.inputs if t.role == "param" and t.dtype == "float"]
-        if not names or not self.arrangement.batched:
+    def _all(
+        self, sampler: str, cases: Sequence[Case], given: dict[str, Any], predictions: Sequence[str]
+    ) -> None:
+        """Judge derivatives by targets and parameters, and those that come with them."""
+        inputs = self.variant.program.inputs
+        targets = [t.name for t in inputs if t.role == "target" and t.domain not in _DISCRETE]
+        numbers = [t.name for t in inputs if t.role == "param" and t.dtype == "float"]
+        others = [*targets, *numbers, *(t.name for t in inputs if t.role == "per_class")]
+        if not others:
             return
-        shape = (len(cases), *(1 for _ in self.arrangement.reference.batch[1:]))
-        wide = {name: np.full(shape, given[name], self.dtype) for name in names}
-        gradients = self.function.grad(**{**given, **wide}, reduction="sum", wrt=tuple(names))
+        if self.arrangement.batched:
+            # As arrays over the batch, parameters have one gradient for each sample.
+            shape = (len(cases), *(1 for _ in self.arrangement.reference.batch[1:]))
+            given = {**given, **{name: np.full(shape, given[name], self.dtype) for name in numbers}}
+        gradients = self.function.grad(**given, reduction="sum", wrt=(*predictions, *others))
+        found = dict(zip((*predictions, *others), gradients, strict=True))
+        self._again(sampler, cases, {name: found[name] for name in predictions})
+        self._entries("gradient", sampler, cases, targets, [found[name] for name in targets])
+        for name in numbers:
+            for case, number in zip(cases, np.asarray(found[name]).reshape(-1), strict=True):
+                self.judge(f"gradient {name}", sampler, case, Request("gradient", (name, ())), number)
+
+    def _again(self, sampler: str, cases: Sequence[Case], gradients: Mapping[str, Any]) -> None:
+        """Judge gradients that a kernel writes beside something else, where they have bits of their own."""
+        for name, gradient in gradients.items():
+            shape = cases[0].inputs[name].shape
+            first, other = (self.arrangement.split(name, one, shape) for one in (self._own[name], gradient))
+            for case, one, two in zip(cases, first, other, strict=True):
+                differing = np.argwhere((one != two) & ~(np.isnan(one) & np.isnan(two)))
+                for position in (tuple(map(int, place)) for place in differing[:ENTRIES]):
+                    request = Request("gradient", (name, position))
+                    self.judge(f"gradient {name}", sampler, case, request, two[position])
+
+    def _per_class(self, sampler: str, case: Case) -> None:
+        # All samples of a call share these; one entry of each is judged.
+        names = [t.name for t in self.variant.program.inputs if t.role == "per_class"]
+        if not names:
+            return
+        gradients = self.function.grad(**self.arrangement.arrays([case]), reduction="sum", wrt=tuple(names))
         for name, gradient in zip(names, gradients, strict=True):
-            for case, number in zip(cases, np.asarray(gradient).reshape(-1), strict=True):
-                self._judge(f"gradient {name}", sampler, case, Request("gradient", (name, ())), number)
+            position = (int(self.rng.integers(len(gradient))),)
+            request = Request("gradient", (name, position))
+            self.judge(f"gradient {name}", sampler, case, request, gradient[position])
 
     def _curvatures(
         self, rule: str, kind: str, sampler: str, cases: Sequence[Case], given: dict[str, Any]
     ) -> None:
         names = [t.name for t in self.variant.program.predictions]
-        _, found = self.function.grad_and_hess(**given, curvature=rule)
-        self._entries(kind, sampler, cases, names, found if len(names) > 1 else (found,))
+        gradients, found = self.function.grad_and_hess(**given, curvature=rule)
+        single = len(names) == 1
+        self._again(sampler, cases, dict(zip(names, (gradients,) if single else gradients, strict=True)))
+        self._entries(kind, sampler, cases, names, (found,) if single else found)
 
     def _products(self, sampler: str, cases: Sequence[Case], given: dict[str, Any]) -> None:
         names = [t.name for t in self.variant.program.predictions]
@@ -192,17 +226,19 @@ class _Probe:
                         if v[p]
                     )
                 )
-                for position in self._some(shape):
+                for position in self.some(shape):
                     request = Request(kind, (name, position), tangent=tangent)
-                    self._judge(f"{kind} {name}", sampler, case, request, row[position])
+                    self.judge(f"{kind} {name}", sampler, case, request, row[position])
 
-    def _some(self, shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    def some(self, shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Yield a few entries of a tensor, by chance."""
         places = list(np.ndindex(shape))
         if len(places) > ENTRIES:
             places = [places[k] for k in self.rng.choice(len(places), ENTRIES, replace=False)]
         yield from places
 
-    def _judge(self, output: str, sampler: str, case: Case, request: Request, got: Any) -> None:
+    def judge(self, output: str, sampler: str, case: Case, request: Request, got: Any) -> None:
+        """Judge one number that was computed."""
         row = self.rows.setdefault(
             output, VerifyRow(self.loss.name, self.variant.suffix, output, self.dtype.name)
         )
@@ -211,7 +247,7 @@ class _Probe:
         point = ""
         if not verdict.passed or verdict.ulps > row.worst_ulp or not row.worst_point:
             point = _described(sampler, case, request, got, verdict)
-        row.add(verdict, point)
+        row.add(verdict, point, sampler)
 
 
 def _described(sampler: str, case: Case, request: Request, got: Any, verdict: Verdict) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lossgen.backends.names import PACKAGE
 from lossgen.backends.registry import choose
+from lossgen.emit.accuracy import TABLE, accuracy_table, reasons_in
 from lossgen.emit.helpers import helpers_module
 from lossgen.emit.inputs import Inputs, digest, read_inputs
 from lossgen.emit.manifest import manifest
@@ -86,7 +87,7 @@ def build(
     registry = read(place.specs)
     stamps = {} if check or force else read_stamps(place.out)
     kept = {} if inputs is None else _kept(registry, inputs, stamps, backends, place.out)
-    made = _make(registry, place.specs, backends, jobs, progress, kept)
+    made = _make(registry, place, backends, jobs, progress, kept)
     again = read_inputs(place.specs, plan)
     if inputs is None or again is None or inputs.all != again.all:
         raise LossError(f"{place.specs} was changed while it was built; nothing was written: build again")
@@ -97,6 +98,8 @@ def build(
         package = _tree(registry, made, backends, {})
         records |= measured_records(missing, package, place.specs, plan, jobs, progress)
     files = _tree(registry, made, backends, records)
+    if records and PACKAGE in backends:
+        files[TABLE] = accuracy_table(records.values(), reasons_in(place.specs))
     within = of_targets(*backends) if targets else lambda name: True
     stub = files.get(OWN_STUB.name) if place.own else None
     if check:
@@ -181,7 +184,7 @@ def _stamps(
 
 def _make(
     registry: Registry,
-    specs: Path,
+    place: Place,
     backends: tuple[str, ...],
     jobs: int | None,
     progress: Progress | None,
@@ -189,7 +192,7 @@ def _make(
 ) -> list[Made]:
     names = [loss.name for loss in registry.losses if loss.name not in kept]
     made = list(kept.values())
-    for one in make_all(names, specs, backends, jobs):
+    for one in make_all(names, place.specs, backends, jobs, place.out):
         made.append(one)
         if progress is not None:
             progress(one.name, len(made) - len(kept), len(names))

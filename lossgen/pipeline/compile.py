@@ -10,13 +10,13 @@ from lossgen.backends.base import Unit
 from lossgen.backends.names import PACKAGE
 from lossgen.backends.registry import BACKENDS
 from lossgen.emit.manifest import entry
-from lossgen.emit.render import render
+from lossgen.emit.render import module_text
 from lossgen.errors import LossError
 from lossgen.pipeline.deadline import limited
+from lossgen.pipeline.make import check_curvature
 from lossgen.pipeline.names import kernel_names, public, with_names
 from lossgen.pipeline.variant import compile_variant
 from lossgen.pipeline.waiting import Waiting
-from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.runtime.bind import OPTIONS
 from lossgen.spec.model import Loss
 
@@ -71,8 +71,10 @@ def _compiled(loss: Loss, static: Mapping[str, Any]) -> tuple[dict[str, Any], st
     names = kernel_names(alone)
     safe = with_names(alone, names)
     compiled = compile_variant(safe, safe.variants[0])
+    if alone.variants[0].static == loss.variants[0].static:
+        check_curvature(loss, compiled.described.rules)
     backend = BACKENDS[PACKAGE]
     unit = Unit(loss, "a formula given to lossgen.compile", (compiled.kernels,))
-    text = render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI})
+    text = module_text(backend, unit)
     described = entry(safe, [compiled.described], "", [text])
     return {"name": loss.name, **public(described, names)}, text

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from lossgen.algebra.nodes import Where
+from lossgen.backends.base import Unit
 from lossgen.backends.names import PACKAGE
+from lossgen.backends.registry import BACKENDS
 from lossgen.derive.model import Routine
-from lossgen.derive.routines import routines
+from lossgen.emit.choices import read_choices
 from lossgen.emit.plain import assigned_text, formula_text, plain
-from lossgen.pipeline.make import make_loss
+from lossgen.emit.render import module_text
+from lossgen.paths import generated_folder, specs_folder
+from lossgen.pipeline.make import blamed, origin
+from lossgen.pipeline.names import kernel_names, with_names
+from lossgen.pipeline.staged import Staged, staged
+from lossgen.pipeline.variant import compile_variant
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.program import Program, Sort, Stage
-from lossgen.stabilize.clean import clean, clean_with_record
-from lossgen.stabilize.curvature.rules import curvature_rules
-from lossgen.stabilize.lift import lift_with_record
-from lossgen.stabilize.regimes.branches import with_regimes_and_record
 from lossgen.stabilize.rule import Rewrite
 from lossgen.stabilize.rules import RULES
 
-__all__ = ["Branch", "Explanation", "Fired", "Output", "explain"]
+__all__ = ["Branch", "Compared", "Explanation", "Fired", "Output", "explain"]
 
 # Kinds of kernels that are explained; the others are made of the same expressions.
 KINDS = {
@@ -61,9 +65,22 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A form of one number of a kernel: it fails at `failed` of so many samples; `bits` is the mean error."""
+
+    output: str
+    form: str
+    failed: int
+    of: int
+    bits: float
+    cost: int
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class Output:
-    """One kernel: derived form, rules fired after derivation, chosen form, branches, generated code, and the
-    functions that the code calls, by name.
+    """One kernel: derived form, rules fired after derivation, stable form, branches, the forms compared
+    where that one fails, generated code, and the functions that the code calls, by name.
     """
 
     kind: str
@@ -72,6 +89,7 @@ class Output:
     rules: tuple[Fired, ...]
     form: str
     branches: tuple[Branch, ...]
+    compared: tuple[Compared, ...]
     code: str
     helpers: dict[str, str]
 
@@ -98,46 +116,52 @@ def explain(loss: Loss, variant: Variant, specs: Path) -> Explanation:
     specs : Path
         Where it is declared.
     """
-    lifted, record = lift_with_record(variant.program)
-    (text,) = make_loss(replace(loss, variants=(variant,)), specs, (PACKAGE,)).files[PACKAGE].values()
-    derived = routines(lifted)
-    hessian = clean(derived["hessian"]) if "hessian" in derived else None
-    rules = curvature_rules(variant.program, lifted, hessian).values()
-    derived |= {rule.kind: rule.derived for rule in rules if rule.routine is not None and rule.derived}
-    outputs = tuple(
-        _output(kind, derived[kind], variant, lifted, record, text) for kind in KINDS if kind in derived
-    )
+    names = kernel_names(loss)
+    alone = with_names(replace(loss, variants=(variant,)), names)
+    with blamed(loss):
+        made = staged(alone.variants[0])
+        own = specs.resolve() == specs_folder().resolve()
+        known = read_choices(generated_folder(), loss.name).get(variant.suffix) if own else None
+        compiled = compile_variant(alone, alone.variants[0], made, known)
+        backend = BACKENDS[PACKAGE]
+        unit = Unit(loss, origin(loss, specs), (compiled.kernels,))
+        text = module_text(backend, unit)
+    program = alone.variants[0].program
+    declared = _conditions(_program_parts(program)) | _conditions(_program_parts(made.lifted))
     return Explanation(
         loss.name,
         variant.suffix,
         formula_text(variant.program),
-        _fired(record),
-        formula_text(lifted),
-        outputs,
+        _fired(made.lifting),
+        formula_text(made.lifted),
+        tuple(
+            _output(kind, made, declared, compiled.choices.get("kernels", {}).get(kind, {}), text)
+            for kind in KINDS
+            if kind in made.derived
+        ),
     )
 
 
-def _output(
-    kind: str,
-    derived: Routine,
-    variant: Variant,
-    lifted: Program,
-    record: Sequence[Rewrite],
-    text: str,
-) -> Output:
-    cleaned, fired = clean_with_record(derived)
-    branched, series = with_regimes_and_record(cleaned)
-    more = (*fired, *series)
-    declared = _conditions(_program_parts(variant.program)) | _conditions(_program_parts(lifted))
-    made = [rewrite for rewrite in (*record, *more) if rewrite.rule in _DOCS]
-    found = _conditions(_routine_parts(branched))
+def _output(kind: str, made: Staged, declared: set[Boolean], choices: Mapping[str, Any], text: str) -> Output:
+    record = made.record[kind]
+    rewrites = [rewrite for rewrite in (*made.lifting, *record) if rewrite.rule in _DOCS]
+    found = _conditions(_routine_parts(made.branched[kind]))
     branches = tuple(
-        Branch(plain(condition, named=True), _reason(condition, declared, made))
+        Branch(plain(condition, named=True), _reason(condition, declared, rewrites))
         for condition in sorted(found, key=sp.default_sort_key)
     )
-    return Output(
-        kind, KINDS[kind], _form(derived), _fired(more), _form(cleaned), branches, *_code(kind, text)
-    )
+    forms = _form(made.derived[kind]), _fired(record), _form(made.cleaned[kind])
+    return Output(kind, KINDS[kind], *forms, branches, tuple(_compared(choices)), *_code(kind, text))
+
+
+def _compared(choices: Mapping[str, Any]) -> Iterator[Compared]:
+    """Yield the forms that were compared, the chosen one of each number first."""
+    for output, record in choices.items():
+        name = "value" if output.startswith("result") else output
+        for rank, one in enumerate(record["candidates"]):
+            yield Compared(
+                name, one["form"], one["failed"], one["of"], one["bits"], one["cost"], chosen=rank == 0
+            )
 
 
 def _fired(record: Iterable[Rewrite]) -> tuple[Fired, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from lossgen.backends.base import Kernel, VariantKernels
-from lossgen.derive.model import KINDS, Routine
+from lossgen.derive.model import Routine
 from lossgen.derive.routines import no_hessian, prepass, routines
 from lossgen.emit.manifest import Built
 from lossgen.lower import accumulates, lower, passes_over
@@ -13,31 +16,40 @@ from lossgen.lower.check import check
 from lossgen.lower.pieces import has_blocks, in_blocks, whole
 from lossgen.lower.prepass import prepass_routine
 from lossgen.lower.work import work_axes
+from lossgen.pipeline.staged import Staged, staged
+from lossgen.search.choose import choose
 from lossgen.spec.model import Loss, Variant
 from lossgen.spec.structure import SMALL
-from lossgen.stabilize.clean import clean
-from lossgen.stabilize.curvature.rules import curvature_rules
-from lossgen.stabilize.lift import lift
-from lossgen.stabilize.regimes.branches import with_regimes
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A variant as the backends take it and as the manifest describes it."""
+    """A variant as the backends take it and as the manifest describes it, and what was compared for it."""
 
     kernels: VariantKernels
     described: Built
+    choices: dict[str, Any]
 
 
-def compile_variant(loss: Loss, variant: Variant) -> Compiled:
-    """Run one variant through lifting, derivation, cleaning and lowering."""
-    lifted = lift(variant.program)  # exact mathematics to stable functions
-    derived = routines(lifted)  # value, gradients, curvature
-    cleaned = {kind: clean(routine) for kind, routine in derived.items()}  # each branch in its own best form
-    rules = curvature_rules(variant.program, lifted, cleaned.get("hessian"))  # weights and bounds
-    cleaned |= {rule.kind: rule.routine for rule in rules.values() if rule.routine is not None}
-    branched = {kind: with_regimes(cleaned[kind]) for kind in KINDS if kind in cleaned}  # series
-    lowered = {kind: lower(routine) for kind, routine in branched.items()}  # loops over one sample
+def compile_variant(
+    loss: Loss, variant: Variant, made: Staged | None = None, known: Mapping[str, Any] | None = None
+) -> Compiled:
+    """Run one variant through lifting, derivation, cleaning, lowering and the choice of forms.
+
+    Parameters
+    ----------
+    loss, variant : Loss, Variant
+        What is compiled.
+    made : Staged, optional
+        What the stages before lowering made of the variant, if it is known.
+    known : mapping, optional
+        What was compared before; where it speaks of these kernels nothing is measured.
+    """
+    made = made or staged(variant)
+    lifted, cleaned = made.lifted, made.cleaned
+    lowered = {kind: lower(routine) for kind, routine in made.branched.items()}  # loops over one sample
+    plain = partial(routines, variant.program)
+    lowered, choices = choose(loss, variant, lowered, made.derived, plain, known)  # by measured error
     reason: str | None = None
     if loss.structure not in SMALL:  # one sample may span the array: its loops in blocks, for any driver
         reason = next((why for function in lowered.values() if (why := whole(function))), None)
@@ -77,8 +89,9 @@ def compile_variant(loss: Loss, variant: Variant) -> Compiled:
             tuple(kind for kind, function in lowered.items() if has_blocks(function)),
             reason,
             _work(next(kernel for kernel in kernels if kernel.kind == "value")),
-            rules,
+            made.rules,
         ),
+        choices,
     )
 
 

@@ -19,10 +19,13 @@ from lossgen.runtime.reduction import check_reduction, counted_denominators
 from lossgen.runtime.tensors import axis_dims, prepare_tensors
 from lossgen.runtime.weights import ALL_KEPT, one, read_mask, read_per_item, values_layout
 
-__all__ = ["Call"]
+__all__ = ["Call", "scales_of"]
 
 # Samples per block are chosen by shapes alone, so that sums have the same bits for any number of threads.
 BLOCK_ELEMENTS = 4096
+# Short rows run this many beside each other (`vectormath.LANES`, which would import the compiler): blocks of
+# them fill all lanes.
+_LANES = 64
 
 
 class Call:
@@ -63,11 +66,17 @@ class Call:
         steps = math.prod(self.tensors.sizes[axis] for axis in variant.work)
         self.elements = self.samples * max(per_sample, steps)
         self.block = max(1, BLOCK_ELEMENTS // per_sample)
+        self.block -= self.block % _LANES if self.block > _LANES else 0
         self.blocks = -(-self.samples // self.block)
         self.upstream = 1.0
         self.upstream_items: Array | None = None
         self._read_upstream(options.get("upstream"))
         self._read_weights(options["weight"], options["where"])
+        # For each term, whether the sum of its weights divides, or the number of its items.
+        self.by_weight = [
+            self.reduction == "weighted_mean" or (self.reduction == "mean" and divides)
+            for divides in variant.weight_divides
+        ]
         self.denominators = self._prepare_reduction()
 
     def _read_upstream(self, upstream: Any) -> None:
@@ -119,10 +128,7 @@ class Call:
     def _prepare_reduction(self) -> list[float]:
         """Check indices, finish the weights and return what each term is divided by."""
         variant, tensors, terms = self.variant, self.tensors, self.variant.terms
-        by_weight = [
-            self.reduction == "weighted_mean" or (self.reduction == "mean" and divides)
-            for divides in variant.weight_divides
-        ]
+        by_weight = self.by_weight
         denominators: list[float] | None = None
         if variant.prepass_args is None:
             check_indices(self.entry, tensors, self.mask)
@@ -160,6 +166,14 @@ class Call:
                     f"{first} has shape {self.tensors.layouts[first].shape}: its axis {axis} is empty, but "
                     f"{self.loss} needs an entry along it (a maximum over nothing does not exist)"
                 )
+        for axis, least in self.variant.least.items():
+            size = self.tensors.sizes[axis]
+            if self.tensors.samples and size < least:
+                first = next(tensor.name for tensor in self.entry.tensors if axis in tensor.axes)
+                raise LossValueError(
+                    f"{first} has shape {self.tensors.layouts[first].shape}: {size} along its axis {axis}, "
+                    f"but {self.loss} needs at least {least} entries along it"
+                )
 
     @property
     def inputs(self) -> list[Array]:
@@ -168,9 +182,7 @@ class Call:
 
     def scales(self) -> Array:
         """Return the cotangent factor of each term."""
-        return np.array(
-            [divide(c * self.upstream, d) for c, d in zip(self.coefficients, self.denominators, strict=True)]
-        )
+        return scales_of(self.coefficients, self.upstream, self.denominators)
 
     def run(
         self,
@@ -185,11 +197,13 @@ class Call:
         """Run one kind of kernel on this call."""
         if kind not in self.variant.kinds:
             raise LossTypeError(f"{self.loss} has no {kind} kernel for these options")
+        if weight is None:
+            weight = self.weight
         arguments: list[Any] = [
             *self.tensors.kernel.values(),
             *self.params.kernel,
             *tangents,
-            self.weight if weight is None else weight,
+            weight,
             self.mask,
             scales,
             *outputs,
@@ -198,13 +212,32 @@ class Call:
             arguments.append(partials)
         arguments.append(self.block)
         self.kernels.run(
-            kind,
+            self.kernel_kind(kind),
             self.variant.suffix,
             self._readable(arguments),
             self.elements,
             self.blocks,
             kind in self.variant.within,
+            self.cuts(weight, len(tangents), len(outputs), partials is not None),
         )
+
+    def kernel_kind(self, kind: str) -> str:
+        """Return the kernel of one kind for samples of this call's size."""
+        beside: str = self.kernels.beside(kind, self.variant.suffix, self.samples, self.tensors.per_sample)
+        return beside
+
+    def cuts(self, weight: Array, tangents: int, outputs: int, summing: bool) -> list[str | None]:
+        """Return how the arguments of a kernel are divided among threads that take blocks of samples."""
+        own = [
+            *(True for _ in self.tensors.kernel),
+            *self.params.vary(self.samples),
+            *(True for _ in range(tangents)),
+            weight.shape[0] == self.samples,
+            self.mask.shape[0] == self.samples,
+            False,  # scales
+            *(True for _ in range(outputs)),
+        ]
+        return [*("samples" if cut else None for cut in own), *(["blocks"] if summing else []), None]
 
     def output_dtype(self, kind: str) -> np.dtype[Any]:
         """Return the dtype in which one kind of kernel writes gradients and unreduced values.
@@ -234,6 +267,11 @@ class Call:
         if upstream.size == 1:
             upstream = upstream.reshape((1,) * self.weight.ndim)
         return self.weight * upstream
+
+
+def scales_of(coefficients: Sequence[float], upstream: float, denominators: Sequence[float]) -> Array:
+    """Return the cotangent factor of each term, of its coefficient and its divisor."""
+    return np.array([divide(c * upstream, d) for c, d in zip(coefficients, denominators, strict=True)])
 
 
 def _filled(array: Array, shape: tuple[int, ...]) -> Array:

@@ -11,10 +11,10 @@ from lossgen.errors import LossTypeError, LossValueError
 from lossgen.runtime.arrays import Array, as_array, require_numbers
 from lossgen.runtime.bind import Request
 from lossgen.runtime.call import Call
-from lossgen.runtime.outputs import Output, check_outs, convert, deliver, scalar
+from lossgen.runtime.outputs import Output, check_outs, convert, deliver, packed, scalar
 from lossgen.runtime.wrt import resolve_wrt, sum_to_shape
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "curvature_kind"]
 
 
 def _value(call: Call, request: Request) -> Any:
@@ -108,12 +108,8 @@ def _prediction_outputs(
     ]
 
 
-def _packed(arrays: Sequence[Array]) -> Any:
-    return arrays[0] if len(arrays) == 1 else tuple(arrays)
-
-
 def _grad_and_hess(call: Call, request: Request) -> Any:
-    kind = _curvature_kind(call, request.options["curvature"])
+    kind = curvature_kind(call, request.options["curvature"])
     count = len(call.entry.predictions)
     shapes = [call.tensors.layouts[tensor.name].shape for tensor in call.entry.predictions]
     out = request.options["out"]
@@ -127,10 +123,10 @@ def _grad_and_hess(call: Call, request: Request) -> Any:
     kernels = [output.kernel for output in outputs]
     call.run(kind, kernels, scales=np.ones(call.variant.terms), weight=weight)
     arrays = [output.finished() for output in outputs]
-    return _packed(arrays[:count]), _packed(arrays[count:])
+    return packed(arrays[:count]), packed(arrays[count:])
 
 
-def _curvature_kind(call: Call, curvature: Any) -> str:
+def curvature_kind(call: Call, curvature: Any) -> str:
     """Return the kind of kernel that computes the curvature of a call."""
     rules = call.variant.curvature
     rule = rules.get(curvature) if isinstance(curvature, str) else None
@@ -165,7 +161,7 @@ def _hvp(call: Call, request: Request) -> Any:
     outputs = _prediction_outputs(call, "hvp", outs, [*call.inputs, *tangents, weight])
     kernels = [output.kernel for output in outputs]
     call.run("hvp", kernels, scales=call.scales(), weight=weight, tangents=tangents)
-    return _packed([output.finished() for output in outputs])
+    return packed([output.finished() for output in outputs])
 
 
 def _tangent(call: Call, name: str, value: Any) -> Array:

@@ -13,7 +13,7 @@ from lossgen.runtime.manifest import Entry, Tensor
 
 __all__ = ["Curve", "curve", "example"]
 
-# Length of every axis in an example, and of its batch beside axes; without axes the batch is as long as one.
+# Least length of the axes in an example, and of its batch beside axes; without axes the batch is as long.
 _LENGTH = 3
 _BATCH = 2
 _POINTS = 121
@@ -44,8 +44,9 @@ def example(entry: Entry) -> dict[str, Any]:
         If the axes of the loss fit no small example.
     """
     batch = _batch(entry.predictions[0], entry)
+    length = max(_LENGTH, *entry.default_variant.least.values(), 0)
     return {
-        tensor.name: _array(tensor, _shape(tensor, entry, batch))
+        tensor.name: _array(tensor, _shape(tensor, entry, batch, length))
         for tensor in entry.tensors
         if not tensor.optional
     }
@@ -86,30 +87,35 @@ def curve(loss: Any, curvature: bool = False) -> Curve:
         fixed = [tensor for tensor in entry.tensors if tensor is not moved and not tensor.optional]
         given |= {tensor.name: np.full_like(x, _AGAINST.get(tensor.domain, 0.0)) for tensor in fixed}
         value = loss(**given, reduction="none")
-        gradient = loss.grad(**given, reduction="sum", wrt=moved.name)
+        gradient, bent = _derivatives(loss, given, moved.name, curvature)
         against = ", ".join(f"{tensor.name} = {given[tensor.name][0]:g}" for tensor in fixed)
         title = f"along {moved.name}" + (f", {against}" if against else "")
-        bends = curvature and not entry.default_variant.no_hessian
-        bent = _floats(_hessian(loss, given)) if bends else None
-        return Curve(x.tolist(), _floats(value), _floats(gradient), title, moved.name, bent)
+        bends = None if bent is None else _floats(bent)
+        return Curve(x.tolist(), _floats(value), _floats(gradient), title, moved.name, bends)
     given = example(entry)
     first = (0,) * given[moved.name].ndim
-    values, gradients, bent = [], [], []
+    values, gradients, bend = [], [], []
     for point in x:
         given[moved.name][first] = point
         values.append(float(loss(**given, reduction="sum")))
-        gradients.append(float(np.asarray(loss.grad(**given, reduction="sum", wrt=moved.name))[first]))
-        if curvature and not entry.default_variant.no_hessian:
-            bent.append(float(_hessian(loss, given)[first]))
+        gradient, bent = _derivatives(loss, given, moved.name, curvature)
+        gradients.append(float(gradient[first]))
+        if bent is not None:
+            bend.append(float(bent[first]))
     place = ", ".join(map(str, first))
     title = f"along {moved.name}[{place}] of the example, summed"
-    return Curve(x.tolist(), values, gradients, title, f"{moved.name}[{place}]", bent or None)
+    return Curve(x.tolist(), values, gradients, title, f"{moved.name}[{place}]", bend or None)
 
 
-def _hessian(loss: Any, given: dict[str, Any]) -> Any:
-    """Return the exact curvature by the first prediction, whatever rule is the default of the loss."""
-    _, hessian = loss.grad_and_hess(**given, curvature="exact")
-    return hessian[0] if isinstance(hessian, tuple) else hessian
+def _derivatives(loss: Any, given: dict[str, Any], name: str, curvature: bool) -> tuple[Any, Any]:
+    """Return gradient and exact curvature by the first prediction: one kernel has both, and each kernel takes
+    seconds to compile.
+    """
+    if not curvature or loss.entry.default_variant.no_hessian:
+        return np.asarray(loss.grad(**given, reduction="sum", wrt=name)), None
+    both = loss.grad_and_hess(**given, curvature="exact")
+    gradient, bent = (one[0] if isinstance(one, tuple) else one for one in both)
+    return np.asarray(gradient), np.asarray(bent)
 
 
 def _floats(array: Any) -> list[float]:
@@ -136,23 +142,23 @@ def _batch(tensor: Tensor, entry: Entry) -> int:
     raise LossError(f"{tensor.name} fits no small example")
 
 
-def _shape(tensor: Tensor, entry: Entry, batch: int) -> tuple[int, ...]:
-    """Shape of an argument with that many batch dimensions."""
+def _shape(tensor: Tensor, entry: Entry, batch: int, length: int) -> tuple[int, ...]:
+    """Shape of an argument with that many batch dimensions, its axes of that length."""
     if not tensor.axes:
-        return (_BATCH if entry.axes else _LENGTH,) * batch
+        return (_BATCH if entry.axes else length,) * batch
     # What lacks some axes of the first prediction is laid out as that is.
     first = entry.predictions[0]
     laid = first if set(tensor.axes) < set(first.axes) else tensor
     for rank in range(1, 6):
         try:
-            layout = make_layout((_LENGTH,) * rank, _dims(laid, entry), laid.axes, laid.name)
+            layout = make_layout((length,) * rank, _dims(laid, entry), laid.axes, laid.name)
         except LossError:
             continue
         if len(layout.batch_dims) == batch:
             spans = zip(laid.axes, layout.axis_dims, strict=True)
             gone = {dim for axis, span in spans if axis not in tensor.axes for dim in span}
             return tuple(
-                _BATCH if dim in layout.batch_dims else _LENGTH for dim in range(rank) if dim not in gone
+                _BATCH if dim in layout.batch_dims else length for dim in range(rank) if dim not in gone
             )
     raise LossError(f"{tensor.name} fits no small example")
 

@@ -47,11 +47,15 @@ class HalfArray:
         The array; kernels read and write its memory.
     """
 
-    __slots__ = ("_numba_type_", "bits")
+    __slots__ = ("_numba_type_", "bits", "dtype")
 
     def __init__(self, array: Array) -> None:
         self.bits = array.view(np.uint16)
+        self.dtype = array.dtype
         self._numba_type_ = _type_of(array.dtype, array.ndim)
+
+    def __getitem__(self, samples: slice) -> HalfArray:
+        return HalfArray(self.bits[samples].view(self.dtype))
 
 
 class HalfArrayType(types.Type):

@@ -42,9 +42,10 @@ def generator() -> str:
     digest = hashlib.sha256(f"{__version__} {RUNTIME_ABI}".encode())
     folders = [*(package_folder() / name for name in _GENERATOR), templates_folder(), specs_folder()]
     for folder in folders:
+        above = len(str(folder.parent)) + 1
         for path in sorted(_files(str(folder))):
             with open(path, "rb") as stream:
                 data = stream.read()
-            digest.update(f"{os.path.relpath(path, folder.parent)} {len(data)}\n".encode())
+            digest.update(f"{path[above:]} {len(data)}\n".encode())
             digest.update(data)
     return digest.hexdigest()

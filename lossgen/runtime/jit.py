@@ -8,8 +8,9 @@ from typing import Any, overload
 import numba
 
 from lossgen.runtime.abi import check_abi
+from lossgen.runtime.vectormath.inline import inlined
 
-__all__ = ["check_abi", "njit"]
+__all__ = ["check_abi", "inlined", "njit"]
 
 
 @overload

@@ -1,14 +1,22 @@
 """Run kernels serially or in threads, safely under fork, Python threads and every threading layer.
 
-Measured on Linux: OpenMP (`omp`) kills a forked child at its first parallel kernel, and `workqueue` aborts
-the process when two Python threads run parallel kernels at once. Neither may happen to a user.
+There are two ways to use threads. Python threads that share blocks of samples (`crew`) wait quietly; a busy
+machine makes them slower, and no more. Numba's own threads start in microseconds, but, measured on Linux,
+OpenMP's (`omp`) spin at the end of each kernel, which turns 0.1 ms into 20 where another process holds a
+core, and they kill a forked child at its first parallel kernel; `workqueue` aborts the process when two
+Python threads run parallel kernels at once. They are used where the user has said that all cores are ours,
+and where samples are too large and few to be left to one thread each, and never where they could kill.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -17,16 +25,27 @@ from numba.core import config
 from numba.np.ufunc.parallel import threading_layer
 
 from lossgen.runtime.arrays import Array, is_half
+from lossgen.runtime.crew import share
 from lossgen.runtime.half_arrays import HalfArray
 from lossgen.runtime.outputs import divide
-from lossgen.runtime.threads import in_forked_child, requested_threads
+from lossgen.runtime.threads import all_cores_are_ours, in_forked_child, requested_threads
+from lossgen.runtime.vectormath import LANES
 
 __all__ = ["Kernels"]
 
 # Below this many elements a serial kernel (7 us) is done before threads have started.
 PARALLEL_FROM = 2**15
+# Entries of a sample; with fewer, loops over them are shorter than the running sums of a longer loop.
+SHORT = 64
 # With fewer blocks of samples than this for each thread, threads share each sample where that is possible.
 BLOCKS_PER_THREAD = 4
+# Python threads take 50 to 100 us to wake, one after the other: one is woken for so many seconds of work.
+WORTH_WAKING = 150e-6
+# Seconds that the smallest piece of a call takes; to begin one costs some 10 us.
+PIECE = 40e-6
+
+# What of an argument belongs to a part of the blocks: its samples, its blocks, or all of it.
+Cut = str | None
 
 _entry = threading.Lock()
 _layer: str | None = None
@@ -45,6 +64,8 @@ class Kernels:
     def __init__(self, module: str) -> None:
         self._module = module
         self._found: dict[tuple[str, str, str], Any] = {}
+        # Seconds per element of serial kernels, by kind, variant and dtype.
+        self._pace: dict[tuple[str, str, Any], float] = {}
 
     @staticmethod
     def readable(arguments: list[Any]) -> list[Any]:
@@ -58,6 +79,19 @@ class Kernels:
         """Return a serial kernel."""
         return self._find(kind, suffix, "")
 
+    def beside(self, kind: str, suffix: str, samples: int, per_sample: int) -> str:
+        """Return the kind of kernel for samples of this size: many short ones run beside each other.
+
+        Nothing but speed depends on it: the results have the same bits.
+        """
+        if samples < LANES or not 0 < per_sample < SHORT:
+            return kind
+        try:
+            self._find(f"{kind}_lanes", suffix, "")
+        except AttributeError:  # not a loss of rows, or a kind that training does not call
+            return kind
+        return f"{kind}_lanes"
+
     def reduced(
         self, suffix: str, partials: Array, coefficients: Sequence[float], denominators: Sequence[float]
     ) -> float:
@@ -66,42 +100,116 @@ class Kernels:
         terms = zip(coefficients, sums, denominators, strict=True)
         return float(sum(divide(coefficient * total, divisor) for coefficient, total, divisor in terms))
 
+    def direct(
+        self, kind: str, suffix: str, elements: int, blocks: int, divisible: bool, cuts: Sequence[Cut]
+    ) -> Callable[..., None]:
+        """Return `run` for calls of this size, as a function of the arguments of the kernel."""
+        if elements < PARALLEL_FROM:
+            return self.serial(kind, suffix)
+
+        def run(*arguments: Any) -> None:
+            self.run(kind, suffix, arguments, elements, blocks, divisible, cuts)
+
+        return run
+
+    @staticmethod
+    def entry(kernel: Any, arguments: Sequence[Any]) -> Any:
+        """Return a kernel as compiled for arguments of these types: it does not look at types any more."""
+        compiled = getattr(kernel, "overloads", {}).get(tuple(map(numba.typeof, arguments)))
+        return kernel if compiled is None else compiled.entry_point
+
     def run(
         self,
         kind: str,
         suffix: str,
-        arguments: list[Any],
+        arguments: Sequence[Any],
         elements: int,
         blocks: int,
-        divisible: bool = False,
+        divisible: bool,
+        cuts: Sequence[Cut],
     ) -> None:
         """Run a kernel of `elements` steps in `blocks` blocks of samples; threads may share samples that
-        are `divisible`. The result has the same bits in any way.
+        are `divisible`. `cuts` says how each argument is divided. The result has the same bits in any way.
         """
-        count, way = 1, "parallel"
-        if elements >= PARALLEL_FROM:
-            count = requested_threads(int(vars(config)["NUMBA_NUM_THREADS"]))
-            # Threads that take whole blocks wait for nobody, but a few large blocks keep some of them idle.
-            if divisible and blocks < BLOCKS_PER_THREAD * count and elements // blocks >= PARALLEL_FROM:
-                way = "within"
-            else:
-                count = min(blocks, count)
+        count = requested_threads(int(vars(config)["NUMBA_NUM_THREADS"])) if elements >= PARALLEL_FROM else 1
         if count > 1:
-            layer = _threading_layer()
-            if layer == "workqueue":
-                # A second thread does not wait: it runs serially beside the first.
-                if _entry.acquire(blocking=False):
-                    try:
-                        self._run_threads(kind, suffix, arguments, count, way)
-                    finally:
-                        _entry.release()
+            alone = all_cores_are_ours()
+            # Threads that take whole blocks wait for nobody, but a few large blocks keep some of them idle.
+            enough = (BLOCKS_PER_THREAD if alone else 2) * count
+            within = divisible and blocks < enough and elements // blocks >= PARALLEL_FROM
+            if not (alone or within):
+                if blocks > 1:
+                    self._run_crew(kind, suffix, arguments, elements, blocks, count, cuts)
                     return
-            elif layer != "none":
-                self._run_threads(kind, suffix, arguments, count, way)
+            elif self._run_layer(kind, suffix, arguments, blocks, count, within):
                 return
         self._find(kind, suffix, "")(*arguments)
 
-    def _run_threads(self, kind: str, suffix: str, arguments: list[Any], count: int, way: str) -> None:
+    def _run_layer(
+        self, kind: str, suffix: str, arguments: Sequence[Any], blocks: int, count: int, within: bool
+    ) -> bool:
+        """Run in Numba's threads, unless that is unsafe now."""
+        way = "within" if within else "parallel"
+        count = count if within else min(blocks, count)
+        layer = _threading_layer() if count > 1 else "none"
+        if layer == "none":
+            return False
+        if layer != "workqueue":
+            self._run_threads(kind, suffix, arguments, count, way)
+            return True
+        # A second thread does not wait: it runs serially beside the first.
+        if not _entry.acquire(blocking=False):
+            return False
+        try:
+            self._run_threads(kind, suffix, arguments, count, way)
+        finally:
+            _entry.release()
+        return True
+
+    def _run_crew(
+        self,
+        kind: str,
+        suffix: str,
+        arguments: Sequence[Any],
+        elements: int,
+        blocks: int,
+        count: int,
+        cuts: Sequence[Cut],
+    ) -> None:
+        kernel = self._find(kind, suffix, "")
+        key = (kind, suffix, arguments[0].dtype)
+        pace = self._pace.get(key)
+        work = math.inf if pace is None else pace * elements
+        if pace is not None:
+            count = min(count, 1 + int(work / WORTH_WAKING))
+        if count == 1:
+            kernel(*arguments)
+            return
+        block = arguments[-1]
+
+        def task(first: int, last: int) -> None:
+            parts = [
+                item
+                if cut is None
+                else item[first * block : last * block]
+                if cut == "samples"
+                else item[first:last]
+                for item, cut in zip(arguments, cuts, strict=True)
+            ]
+            start = time.perf_counter()
+            kernel(*parts)
+            taken = (time.perf_counter() - start) * blocks / (elements * (last - first))
+            # The least of all is that of a warm kernel on a free core.
+            self._pace[key] = min(taken, self._pace.get(key, taken))
+
+        tasks = [
+            partial(task, first, last) for first, last in pairwise(portions(blocks, count, PIECE / work))
+        ]
+        if pace is None:
+            tasks.pop(0)()  # one thread compiles, with the smallest piece
+        share(tasks, count)
+
+    def _run_threads(self, kind: str, suffix: str, arguments: Sequence[Any], count: int, way: str) -> None:
         kernel = self._find(kind, suffix, way)
         before = numba.get_num_threads()
         if before == count:
@@ -124,6 +232,17 @@ class Kernels:
             kernel = getattr(module, f"{kind}_{way}" if way else kind)
             self._found[key] = kernel
         return kernel
+
+
+def portions(blocks: int, threads: int, least: float) -> list[int]:
+    """Return where to cut blocks that threads take from the end on: ever smaller pieces, so that all threads
+    end at about the same time, but none smaller than that part of all.
+    """
+    cuts = [blocks]
+    smallest = max(1, math.ceil(least * blocks))
+    while cuts[-1] > 0:
+        cuts.append(max(0, cuts[-1] - max(smallest, cuts[-1] // (2 * threads))))
+    return cuts[::-1]
 
 
 def _threading_layer() -> str:

@@ -17,7 +17,7 @@ from lossgen.runtime.arrays import Array
 from lossgen.runtime.bind import Binder, find_variant, no_variant, wanted_choices
 from lossgen.runtime.call import Call
 from lossgen.runtime.evaluate import OPERATIONS
-from lossgen.runtime.launch import Kernels
+from lossgen.runtime.launch import Cut, Kernels
 from lossgen.runtime.loss import Loss
 
 __all__ = ["CudaKernels", "CudaLoss", "on_cuda"]
@@ -73,10 +73,11 @@ class CudaKernels(Kernels):
         self,
         kind: str,
         suffix: str,
-        arguments: list[Any],
+        arguments: Sequence[Any],
         elements: int,
         blocks: int,
-        divisible: bool = False,
+        divisible: bool,
+        cuts: Sequence[Cut],
     ) -> None:
         """Run a kernel; the last of its arguments is the number of samples in a block of the CPU's."""
         samples = arguments[0].shape[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from inspect import Signature
 from pathlib import Path
@@ -11,15 +11,19 @@ from types import MappingProxyType
 from typing import Any
 
 from lossgen.errors import LossError, LossTypeError
+from lossgen.runtime.absent import Absent
 from lossgen.runtime.accuracy import read_certificate, record_path
 from lossgen.runtime.bind import Binder, Request, find_variant, no_variant, wanted_choices
 from lossgen.runtime.call import Call
+from lossgen.runtime.called import Called
+from lossgen.runtime.chunks import gradients_over, value_over
 from lossgen.runtime.display import html_card, one_line
 from lossgen.runtime.docstring import documentation
 from lossgen.runtime.evaluate import OPERATIONS
 from lossgen.runtime.example import curve
 from lossgen.runtime.manifest import Entry, Param, Static, Variant, parse_entry
 from lossgen.runtime.package import load_loss
+from lossgen.runtime.plan import Kind, make_plan
 from lossgen.runtime.signature import operation_signature
 from lossgen.runtime.sources import Shipped, Source
 
@@ -27,13 +31,15 @@ __all__ = ["Loss", "Operation"]
 
 # Brings Numba, so it is imported with the first kernel.
 _LAUNCH_MODULE = "lossgen.runtime.launch"
+# Kinds of calls that an operation remembers; a program whose shapes never repeat gains nothing by more.
+MOST_PLANS = 256
 
 
 def _kernels(module: str) -> Any:
     return importlib.import_module(_LAUNCH_MODULE).Kernels(module)
 
 
-class Operation:
+class Operation(Called):
     """One derivative of a loss, as a function with a real signature.
 
     Parameters
@@ -54,13 +60,27 @@ class Operation:
         self._loss = loss
         self._evaluate = OPERATIONS[name]
         self._binder = Binder(loss.name if name == "value" else f"{loss.name}.{name}", entry, name)
+        self._plans = {}
+        self._general = self._prepare
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Check the arguments and run the kernels."""
+    def _prepare(self, kind: Kind | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         loss = self._loss
         request = self._binder.bind(args, kwargs)
         variant, kernels = loss.prepared(request)
-        return self._evaluate(Call(loss.name, loss.entry, variant, request, kernels), request)
+        if variant.item_axes and request.options["where"] is not None:
+            absent = Absent(loss.name, loss.entry, variant, request)
+            return absent.evaluate(
+                self.__name__,
+                lambda kept: self._evaluate(Call(loss.name, loss.entry, variant, kept, kernels), kept),
+            )
+        call = Call(loss.name, loss.entry, variant, request, kernels)
+        result = self._evaluate(call, request)
+        # Only now is it known that calls of this kind are right.
+        if kind is not None and kind not in self._plans:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            self._plans[kind] = make_plan(self.__name__, call, request, args)
+        return result
 
     def __repr__(self) -> str:
         return f"<{self.__qualname__}{self.__signature__}>"
@@ -69,7 +89,7 @@ class Operation:
         return getattr, (self._loss, self.__name__)
 
 
-class Loss:
+class Loss(Called):
     """A loss function with exact derivatives, compiled on first use.
 
     Calling it gives the value; `value_and_grad`, `grad`, `grad_and_hess` and `hvp` give derivatives. It is
@@ -100,12 +120,9 @@ class Loss:
         self.__qualname__ = name
         self.__module__ = package
         self._value = Operation(self, "value")
+        self._plans, self._general = self._value._plans, self._value._general
         self.__signature__: Signature = self._value.__signature__
         self.__doc__ = self._value.__doc__
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Return the value."""
-        return self._value(*args, **kwargs)
 
     @cached_property
     def value_and_grad(self) -> Operation:
@@ -126,6 +143,32 @@ class Loss:
     def hvp(self) -> Operation:
         """The Hessian times a direction."""
         return Operation(self, "hvp")
+
+    def value_over(self, chunks: Iterable[Any], **options: Any) -> Any:
+        """Return the value of data that come in chunks of samples: the bits of one call on all of them, where
+        the mean divides by whole numbers.
+
+        Parameters
+        ----------
+        chunks : iterable
+            Tuples of arrays in the order of a call, or mappings of names to arrays, with ``weight`` and
+            ``where`` if there are such. Their first dimension is one of samples, their lengths may differ.
+        **options
+            Parameters, static choices and ``reduction`` of a call.
+        """
+        return value_over(self, chunks, options)
+
+    def gradients_over(self, chunks: Iterable[Any], **options: Any) -> Iterator[Any]:
+        """Return an iterator of the gradients, chunk by chunk: the bits of one call on all of them.
+
+        Parameters
+        ----------
+        chunks : iterable
+            As for `value_over`. They are gone through twice: first for what the mean divides by.
+        **options
+            Parameters, static choices, ``reduction`` and ``upstream`` of a call.
+        """
+        return gradients_over(self, chunks, options)
 
     @cached_property
     def kernels(self) -> Any:
@@ -186,9 +229,10 @@ class Loss:
         -------
         mapping or None
             ``outputs`` maps each output (``value``, ``gradient x`` ...) and dtype to ``points``, ``max_ulp``,
-            ``mean_ulp``, the shares ``over_4``, ``over_16`` (ulp), ``failed`` (by the pass rule) and
-            ``uncertified``, and ``worst_point``; beside it ``points``, ``seeds``, ``samplers``, ``machine``,
-            ``judge`` and ``fingerprint``. None if the variant was not measured.
+            ``mean_ulp``, the shares ``over_4``, ``over_8``, ``over_16``, ``over_64`` (ulp), ``failed`` (by
+            the pass rule; ``failed_of`` each kind of samples) and ``uncertified``, and ``worst_point``;
+            beside it ``points``, ``seeds``, ``samplers``, ``machine``, ``judge`` and ``fingerprint``. None if
+            the variant was not measured.
         """
         named = {name for variant in self.entry.variants for name in variant.static}
         if unknown := sorted(static.keys() - named):

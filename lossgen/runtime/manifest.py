@@ -110,6 +110,7 @@ class Variant:
     item_axes: tuple[str, ...]
     term_items: tuple[tuple[str, ...], ...]
     nonempty: tuple[str, ...]
+    least: Mapping[str, int]
     weight_divides: tuple[bool, ...]
     prepass_args: tuple[str, ...] | None
     mean_scale: bool
@@ -265,6 +266,7 @@ def _variant(item: Mapping[str, Any], params: tuple[Param, ...]) -> Variant:
         item_axes=item_axes,
         term_items=tuple(tuple(axes) for axes in item.get("term_items") or [item_axes] * terms),
         nonempty=tuple(item.get("nonempty") or ()),
+        least=item.get("least") or {},
         weight_divides=tuple(kind == "weight" for kind in item["mean_divisors"]),
         prepass_args=None if prepass is None else tuple(prepass["args"]),
         mean_scale=prepass is not None and bool(prepass.get("mean_scale", False)),

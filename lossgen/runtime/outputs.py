@@ -10,8 +10,9 @@ import numpy as np
 from lossgen.errors import LossTypeError, LossValueError
 from lossgen.runtime.arrays import Array
 from lossgen.runtime.layout import Layout
+from lossgen.runtime.memory import fresh
 
-__all__ = ["Output", "check_outs", "convert", "deliver", "divide", "scalar"]
+__all__ = ["Output", "check_outs", "convert", "deliver", "divide", "packed", "scalar"]
 
 
 class Output:
@@ -52,7 +53,7 @@ class Output:
         if direct and out is not None:
             self.kernel = out.reshape(layout.kernel_shape)
         else:
-            self.kernel = np.empty(layout.kernel_shape, written)
+            self.kernel = fresh(layout.kernel_shape, written)
 
     def finished(self) -> Array:
         """Return the user's array, filled."""
@@ -75,6 +76,11 @@ def deliver(array: Array, out: Array) -> None:
     """Copy a result into the user's array."""
     with np.errstate(over="ignore"):
         np.copyto(out, array, casting="unsafe")
+
+
+def packed(arrays: Sequence[Array]) -> Any:
+    """Return the array of a loss with one prediction, else a tuple."""
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
 def scalar(value: float, dtype: np.dtype[Any]) -> Any:

@@ -55,6 +55,12 @@ class Params:
         if not param.axes and prod(shape) != 1:
             self.uniform = False
 
+    def vary(self, samples: int) -> list[bool]:
+        """Return for each parameter whether its array has one entry per sample."""
+        return [
+            free and array.shape[0] == samples for free, array in zip(self._free, self.kernel, strict=True)
+        ]
+
     def spread(self, samples: int) -> None:
         """Give every parameter without axes one entry per sample, as kernels of general calls expect."""
         for place, free in enumerate(self._free):
@@ -136,6 +142,8 @@ def _integers(array: Array, name: str) -> Array:
         return array
     if array.size and not bool(np.all(array == np.trunc(array))):
         raise LossTypeError(f"{name}={_shown(array)} is not a whole number: pass an integer")
+    if array.dtype.kind == "O":
+        raise LossTypeError(f"{name}={_shown(array)} is beyond the range of int64: pass a smaller integer")
     raise LossTypeError(f"{name} has dtype {array.dtype}, an integer is needed: pass int({name})")
 
 

@@ -12,9 +12,9 @@ from lossgen.runtime.arrays import Array
 from lossgen.runtime.manifest import Entry, Tensor
 from lossgen.runtime.tensors import Tensors
 
-__all__ = ["check_indices", "run_prepass"]
+__all__ = ["INDICES", "check_indices", "run_prepass"]
 
-_INDICES = ("class", "labels", "length")
+INDICES = ("class", "labels", "length")
 
 
 def run_prepass(
@@ -40,7 +40,7 @@ def run_prepass(
 def check_indices(entry: Entry, tensors: Tensors, mask: Array) -> None:
     """Check the range of all index tensors, for losses that have no prepass to do it."""
     for tensor in entry.tensors:
-        if tensor.role in _INDICES:
+        if tensor.role in INDICES:
             lowest, highest = _bounds(tensor, tensors.sizes)
             values = tensors.kernel[tensor.name]
             outside = (values < lowest) | (values > highest)
@@ -58,7 +58,7 @@ def _bounds(tensor: Tensor, sizes: Mapping[str, int]) -> tuple[int, int]:
 def _raise_for(entry: Entry, tensors: Tensors, sample: int) -> None:
     """Name the argument, value and position that made a sample bad."""
     for tensor in entry.tensors:
-        if tensor.role not in _INDICES:
+        if tensor.role not in INDICES:
             continue
         lowest, highest = _bounds(tensor, tensors.sizes)
         row = np.atleast_1d(tensors.kernel[tensor.name][sample])
@@ -104,5 +104,5 @@ def _wording(tensor: Tensor, lowest: int, highest: int) -> str:
 
 
 def _all_ranges(entry: Entry, tensors: Tensors) -> str:
-    indexed = [tensor for tensor in entry.tensors if tensor.role in _INDICES]
+    indexed = [tensor for tensor in entry.tensors if tensor.role in INDICES]
     return "; ".join(f"{item.name}: {_wording(item, *_bounds(item, tensors.sizes))}" for item in indexed)

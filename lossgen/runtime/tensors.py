@@ -23,7 +23,7 @@ from lossgen.runtime.labels import pad_concatenated, spelled_out
 from lossgen.runtime.layout import Layout, flat_layout, make_layout
 from lossgen.runtime.manifest import Entry, Tensor
 
-__all__ = ["Tensors", "axis_dims", "prepare_tensors"]
+__all__ = ["Tensors", "axis_dims", "layout_of", "prepare_tensors"]
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def prepare_tensors(
     predictions = [raw[tensor.name] for tensor in entry.predictions]
     result = result_dtype(predictions)
     reference = entry.predictions[0]
-    layouts = {reference.name: _layout(reference, raw[reference.name], dims)}
+    layouts = {reference.name: layout_of(reference, raw[reference.name], dims)}
     batch_shape = layouts[reference.name].batch_shape
     tensors = Tensors(
         kernel={},
@@ -139,7 +139,8 @@ def prepare_tensors(
     return tensors
 
 
-def _layout(tensor: Tensor, array: Array, dims: Mapping[str, str]) -> Layout:
+def layout_of(tensor: Tensor, array: Array, dims: Mapping[str, str]) -> Layout:
+    """Return the layout that an array has by its own axes."""
     if not tensor.axes:
         return flat_layout(array.shape)
     return make_layout(array.shape, tuple(dims[axis] for axis in tensor.axes), tensor.axes, tensor.name)
@@ -173,7 +174,7 @@ def _matching_layout(
                 f"has shape {layout.shape}, so {name} needs {needed}, but it has {shape}"
             )
         return flat_layout(shape, tuple(tuple(map(kept.index, spans[axis])) for axis in tensor.axes))
-    own = _layout(tensor, array, dims)
+    own = layout_of(tensor, array, dims)
     if own.batch_shape != layout.batch_shape:
         raise LossValueError(
             f"{name} has shape {shape}, which leaves the batch {own.batch_shape} beside its axes "

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from lossgen.errors import LossTypeError, LossValueError
 
-__all__ = ["in_forked_child", "requested_threads", "threads"]
+__all__ = ["all_cores_are_ours", "in_forked_child", "requested_threads", "threads"]
 
 ENVIRONMENT = "LOSSGEN_THREADS"
 _CHOICES = 'use "all", "serial" or a positive integer'
@@ -43,7 +43,8 @@ class threads:
     Parameters
     ----------
     count : {"all", "serial"} or int
-        All cores, one thread, or that many.
+        All cores, for a machine that nobody else uses: threads spin while they wait. One thread, or that
+        many, which wait quietly.
 
     Examples
     --------
@@ -100,14 +101,22 @@ def _from_environment() -> str | int | None:
     return _checked(int(text) if text.lstrip("+-").isdigit() else text, f"environment variable {ENVIRONMENT}")
 
 
+def _setting() -> str | int | None:
+    return _active[-1].count if _active else _from_environment()
+
+
 def requested_threads(available: int) -> int:
     """Return the number of threads a large call should use, out of those available."""
-    setting = _active[-1].count if _active else _from_environment()
+    setting = _setting()
     if setting is None:
-        # The spinning barrier of OpenMP makes calls up to 1000 times slower when another process holds one
-        # of the cores in use, so one core stays free. Only Linux on x86-64 is tested: elsewhere serial.
+        # One core stays free for others. Only Linux on x86-64 is tested: elsewhere serial.
         tested = sys.platform == "linux" and platform.machine() in ("x86_64", "AMD64")
         return max(1, available - 1) if tested else 1
     if isinstance(setting, str):
         return available if setting == "all" else 1
     return min(setting, available)
+
+
+def all_cores_are_ours() -> bool:
+    """Whether the user has said so, so that threads may spin while they wait."""
+    return _setting() == "all"

@@ -18,6 +18,7 @@ from lossgen.spec.embed import embedded
 from lossgen.spec.model import Loss, Parameter, Variant
 from lossgen.spec.program import Place, Program, Sort, Term
 from lossgen.spec.roles import INDEX_ROLES, TENSOR_ROLES
+from lossgen.spec.signature import check_name
 from lossgen.spec.structure import classify
 from lossgen.spec.validate import validate
 
@@ -37,6 +38,7 @@ def compose(
     """
     caller = sys._getframe(1)  # inspect.stack() reads every source file on the way: 0.1 s
     place: Place = {"file": caller.f_code.co_filename, "line": caller.f_lineno, "loss": name}
+    check_name(place)
     made = assembled(parts, (), place)
     named = checked_curvature(curvature, place)
     return replace(made, family=family, doc=inspect.cleandoc(doc), source=source, curvature=named)

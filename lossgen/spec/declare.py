@@ -15,7 +15,7 @@ import sympy as sp
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.errors import SpecError
-from lossgen.spec.blame import line_in
+from lossgen.spec.blame import fix_for, line_in, said
 from lossgen.spec.compose import assembled, united_axes
 from lossgen.spec.composition import Summand
 from lossgen.spec.constants import rational
@@ -26,10 +26,17 @@ from lossgen.spec.language import Body, Sample, running
 from lossgen.spec.model import ANY, Assign, Choices, Loss, Parameter, Program, Sort, Sweep, Term, Variant
 from lossgen.spec.program import Place
 from lossgen.spec.roles import TENSOR_ROLES, Role
+from lossgen.spec.signature import (
+    check_links,
+    check_reads,
+    check_role,
+    check_shipped,
+    check_words,
+    context_of,
+    signature_of,
+)
 from lossgen.spec.structure import classify
 from lossgen.spec.validate import validate
-
-_BY_IF = "choose with where(condition, a, b), not with `if`"
 
 
 def loss(
@@ -53,20 +60,23 @@ def loss(
         Name of the same loss in other libraries: ``{"torch": "huber_loss"}``.
     variants : sequence of mapping
         Combinations of static choices to ship besides the default and each single change from it.
+    structure : str, optional
+        The class of structure, where it is not the one that is read off the formula.
     curvature : {"exact", "bound", "irls"}
         What ``grad_and_hess`` returns unless it is told otherwise.
     """
 
     def decorate(function: Callable[..., Any]) -> Loss:
-        code = function.__code__
-        context: Place = {"file": code.co_filename, "line": code.co_firstlineno, "loss": function.__name__}
-        arguments = inspect.signature(function).parameters
+        context = context_of(function)
+        arguments = signature_of(function, context)
+        check_words(context, family=family, source=source, peers=peers or {}, structure=structure)
         doc, meanings = split(inspect.getdoc(function) or "", arguments, context)
         parameters = tuple(
             _parameter(name, argument, meanings.get(name, ""), context)
             for name, argument in arguments.items()
         )
-        said: dict[str, Any] = {
+        check_links(parameters, context)
+        described: dict[str, Any] = {
             "family": family,
             "doc": doc,
             "source": source,
@@ -74,7 +84,7 @@ def loss(
             "curvature": checked_curvature(curvature, context),
         }
         if not any(parameter.kind == "pred" for parameter in parameters):
-            return replace(_composition(function, parameters, context), **said)
+            return replace(_composition(function, parameters, context), **described)
 
         def make(choices: Choices) -> Variant:
             try:
@@ -85,6 +95,7 @@ def loss(
             return Variant(choices, _suffix(parameters, choices), program)
 
         built = tuple(map(make, _combinations(parameters, variants, context)))
+        check_reads(parameters, [variant.program for variant in built], context)
         return Loss(
             name=function.__name__,
             structure=structure or classify(built[0].program),
@@ -94,21 +105,14 @@ def loss(
             file=context["file"],
             line=context["line"],
             make=make,
-            **said,
+            **described,
         )
 
     return decorate
 
 
 def _parameter(name: str, argument: inspect.Parameter, doc: str, context: Place) -> Parameter:
-    role = argument.annotation
-    if not isinstance(role, Role):
-        raise SpecError(
-            f"`{name}` has annotation {role!r}",
-            argument=name,
-            fix="annotate it with a role of lossgen.spec: Pred, Target, Class[C], Positive, Int, Flag ...",
-            **context,
-        )
+    role = check_role(name, argument, context)
     default = None if argument.default is inspect.Parameter.empty else argument.default
     check_default(name, role, default, context)
     return _declared(name, role, default, doc)
@@ -150,13 +154,7 @@ def _combinations(
     wanted = [default]
     wanted += [default | {p.name: value} for p in static for value in p.variants if value != default[p.name]]
     for one in extra:
-        if unknown := set(one) - set(default):
-            raise SpecError(
-                f"variants names {sorted(unknown)}",
-                argument="variants",
-                fix=f"static parameters are {sorted(default)}",
-                **context,
-            )
+        check_shipped(one, static, context)
         wanted.append(default | dict(one))
     unique: list[tuple[tuple[str, Any], ...]] = []
     for one in wanted:
@@ -237,8 +235,8 @@ def _returned(function: Callable[..., Any], arguments: Mapping[str, Any], body: 
         raise
     except Exception as error:
         raise SpecError(
-            f"the body raised {type(error).__name__}: {error}",
-            fix=_BY_IF if "truth value" in str(error) else "correct the formula",
+            f"the body raised {said(error)}",
+            fix=fix_for(error, "correct the formula"),
             file=context["file"],
             line=line_in(error, context["file"]) or context["line"],
             loss=context["loss"],

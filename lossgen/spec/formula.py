@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Mapping
 
 import sympy as sp
@@ -124,7 +125,7 @@ def _check_defaults(defaults: Mapping[str, float], parameters: Mapping[str, str]
             )
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LossTypeError(f"defaults[{name!r}]={value!r} is no number")
-        if excluded(parameters[name], None, value) or not abs(value) < float("inf"):
+        if excluded(parameters[name], None, value) or not abs(value) <= sys.float_info.max:
             raise LossValueError(f"defaults[{name!r}]={value!r} is not {parameters[name]}")
 
 

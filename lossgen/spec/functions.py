@@ -14,7 +14,17 @@ import sympy as sp
 
 from lossgen.algebra.nodes import Where
 
-__all__ = ["FUNCTIONS", "Function"]
+__all__ = ["FUNCTIONS", "UNDERSTOOD", "Function"]
+
+# SymPy's functions that may stand in a declaration, which is written with SymPy itself.
+UNDERSTOOD: frozenset[type] = frozenset(
+    (
+        *(sp.exp, sp.log, sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Mod, sp.Max, sp.Min),
+        *(sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2),
+        *(sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.acosh, sp.atanh),
+        *(sp.erf, sp.erfc, sp.gamma, sp.loggamma, sp.digamma),
+    )
+)
 
 
 @dataclass(frozen=True)

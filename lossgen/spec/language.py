@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from lossgen.algebra.axes import Axis, Index, fresh
 from lossgen.algebra.nodes import Detach, Reduction, Where, condition
 from lossgen.algebra.tensors import Element, Tensor
 from lossgen.spec.model import Assign, Sort, Stage, Sweep
+
+# Dimensions of an array: "1", "-1", "2:", "0,2:", ":".
+_DIMS = re.compile(r"(-?\d+|\d*:)(,(-?\d+|\d*:))*")
 
 
 @dataclass
@@ -42,6 +46,12 @@ class Sample:
 
 def axis(name: str, dims: str = "-1", when: Mapping[str, str] | None = None, extent: Any = None) -> Axis:
     """Declare an axis; see `lossgen.algebra.axes.Axis`."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise TypeError(f"{name!r} is no name; use letters, digits and _")
+    if wrong := [text for text in (dims, *(when or {}).values()) if not _DIMS.fullmatch(text)]:
+        raise ValueError(
+            f"dims={wrong[0]!r} of axis {name}: write one or more of k, -k, k: and : with commas"
+        )
     return Axis(name, dims, when, None if extent is None else sp.sympify(extent))
 
 
@@ -213,6 +223,8 @@ def _reduce(op: str, body: Any, over: tuple[Any, ...]) -> sp.Expr:
 
 def _add(name: str, stage: Stage) -> None:
     body = running.get()
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name; use letters, digits and _")
     if name in body.names:
         raise ValueError(f"`{name}` is defined twice; choose another name")
     body.names.add(name)

@@ -80,6 +80,8 @@ class _Translator:
         expr = self._numeric(node)
         if expr.is_number:
             self._check_constant(expr, node)
+        elif expr.has(sp.I, sp.zoo, sp.nan):
+            raise self.wrong("this is no real number, whatever its symbols are", node)
         return expr
 
     def condition(self, node: Node) -> Boolean:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import runpy
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lossgen.errors import SpecError
-from lossgen.spec.blame import line_in
+from lossgen.spec.blame import fix_for, line_in, said
 from lossgen.spec.model import Loss
 from lossgen.spec.schedule import Helper
 
@@ -79,18 +80,18 @@ def _declared(file: Path) -> list[tuple[str, Any]]:
             error.file, error.line = str(file), line_in(error, file)
         raise
     except SystemExit as error:
-        said = "the file ends the program"
-        raise SpecError(said, file=str(file), line=line_in(error, file), fix="take the exit out") from error
+        told = "the file ends the program"
+        raise SpecError(told, file=str(file), line=line_in(error, file), fix="take the exit out") from error
     except SyntaxError as error:
         raise SpecError(
-            f"syntax error: {error.msg}", file=str(file), line=error.lineno, fix="correct the Python syntax"
+            f"syntax error: {error.msg}",
+            file=str(file),
+            line=error.lineno or None,
+            fix="correct the Python syntax",
         ) from error
     except Exception as error:  # a spec file is the author's code
         raise SpecError(
-            f"{type(error).__name__}: {error}",
-            file=str(file),
-            line=line_in(error, file),
-            fix="correct the file",
+            said(error), file=str(file), line=line_in(error, file), fix=fix_for(error, "correct the file")
         ) from error
     finally:
         sys.path.remove(folder)
@@ -98,9 +99,27 @@ def _declared(file: Path) -> list[tuple[str, Any]]:
             module_file = getattr(sys.modules[name], "__file__", None) or ""
             if module_file.startswith(folder):
                 del sys.modules[name]
+    _refuse_lost(file, namespace)
     # A loss imported from another file of the folder belongs to that file.
     return [
         (name, value)
         for name, value in namespace.items()
         if isinstance(value, Loss | Helper) and Path(value.file).resolve() == file.resolve()
     ]
+
+
+def _refuse_lost(file: Path, namespace: dict[str, Any]) -> None:
+    """Refuse a loss whose name the file gives away again: Python keeps the last one and says nothing."""
+    lines: dict[str, int] = {}
+    for node in ast.parse(file.read_bytes()).body:
+        if not isinstance(node, ast.FunctionDef) or not isinstance(namespace.get(node.name), Loss):
+            continue
+        if node.name in lines:
+            raise SpecError(
+                f"declared twice, first at {file}:{lines[node.name]}",
+                file=str(file),
+                line=node.lineno,
+                loss=node.name,
+                fix="rename one of them",
+            )
+        lines[node.name] = node.lineno

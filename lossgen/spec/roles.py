@@ -167,4 +167,6 @@ def Choice(*values: Any) -> Role:
         raise TypeError(
             f"Choice needs at least two values, got {values!r}; use a plain constant in the body instead"
         )
+    if len(set(map(repr, values))) < len(values):
+        raise TypeError(f"Choice{values!r} has a value twice; name each once")
     return Role("choice", choices=values)

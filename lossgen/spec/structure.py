@@ -6,6 +6,7 @@ from lossgen.spec.model import Program, Sort, Sweep
 
 # Structures of small samples: one stays in cache while its kernel runs, and threads take whole samples.
 SMALL = ("elementwise", "row")
+STRUCTURES = (*SMALL, "reduce", "pairwise", "sort", "recurrence", "composite")
 
 
 def classify(program: Program) -> str:

@@ -6,8 +6,11 @@ import sympy as sp
 
 from lossgen.algebra.axes import COMPANION, Axis, Index
 from lossgen.algebra.nodes import Reduction
+from lossgen.algebra.operators import StableFunction
 from lossgen.algebra.tensors import Tensor, elements
 from lossgen.errors import SpecError
+from lossgen.spec.functions import UNDERSTOOD
+from lossgen.spec.positions import check_positions
 from lossgen.spec.program import Assign, Place, Program, Sort
 
 
@@ -46,6 +49,10 @@ def validate(program: Program, context: Place) -> None:
                 )
 
 
+def _understood(kind: type) -> bool:
+    return kind in UNDERSTOOD or issubclass(kind, StableFunction)
+
+
 def _check_order(assign: Assign, indices: tuple[Index, ...], context: Place) -> None:
     """A recurrence may read only what the loops over `indices` have written before."""
     for element in sorted(elements(assign.expr), key=str):
@@ -68,6 +75,12 @@ def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Place
         raise SpecError(
             f"the formula contains SymPy's {type(next(iter(foreign))).__name__}",
             fix="use Sum, Max and where of lossgen.spec with index(AXIS)",
+            **context,
+        )
+    if unknown := {str(kind) for kind in map(type, expr.atoms(sp.Function)) if not _understood(kind)}:
+        raise SpecError(
+            f"the formula contains `{min(unknown)}`, a function that lossgen does not know",
+            fix="write it with the functions of lossgen.spec: exp, log, Abs, tanh, erf, loggamma ...",
             **context,
         )
     if expr.has(sp.I, sp.nan, sp.zoo):
@@ -109,6 +122,7 @@ def _check(expr: sp.Basic, bound: set[Index], known: set[Tensor], context: Place
                     fix=f"use index({one.name})",
                     **context,
                 )
+    check_positions(expr, context)
     for node in expr.atoms(Reduction):
         if not isinstance(node.index, Index):
             raise SpecError(f"`{node}` has no index", fix="reduce over index(AXIS)", **context)

@@ -37,6 +37,8 @@ _FIXED_RANGES: tuple[tuple[type, Range], ...] = (
     (Delta, UNIT),
     (sp.tanh, (sp.S.NegativeOne, sp.S.One)),
     (sp.sign, (sp.S.NegativeOne, sp.S.One)),
+    (vo.tail, (sp.S.Zero, sp.Integer(2))),
+    (sp.erfc, (sp.S.Zero, sp.Integer(2))),
     (vo.logshare, (-OO, sp.S.Zero)),
     (vo.log1mexp, (-OO, sp.S.Zero)),
 )

@@ -22,6 +22,8 @@ def log_view(expr: sp.Expr) -> sp.Expr | None:
         return -vo.softplus(-expr.args[0])
     if isinstance(expr, vo.omexp):
         return vo.log1mexp(expr.args[0])
+    if isinstance(expr, sp.erfc | vo.tail):
+        return vo.logerfc(expr.args[0])
     if isinstance(expr, vo.softplus):
         return vo.logsoftplus(expr.args[0])
     if isinstance(expr, Where):
@@ -94,16 +96,23 @@ def _viewed(expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
 def _product(expr: sp.Expr) -> sp.Expr | None:
     views, rest = _viewed(expr)
     remaining = sp.Mul(*rest)
+    tail = next((view for view in views if isinstance(view, vo.logerfc)), None)
+    if tail is not None and remaining.as_coeff_Mul()[0] == sp.S.Half:
+        # A probability: its logarithm vanishes where it is nearly 1.
+        views[views.index(tail)] = vo.loghalferfc(*tail.args)
+        remaining *= 2
     if not views or not is_nonneg(remaining):
         return None
     return sp.Add(*views, log_of(remaining))
 
 
 def _sum(expr: sp.Add) -> sp.Expr | None:
-    split = [exp_term(term) for term in expr.args]
+    plain = sp.expand_mul(expr.replace(vo.omexp, lambda a: 1 - sp.exp(a)))
+    split = [exp_term(term) for term in sp.Add.make_args(plain)]
     if len(split) == 2 and any(_is_complement(*split[k], *split[1 - k]) for k in (0, 1)):
         (c, a), (_, b) = split if _is_complement(*split[0], *split[1]) else split[::-1]
-        return vo.log1mexp(b - a) + a + log_of(c)
+        return vo.log1mexp(sp.expand(b - a)) + a + log_of(c)
+    split = [exp_term(term) for term in expr.args]
     coefficients = {coefficient for coefficient, _ in split}
     if len(coefficients) == 1 and is_positive(split[0][0]) and any(not a.is_zero for _, a in split):
         return log_sum([exponent for _, exponent in split]) + log_of(split[0][0])
@@ -112,7 +121,7 @@ def _sum(expr: sp.Add) -> sp.Expr | None:
 
 def _is_complement(c: sp.Expr, a: sp.Expr, d: sp.Expr, b: sp.Expr) -> bool:
     """Whether c*exp(a) + d*exp(b) is c*(exp(a) - exp(b)) with b <= a."""
-    return c == -d and is_positive(c) and is_nonpos(b - a)
+    return c == -d and is_positive(c) and is_nonpos(sp.expand(b - a))
 
 
 def _mixed_sum(expr: sp.Add) -> sp.Expr | None:

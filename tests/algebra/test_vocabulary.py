@@ -40,6 +40,9 @@ def value(domain: str, source: random.Random) -> Any:
             return size if source.random() < 0.5 else -mpmath.mpf(source.random())
         case "real":
             return size * source.choice((-1, 1))
+        case "exponent":
+            # An exponential of an exponential: larger ones take too many digits.
+            return 6 * size / (6 + size) if source.random() < 0.5 else -20 * size / (20 + size)
         case "offset":
             return mpmath.mpf(source.randint(-2, 2))
     raise AssertionError(domain)

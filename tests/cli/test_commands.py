@@ -83,7 +83,7 @@ def test_build_prints_a_plain_table(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["loss", "structure", "variants", "kernels", "lines", "status"]
     assert lines[1].split() == ["first", "row", "2", "14", "321", "built"]
-    assert lines[2] == "1 losses in .: 1 files written (1.5 s)"
+    assert lines[2] == "1 loss in .: 1 file written (1.5 s)"
 
 
 def test_build_says_what_a_target_leaves_out(

@@ -16,6 +16,7 @@ import lossgen
 from lossgen import cli
 from lossgen.errors import LossError
 from lossgen.paths import generated_folder
+from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.runtime.package import LossPackage
 from lossgen.testing import check
 from tests.importing import importable
@@ -129,7 +130,7 @@ def test_another_abi_names_the_command(folder: Path, tmp_path: Path) -> None:
         if file.is_file() and "__pycache__" not in file.parts:
             target = copy / file.relative_to(folder / "my_pkg" / "losses")
             target.parent.mkdir(exist_ok=True)
-            target.write_text(file.read_text().replace("check_abi(1,", "check_abi(99,"))
+            target.write_text(file.read_text().replace(f"check_abi({RUNTIME_ABI},", "check_abi(99,"))
     code = "import my_losses; my_losses.leaning([1.0], [0.0])"
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -35,7 +35,20 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
     def stand_in(tasks: Sequence[Measurement], *_: Any) -> list[VerifyRow]:
         asked.extend(f"{task.loss} {task.dtype}" for task in tasks)
         return [
-            VerifyRow(task.loss, task.suffix, output, task.dtype, 48, 9.5, 24.0, 1, 0, 3, 0, "x=0.25")
+            VerifyRow(
+                task.loss,
+                task.suffix,
+                output,
+                task.dtype,
+                48,
+                9.5,
+                24.0,
+                1,
+                0,
+                3,
+                1,
+                samplers={"full": [8, 1]},
+            )
             for task in tasks
             for output in ("value", "gradient x", "hessian x")
         ]
@@ -113,9 +126,12 @@ def test_a_record_is_read_as_a_certificate(tmp_path: Path, measured: Measured) -
         "max_ulp": 9.5,
         "mean_ulp": 0.5,
         "over_4": 0.0625,
+        "over_8": pytest.approx(1 / 48),
         "over_16": 0.0,
+        "over_64": 0.0,
         "uncertified": 0.0,
-        "worst_point": "x=0.25",
+        "worst_point": "",
+        "failed_of": {"full": 0.125},
         "failed": pytest.approx(1 / 48),
     }
     assert loss.certificate()["seeds"] == [1]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from lossgen import cli
+from lossgen.cli import verify as cli_verify
 from lossgen.cli.codes import Code
 from lossgen.cli.plot import draw
 from lossgen.cli.table import COMMANDS
@@ -157,15 +158,45 @@ def test_explain_tells_where_a_branch_comes_from(tmp_path: Path, capsys: pytest.
         '    """Softplus, spelled out."""\n'
         "    return log(1 + exp(x - y))\n"
     )
-    told = json.loads(printed(capsys, "explain", "picked", "--specs", str(tmp_path), "--json"))
+    told = json.loads(printed(capsys, "explain", str(tmp_path), "picked", "--json"))
     gradient = next(one for one in told["outputs"] if one["kind"] == "gradient")
     reasons = {one["condition"]: one["reason"] for one in gradient["branches"]}
     assert reasons["x[y] > 1"] == "declared"
     assert "position that the formula picks" in reasons["c == y"]
-    told = json.loads(printed(capsys, "explain", "smooth", "--specs", str(tmp_path), "--json"))
+    told = json.loads(printed(capsys, "explain", "smooth", str(tmp_path), "--json"))
     assert any("softplus" in fired["after"] for fired in told["rules"])
     assert "_softplus" in told["outputs"][0]["code"]
     assert "_softplus" in told["outputs"][0]["helpers"]
+
+
+def test_every_command_takes_declarations_and_packages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Declarations are named by their path, a package by --package, whatever is to be done with them."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(("new", "mine", "--dir", "specs")) == 0
+    assert cli.main(("build", "specs", "--out", "built", "--no-measure", "--target", "numba_cpu")) == 0
+    capsys.readouterr()
+    for where in (("specs/mine.py",), ("specs/",), ("--package", "built")):
+        assert json.loads(printed(capsys, "list", *where, "--json"))[0]["name"] == "mine"
+        assert json.loads(printed(capsys, "show", "mine", *where, "--json"))["name"] == "mine"
+    # The only loss of a file need not be named.
+    assert json.loads(printed(capsys, "explain", "specs", "--json"))["name"] == "mine"
+    judged: list[tuple[tuple[str, ...], Path]] = []
+    monkeypatch.setattr(cli_verify, "_measured", lambda names, specs, *_: judged.append((names, specs)) or [])
+    printed(capsys, "verify", "mine", "specs")
+    printed(capsys, "verify", "specs/mine.py", "--package", "built")
+    assert judged == [(("mine",), Path("specs")), ((), Path("specs/mine.py"))]
+    for wrong, said in (
+        (("show", "specs", "--package", "built"), "not both"),
+        (("list", "built/"), "--package built"),
+        (("show", "specs", "mien"), "did you mean 'mine'"),
+        (("explain", "specs", "specs/mine.py"), "one folder or file"),
+        (("verify", "mine", "--package", "built"), "verify SPECS"),
+        (("show", "mine", "mine"), "name one loss"),
+    ):
+        assert cli.main(wrong) == Code.USAGE, wrong
+        assert said in capsys.readouterr().err
 
 
 def test_unknown_names_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

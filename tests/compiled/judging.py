@@ -24,59 +24,39 @@ _EXTREME = "at extreme inputs a part overflows or vanishes though the result doe
 _SMALL = "the value is a difference of nearly equal parts near 0: it needs a function of its own"
 _SCALE = "derivative by a parameter: a difference of nearly equal parts for small residuals"
 _CURVATURE = "a derivative is left as a difference of fractions that nearly cancel"
-_TAIL = "a tail rounds to 0 before its logarithm is taken; far out the exact result cannot be certified"
 
-# The first row that covers an output counts. They share one cause: one form for each output, chosen by rules
-# and not by measured error.
+# The first row that covers an output counts. No form that the search knows is good at these numbers.
 SHORTFALLS = tuple(
     Shortfall(*row)
     for row in (
-        ("welsch/h*", 0.25, _EXTREME),
-        ("fair/h*", 0.2, _EXTREME),
-        ("pseudo-huber/h*", 0.4, _CURVATURE),
-        ("expectile/value/float32", 0.05, _EXTREME),
         ("student/gradient s/*", 0.1, _SCALE),
         ("exponential/hvp x/*", 0.05, _EXTREME),
         ("weibull/*", 0.05, _EXTREME),
-        ("log-normal/*", 0.25, _TAIL),
         ("gompertz/gradient c/*", 0.15, _SCALE),
         ("gompertz/*", 0.1, _EXTREME),
-        ("complementary log-log/*", 0.3, _TAIL),
+        ("complementary log-log/hvp x/float32", 0.05, _EXTREME),
         ("negative binomial/*", 0.1, _SMALL),
         ("poisson likelihood/*", 0.05, _EXTREME),
         ("dispersed counts/*", 0.2, _SMALL),
         ("gamma likelihood/hvp x/*", 0.1, _EXTREME),
         ("zero-inflated/hvp x/*", 0.05, _EXTREME),
-        ("gamma deviance/*", 0.25, _EXTREME),
         ("tweedie/*", 0.15, _EXTREME),
         ("inverse gaussian/*", 0.4, _CURVATURE),
         ("exponential margin/hvp x/*", 0.05, _EXTREME),
-        ("charbonnier/h*", 0.55, _CURVATURE),
         ("log depth/hvp x/*", 0.05, _EXTREME),
         ("decibel/irls x/float32", 0.05, _EXTREME),
-        ("itakura-saito/*", 0.05, _EXTREME),
     )
 )
 
 # Formulas of the suite with an output, value or gradient, in which more than 1 % of the numbers fail.
 BEYOND = {
-    "weibull": "a power overflows before it meets the small number beside it",
-    "log-normal": _TAIL,
-    "complementary log-log": _TAIL,
-    "probit": _TAIL,
-    "interval": "a difference of exponentials that both vanish, before its logarithm is taken",
     "gompertz": "infinity minus infinity, and a derivative by a parameter that cancels in two variables",
     "tweedie": "infinity minus infinity of two exponentials",
     "negative binomial": "(y + r)*log(r + exp(x)) - r*log(r) cancels in two variables",
     "dispersed counts": "gamma functions of nearly equal arguments",
-    "gamma deviance": "(y - x)/x**2 is paired with the factors of the call",
-    "inverse gaussian": "a square overflows beside the quotient that makes it small",
     "barron": "a power of a square that overflows, and its derivative by the exponent",
     "arctangent": "a fourth power overflows in a denominator",
     "soft absolute": "0 times infinity in a derivative by a parameter",
-    "cosh ratio": "a product of quotients overflows in one order, or in the other",
-    "bregman": "infinity minus infinity of two exponentials",
-    "gamma corrected": _SCALE,
 }
 
 

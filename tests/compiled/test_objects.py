@@ -22,7 +22,8 @@ from lossgen.lower.names import RESERVED
 from lossgen.pipeline import compile as pipeline
 from lossgen.pipeline import waiting
 from lossgen.pipeline.deadline import limited
-from lossgen.spec import Flag, Positive, Pred, Target, log, loss
+from lossgen.runtime.example import example
+from lossgen.spec import Abs, Flag, Positive, Pred, Sum, Target, axis, index, log, loss, size, where
 
 X = np.array([0.5, -2.0, 3.0])
 Y = np.array([0.0, 1.0, 2.5])
@@ -155,6 +156,39 @@ def test_what_cannot_be_compiled():
     for options in ({"domains": ["c"]}, {"defaults": 3}, {"defaults": {1: 2}}):
         with pytest.raises(LossTypeError, match=next(iter(options))):
             lossgen.compile("c*x", **options)
+
+
+def test_no_kernel_reads_behind_the_last_entry():
+    C = axis("C")
+
+    @loss(family="mine")
+    def ends(x: Pred[C]):
+        return x[3] * x[size(C) - 2]
+
+    made = lossgen.compile(ends)
+    assert made([[2.0, 3.0, 5.0, 7.0]]) == 35
+    assert made.grad([[2.0, 3.0, 5.0, 7.0]]).tolist() == [[0, 0, 7, 5]]
+    for short in (1, 3):
+        with pytest.raises(LossValueError, match="needs at least 4 entries along it"):
+            made(np.ones((2, short)))
+    assert made(**example(made.entry)) is not None
+
+    @loss(family="mine")
+    def variation(x: Pred[C]):
+        i = index(C)
+        return Sum(where(i + 1 < size(C), Abs(x[i + 1] - x[i]), 0), i)
+
+    assert lossgen.compile(variation)([[1.0], [7.0]]) == 0
+
+
+def test_a_declared_curvature_rule_is_looked_for_at_once():
+    @loss(family="mine", curvature="bound")
+    def steep(x: Pred, y: Target):
+        return sp.exp(x - y)
+
+    with pytest.raises(LossError, match="curvature='bound' does not exist") as caught:
+        lossgen.compile(steep)
+    assert "\n  fix: leave it out" in str(caught.value)
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))

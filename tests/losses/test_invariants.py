@@ -4,18 +4,62 @@ import numpy as np
 import pytest
 
 import lossgen
+from lossgen.oracle.samplers import SAMPLERS
+from lossgen.runtime import launch
 
 from .discovery import BATCHED, SINGLE_TERM, TYPED, VARIANTS, as_list, per_sample, subject
 
 
 @pytest.mark.parametrize(("loss", "variant", "dtype"), TYPED)
 def test_fused_is_separate(loss, variant, dtype):
-    it = subject(loss, variant, dtype)
-    for reduction in ("mean", "sum", "none") if it.has_values else ("mean", "sum"):
-        value, gradient = it.function.value_and_grad(**it.given, reduction=reduction)
-        np.testing.assert_array_equal(value, it.function(**it.given, reduction=reduction))
-        for fused, alone in zip(as_list(gradient), it.gradients(it.given, reduction=reduction), strict=True):
-            np.testing.assert_array_equal(fused, alone)
+    for sampler in SAMPLERS:
+        it = subject(loss, variant, dtype, count=64, sampler=sampler)
+        for reduction in ("mean", "sum", "none") if it.has_values else ("mean", "sum"):
+            value, gradient = it.function.value_and_grad(**it.given, reduction=reduction)
+            np.testing.assert_array_equal(value, it.function(**it.given, reduction=reduction))
+            gradients = it.gradients(it.given, reduction=reduction)
+            for fused, alone in zip(as_list(gradient), gradients, strict=True):
+                np.testing.assert_array_equal(fused, alone)
+        built = next(one for one in it.function.entry.variants if one.suffix == variant.suffix)
+        others = [name for name in built.wrt_all if name not in it.predictions]
+        # One by one: a large sample hides the others in a sum. Each way to gradients has a kernel of its own.
+        for given in map(it.of, [[case] for case in it.cases]):
+            alone = it.function(**given, reduction="sum")
+            for wrt in ({}, *({"wrt": name} for name in others[:1])):
+                value, _ = it.function.value_and_grad(**given, reduction="sum", **wrt)
+                np.testing.assert_array_equal(value, alone)
+
+
+@pytest.mark.parametrize(("loss", "variant"), VARIANTS)
+def test_a_weight_scales_everything(loss, variant):
+    # By a power of two no bit is lost.
+    it = subject(loss, variant)
+    built = next(one for one in it.function.entry.variants if one.suffix == variant.suffix)
+    ways = {
+        "value": lambda **given: it.function(**given, reduction="sum"),
+        "gradients": lambda **given: it.function.grad(**given, reduction="sum", wrt=tuple(built.wrt_all)),
+    }
+    ways |= {
+        rule: lambda rule=rule, **given: it.function.grad_and_hess(**given, curvature=rule)
+        for rule in ("exact", *built.curvature)
+        if (rule == "exact" and it.has_hessian) or getattr(built.curvature.get(rule), "kind", None)
+    }
+    if "hvp" in built.kinds:
+        vectors = tuple(np.ones_like(it.given[name]) for name in it.predictions)
+        vector = vectors if len(vectors) > 1 else vectors[0]
+        ways["hvp"] = lambda **given: it.function.hvp(**given, v=vector, reduction="sum")
+    for name, way in ways.items():
+        for once, scaled in zip(flat(way(**it.given)), flat(way(**it.given, weight=4.0)), strict=True):
+            np.testing.assert_array_equal(4 * once, scaled, err_msg=name)
+
+
+def flat(results):
+    """Yield the arrays of nested tuples."""
+    if isinstance(results, tuple):
+        for one in results:
+            yield from flat(one)
+    else:
+        yield np.asarray(results)
 
 
 @pytest.mark.parametrize(("loss", "variant"), VARIANTS)
@@ -85,10 +129,11 @@ SPLIT = [param for param in BATCHED if not param.values[1].suffix]
 ONE_OF_EACH = list({param.values[0].structure: param for param in reversed(SPLIT)}.values())
 
 
-def _same_bits(loss, variant):
+def _same_bits(loss, variant, monkeypatch):
+    monkeypatch.setattr(launch, "WORTH_WAKING", 1e-9)  # threads are used, worth it or not
     it, given = _large(loss, variant)
     results = []
-    for count in (1, 2, 3, 4):
+    for count in ("serial", 2, 3, "all"):
         with lossgen.threads(count):
             value, gradient = it.function.value_and_grad(**given, reduction="mean")
             results.append([np.asarray(value), *as_list(gradient)])
@@ -98,11 +143,11 @@ def _same_bits(loss, variant):
 
 
 @pytest.mark.parametrize(("loss", "variant"), ONE_OF_EACH)
-def test_threads_change_no_bit(loss, variant):
-    _same_bits(loss, variant)
+def test_threads_change_no_bit(loss, variant, monkeypatch):
+    _same_bits(loss, variant, monkeypatch)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(("loss", "variant"), SPLIT)
-def test_threads_change_no_bit_of_any_loss(loss, variant):
-    _same_bits(loss, variant)
+def test_threads_change_no_bit_of_any_loss(loss, variant, monkeypatch):
+    _same_bits(loss, variant, monkeypatch)

@@ -12,9 +12,8 @@ import numpy as np
 from lossgen.backends.base import Kernel, Unit, VariantKernels
 from lossgen.backends.registry import BACKENDS
 from lossgen.derive.model import Routine
-from lossgen.emit.render import render
+from lossgen.emit.render import module_text
 from lossgen.lower import lower
-from lossgen.runtime.abi import RUNTIME_ABI
 from lossgen.spec.model import Loss
 
 
@@ -28,7 +27,7 @@ def module(
     backend = BACKENDS["numba_cpu"]
     unit = Unit(Loss("case", "", "A case.", "", "", (), ()), "a test", (variant,))
     path = folder / "case.py"
-    path.write_text(render(backend.template, {**backend.context(unit), "abi": RUNTIME_ABI}))
+    path.write_text(module_text(backend, unit))
     spec = importlib.util.spec_from_file_location(f"case_{folder.name}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import tests.runtime.fixtures.cases as L
+from lossgen.runtime.evaluate import OPERATIONS
+from lossgen.runtime.vectormath import LANES
 
 RNG = np.random.default_rng(5)
 
@@ -27,12 +29,23 @@ class Recorder:
 
         return recorded
 
+    def beside(self, *size):
+        return self.real.beside(*size)
+
     def reduced(self, *arguments):
         return self.real.reduced(*arguments)
 
-    def run(self, kind, suffix, arguments, elements, blocks, divisible):
+    def direct(self, kind, suffix, *how):
+        return lambda *arguments: self.run(kind, suffix, arguments, *how)
+
+    @staticmethod
+    def entry(kernel, arguments):
+        return kernel
+
+    def run(self, kind, suffix, arguments, elements, blocks, divisible, cuts):
+        assert len(cuts) == len(arguments)
         self.calls.append((kind, suffix, arguments, elements, blocks))
-        self.real.run(kind, suffix, arguments, elements, blocks, divisible)
+        self.real.run(kind, suffix, arguments, elements, blocks, divisible, cuts)
 
 
 @pytest.fixture
@@ -40,6 +53,9 @@ def record(monkeypatch):
     def start(loss):
         recorder = Recorder(loss.kernels)
         monkeypatch.setitem(vars(loss), "kernels", recorder)
+        # Plans that were made before, or are made here, run the kernels that they have met.
+        for called in (loss, *(getattr(loss, name) for name in OPERATIONS if name != "value"), loss._value):
+            monkeypatch.setattr(called, "_plans", {})
         return recorder
 
     return start
@@ -116,7 +132,7 @@ def test_scales_hold_coefficient_times_upstream_over_divisor(record):
     arguments = recorder.calls[0][2]
     assert shapes(arguments) == [(6, 20), (6, 20), (1,), (1,), (2,), (6, 20), (1, 2)]
     np.testing.assert_allclose(arguments[4], [0.5 * 2 / 6, 0.25 * 2 / 120])
-    assert arguments[-1] == 4096 // 20
+    assert arguments[-1] == 4096 // 20 // LANES * LANES
 
 
 def test_rows_and_their_prepass(record):

@@ -69,6 +69,7 @@ def test_card_of_two_predictions_shows_the_exact_curvature_by_the_first() -> Non
     made = lossgen.compile(both)
     assert checked(made._repr_html_()).count("g") == 3, "value, gradient and curvature"
     drawn = curve(made, curvature=True)
+    assert drawn.gradient == pytest.approx([1 / (1 + math.exp(-x)) for x in drawn.x])
     assert drawn.curvature == pytest.approx([1 / (2 + math.exp(x) + math.exp(-x)) for x in drawn.x])
 
 

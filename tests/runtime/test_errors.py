@@ -153,6 +153,7 @@ def test_the_position_of_a_bad_class_is_that_in_the_users_array():
     [
         ({"ignore_index": 1.5}, LossTypeError, "ignore_index=1.5 is not a whole number"),
         ({"ignore_index": 1.0}, LossTypeError, r"an integer is needed: pass int\(ignore_index\)"),
+        ({"ignore_index": 2**70}, LossTypeError, f"ignore_index={2**70} is beyond the range of int64"),
         ({"class_weight": [1.0, 2.0, 3.0]}, LossValueError, r"class_weight has shape \(3,\).*axis C"),
         ({"class_weight": [1.0, -2.0]}, LossValueError, r"class_weight\[1\]=-2.0"),
         ({"penalty": -1.0}, LossValueError, "penalty must be 0 or greater"),

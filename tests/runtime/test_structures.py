@@ -50,9 +50,13 @@ class TestItems:
         with pytest.raises(LossTypeError, match="tuple of 2 arrays"):
             L.item_case.hvp(self.A, self.B, va)
 
-    def test_a_mask_is_refused(self):
-        with pytest.raises(LossValueError, match="where"):
-            L.item_case(self.A, self.B, where=np.ones(4, bool))
+    def test_a_mask_leaves_samples_out(self):
+        where = np.array([True, False, True, True])
+        value, (by_a, _) = L.item_case.value_and_grad(self.A, self.B, where=where, reduction="sum")
+        np.testing.assert_allclose(value, L.item_case(self.A[where], self.B[where], reduction="sum"), **CLOSE)
+        assert not by_a[1].any()
+        with pytest.raises(LossValueError, match="where has shape"):
+            L.item_case(self.A, self.B, where=np.ones(3, bool))
 
 
 class TestTerms:

@@ -8,6 +8,8 @@ import time
 import numba
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lossgen
 import tests.runtime.fixtures.cases as L
@@ -31,16 +33,33 @@ def results():
 
 @pytest.fixture
 def parallel_calls(monkeypatch):
-    """Count the parallel kernels that run, with the number of threads of each."""
+    """Count the calls that use threads, with the number of threads of each; no call is too short for them."""
     counts: list[int] = []
-    original = launch.Kernels._run_threads
+    in_layer, in_crew = launch.Kernels._run_threads, launch.share
 
-    def counted(self, kind, suffix, arguments, count, way):
+    def layer(self, kind, suffix, arguments, count, way):
         counts.append(count)
-        original(self, kind, suffix, arguments, count, way)
+        in_layer(self, kind, suffix, arguments, count, way)
 
-    monkeypatch.setattr(launch.Kernels, "_run_threads", counted)
+    def crew(tasks, count):
+        counts.append(count)
+        in_crew(tasks, count)
+
+    monkeypatch.setattr(launch.Kernels, "_run_threads", layer)
+    monkeypatch.setattr(launch, "share", crew)
+    monkeypatch.setattr(launch, "WORTH_WAKING", 1e-9)
     return counts
+
+
+@given(st.integers(1, 10_000), st.integers(1, 64), st.floats(0, 2))
+def test_portions_are_all_blocks_once_and_become_smaller(blocks, threads, least):
+    cuts = launch.portions(blocks, threads, least)
+    assert cuts[0] == 0
+    assert cuts[-1] == blocks
+    sizes = np.diff(cuts)
+    assert (sizes[1:] >= min(blocks, least * blocks)).all()
+    assert (np.diff(sizes[1:]) >= 0).all()
+    assert sizes[0] > 0
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +85,22 @@ def test_small_calls_use_no_threads(parallel_calls):
 
 def test_numbas_own_setting_is_restored():
     before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with lossgen.threads("all"):
+            results()
+        assert numba.get_num_threads() == 1
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_a_short_call_wakes_nobody(monkeypatch, parallel_calls):
     with lossgen.threads(2):
-        results()
-    assert numba.get_num_threads() == before
+        L.elementwise_case(X, Y)
+        assert parallel_calls == [2]
+        monkeypatch.setattr(launch, "WORTH_WAKING", 1e9)
+        L.elementwise_case(X, Y)
+    assert parallel_calls == [2]
 
 
 def test_settings_nest_and_end(monkeypatch):
@@ -139,9 +171,10 @@ def test_six_python_threads_agree(serial):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_computes_the_same(serial):
-    with lossgen.threads("all"):
-        results()  # the parent's pool is alive
+@pytest.mark.parametrize("count", ["all", 2])
+def test_a_forked_child_computes_the_same(count, serial, parallel_calls):
+    with lossgen.threads(count):
+        results()  # the parent's threads are alive
         child = os.fork()
         if child == 0:
             os._exit(0 if results() == serial else 3)

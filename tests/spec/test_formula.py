@@ -131,6 +131,7 @@ def test_arguments_and_their_domains():
         ({"c": "sign"}, {"c": 0.5}, "is not sign"),
         ({}, {"c": float("nan")}, "is not real"),
         ({}, {"c": float("inf")}, "is not real"),
+        ({}, {"c": 10**400}, "is not real"),
         ({}, {"c": True}, "is no number"),
         ({}, {"c": "2"}, "is no number"),
         ({}, {"x": 1}, "'x', which is no parameter"),

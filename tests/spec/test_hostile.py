@@ -53,6 +53,7 @@ HOSTILE = {
     "division by zero": ("x + 1/(2 - 2)", "divides by zero", 5),
     "power of zero": ("x*0**-1", "positive powers", 3),
     "root of a negative number": ("x*sqrt(-1)", "no finite real number", 2),
+    "root of what is negative": ("x + sqrt(-x**2)", "no real number, whatever", 4),
     "pole": ("x*tan(pi/2)", "no finite real number", 2),
     "logarithm of zero": ("x*log(0)", "no finite real number", 2),
     "open parenthesis": ("log((x - y)", "never closed", 3),

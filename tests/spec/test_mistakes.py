@@ -44,6 +44,67 @@ MISTAKES = {
     "a default at the end": (F.replace("Pred", "Pred, a: Unit.below(1) = 1") + "return a", 3, "less than 1"),
     "a default that is no choice": (F.replace("Pred", "Pred, p: Choice(1, 2) = 3") + "return x", 3, "1, 2"),
     "a summary of two lines": (F.replace("F.", "F and\n    more.") + "return x", 3, "one line"),
+    "a default of an array": (F.replace("Pred", "Pred = 1") + "return x", 3, "every call"),
+    "a default that is None": (F.replace("Pred", "Pred, a: Positive = None") + "return a * x", 3, "Optional"),
+    "no annotation": (F.replace("Pred", "Pred, a=1") + "return a * x", 3, "role"),
+    "a class of no axis": (F.replace("Pred", "Pred[C], y: Class") + "return x[y]", 3, "Class[C]"),
+    "any number of arguments": (F.replace("x:", "*x:") + "return x", 3, "every argument"),
+    "a coroutine": ("async " + F + "return x", 3, "return"),
+    "a generator": (F + "yield x", 3, "return"),
+    "a hidden name": (F.replace("f(", "all(") + "return x", 3, "letter"),
+    "an argument not read": (F.replace("Pred", "Pred, a: Positive = 1") + "return x**2", 3, "signature"),
+    "a prediction not read": (F.replace("Pred", "Pred, y: Target") + "return y", 3, "signature"),
+    "a function of NumPy": (F + "import numpy\n    return numpy.exp(x)", 7, "lossgen.spec"),
+    "a function of math": (F + "import math\n    return math.exp(x)", 7, "lossgen.spec"),
+    "a foreign function": (F + "import sympy\n    return sympy.zeta(x)", 3, "lossgen.spec"),
+    "an array without positions": (F.replace("Pred", "Pred[C]") + "return x**2", 6, "Sum(x[c], c)"),
+    "a sum of Python": (F.replace("Pred", "Pred[C]") + "return sum(x)", 6, "Sum(x[c], c)"),
+    "a length of Python": (F.replace("Pred", "Pred[C]") + "return x[0] / len(x)", 6, "size(C)"),
+    "a slice": (F.replace("Pred", "Pred[C]") + "return Sum(x[:], index(C))", 6, "slices"),
+    "a caret": (F + "return x ^ 2", 6, "**"),
+    "an optional number": (
+        F.replace("Pred", "Pred, a: Optional[Unit] = None") + "return a * x",
+        6,
+        "is not None",
+    ),
+    "a sample in a sample": (F + "return sample(sample(x))", 6, "at the end"),
+    "a condition as a number": (F + "return (x > 0) * x", 6, "where"),
+    "a sum of conditions": (
+        F.replace("Pred", "Pred[C]") + "i = index(C)\n    return Sum(x[i] > 0, i)",
+        3,
+        "functions",
+    ),
+    "a position shifted": (
+        F.replace("Pred", "Pred[C]") + "i = index(C)\n    return Sum(x[i + 1] * x[i], i)",
+        3,
+        "where(",
+    ),
+    "a class shifted": (F.replace("Pred", "Pred[C], y: Class[C]") + "return x[y - 1]", 3, "where("),
+    "a position doubled": (
+        F.replace("Pred", "Pred[C]") + "i = index(C)\n    return Sum(x[2 * i], i)",
+        3,
+        "where(",
+    ),
+    "a position before the first": (F.replace("Pred", "Pred[C]") + "return x[-1]", 3, "size(C) - 1"),
+    "a position after the last": (F.replace("Pred", "Pred[C]") + "return x[size(C)]", 3, "size(C) - 1"),
+    "a name with a blank": (
+        F.replace("Pred", "Pred[C]") + 'return define("a b", index(C), 1)[0] * x[0]',
+        6,
+        "letters",
+    ),
+    "a position that only a read asks about": (
+        F.replace("Pred", "Pred[C]") + "i = index(C)\n    return Sum(where(x[i + 1] > 0, x[i], 0), i)",
+        3,
+        "where(",
+    ),
+    "real if what": (F.replace("Pred", 'Pred.unit.real_if("logits")') + "return x", 3, "logits: Flag"),
+    "two axes of a name": (
+        F.replace("Pred", "Pred[C], y: Target[axis('C', dims='0')]") + "return x[0] * y[0]",
+        3,
+        "another name",
+    ),
+    "dimensions": (F.replace("Pred", "Pred[axis('D', dims='q')]") + "return x[0]", 4, "correct the file"),
+    "declared twice": (F + 'return x\n@loss(family="mine")\n' + F + "return x**2", 8, "rename"),
     "syntax": (F.replace(":\n", "\n", 1) + "return x", 4, "syntax"),
 }
 
@@ -59,8 +120,8 @@ def test_a_mistake_is_told(mistake: str, tmp_path: Path, capsys: pytest.CaptureF
     assert "\n  fix: " in said
     assert fix in said.partition("fix: ")[2]
     assert "Traceback" not in said
-    if mistake not in ("syntax", "an exit"):
-        assert "loss 'f'" in said
+    if mistake not in ("syntax", "an exit", "dimensions"):
+        assert f"loss '{'all' if 'hidden' in mistake else 'f'}'" in said
     assert not (tmp_path / "out").exists()
 
 
@@ -74,6 +135,15 @@ def test_a_default_curvature_must_exist(rule: str, fix: str, tmp_path: Path) -> 
     assert error.value.line == 3
     assert fix in (error.value.fix or "")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_shipped_choice_must_exist(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    choice = F.replace("Pred", "Pred, p: Choice(1, 2) = 1") + "return p * x\n"
+    file.write_text(HEAD.replace('"mine"', '"mine", variants=[{"p": 7}]') + choice)
+    with pytest.raises(SpecError, match="variants names p=7") as error:
+        load(file)
+    assert error.value.fix == "give one of 1, 2"
 
 
 class Late(BaseException):

@@ -22,6 +22,8 @@ from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
 from lossgen.algebra.tensors import Element
 
+from .tails import TAILS
+
 DIGITS = 120
 INF = math.inf
 
@@ -165,6 +167,8 @@ HIGH = Arithmetic(
         sp.cosh: mpmath.cosh,
         vo.log1p: lambda a: _high_log(1 + a),
         sp.polygamma: _high_polygamma,
+        sp.erf: mpmath.erf,
+        sp.erfc: mpmath.erfc,
         # Defined as limits where a logarithm is minus infinity.
         vo.firstshare: lambda a, b: 0 if a == -INF else 1 / (1 + mpmath.exp(b - a)),
         vo.alive: lambda a: int(a != -INF),
@@ -219,6 +223,7 @@ def _powered(a: Any, b: Any, c: Any, n: Any) -> Any:
 
 _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.digamma: special.digamma,
+    **TAILS,
     vo.trigamma: lambda a: special.polygamma(1, a),
     sp.exp: np.exp,
     sp.log: np.log,

@@ -2,7 +2,7 @@
 
 from lossgen.backends.base import Backend, Shared
 from lossgen.backends.numba_cpu.module import context
-from lossgen.backends.numba_cpu.spelling import SPELLINGS
+from lossgen.backends.numba_cpu.vector import SPELLINGS
 
 BACKEND = Backend(
     name="numba_cpu",

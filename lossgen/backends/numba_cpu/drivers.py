@@ -84,8 +84,18 @@ def passed(name: str, each: Sequence[str], spread: Sequence[str]) -> str:
     return f"{name}[i]" if name in each else name
 
 
+def has_loops(function: ir.Function) -> bool:
+    """Return whether one sample needs a loop."""
+    return any(isinstance(statement, ir.Loop | ir.Sort) for statement in ir.statements(function.body))
+
+
 def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> str:
-    """Return the text of the function that runs one block of samples."""
+    """Return the text of the function that runs one block of samples.
+
+    Where a sample needs no loop, the losses of a block are added up after the loop over it, for a running
+    sum would keep that loop from running in vector registers.
+    """
+    vector = not has_loops(kernel.function)
     role = roles(kernel)
     arguments = kernel_arguments(kernel, role)
     first = lead(kernel)
@@ -100,7 +110,10 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
     lines += [f"    {n} = {n}[first:last]" for n in cut]
     lines += [f"    {n} = real(scales[{t}])" for t, n in enumerate(role.scales) if n in sample.arguments]
     lines += _workspace(kernel.function)
-    if sums:
+    if sums and vector:
+        kind = "np.float64" if kernel.function.wide else "real"
+        lines += [f"    {_terms(t, terms)} = np.empty(last - first, {kind})" for t in range(terms)]
+    elif sums:
         lines += [f"    {_total(t, terms)}, {_lost(t, terms)} = 0.0, 0.0" for t in range(terms)]
     spread = [n for n in role.spread if n in sample.arguments]
     if role.masked or spread:
@@ -108,15 +121,17 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
         lines += _condition(singles + (["mask[0]"] if role.masked else []))
         lines += ["        # The same parameters for all samples."]
         lines += [f"        one_{n} = {n}[0]" for n in spread]
-        lines += _loop(kernel, sample, role, terms, 8, lambda n: f"one_{n}" if n in spread else None)
+        lines += _loop(kernel, sample, role, terms, 8, lambda n: f"one_{n}" if n in spread else None, vector)
         lines += ["    else:"]
         lines += [f"        {n} = {n}[first:last]" for n in (*spread, *(["mask"] if role.masked else []))]
         lines += _loop(
-            kernel, sample, role, terms, 8, lambda n: f"{n}[i]" if n in spread else None, role.masked
+            kernel, sample, role, terms, 8, lambda n: f"{n}[i]" if n in spread else None, vector, role.masked
         )
     else:
-        lines += _loop(kernel, sample, role, terms, 4, lambda n: None)
-    if sums:
+        lines += _loop(kernel, sample, role, terms, 4, lambda n: None, vector)
+    if sums and vector:
+        lines += [f"    partials[k, {t}] = vm.summed({_terms(t, terms)})" for t in range(terms)]
+    elif sums:
         lines += [
             f"    partials[k, {t}] = _total({_total(t, terms)}, {_lost(t, terms)})" for t in range(terms)
         ]
@@ -169,6 +184,10 @@ def _total(term: int, terms: int) -> str:
     return "total" if terms == 1 else f"total{term}"
 
 
+def _terms(term: int, terms: int) -> str:
+    return "terms" if terms == 1 else f"terms{term}"
+
+
 def _lost(term: int, terms: int) -> str:
     return "lost" if terms == 1 else f"lost{term}"
 
@@ -180,17 +199,18 @@ def _workspace(function: ir.Function) -> list[str]:
     lines = []
     for array in function.workspace:
         show = Expressions({})
-        extents = ", ".join(show.text(_in_block(extent)) for extent in array.extents)
+        extents = ", ".join(show.text(in_block(extent)) for extent in array.extents)
         kind = "np.int64" if array.type == "int" else "np.float64" if function.wide else "real"
         lines.append(f"    {array.name} = np.empty(({extents},), {kind})")
     return lines
 
 
-def _in_block(expr: ir.Expr) -> ir.Expr:
+def in_block(expr: ir.Expr) -> ir.Expr:
+    """Return the extent of one sample in terms of arrays that have the samples as their first dimension."""
     if isinstance(expr, ir.Size):
         return ir.Size(expr.array, expr.dim + 1)
     if isinstance(expr, ir.Op):
-        return ir.Op(expr.name, tuple(map(_in_block, expr.args)), expr.type)
+        return ir.Op(expr.name, tuple(map(in_block, expr.args)), expr.type)
     return expr
 
 
@@ -201,6 +221,7 @@ def _loop(
     terms: int,
     depth: int,
     spelled: Callable[[str], str | None],
+    vector: bool,
     masked: bool = False,
 ) -> list[str]:
     """Return the loop over the samples of a block."""
@@ -211,7 +232,11 @@ def _loop(
             return given
         return f"{name}[i]" if name in role.sampled or name in role.outputs else name
 
-    results = [("numerator" if terms == 1 else f"numerator{t}") for t in range(function.numerators)]
+    if vector:
+        results = [f"{_terms(t, terms)}[i]" for t in range(function.numerators)]
+    else:
+        results = [("numerator" if terms == 1 else f"numerator{t}") for t in range(function.numerators)]
+    cleared = [*(results if vector else ()), *(_cleared(function, output) for output in role.outputs)]
     results += [f"{output}[i]" for output in function.scalar_outputs]
     target = f"{', '.join(results)} = " if results else ""
     pad = " " * depth
@@ -220,13 +245,13 @@ def _loop(
     if masked:
         lines.append(f"{pad}    if mask[i]:")
     lines += signature(f"{target}{sample.name}(", tuple(map(passed, sample.arguments)), ")", inner)
-    if kernel.kind not in WITHOUT_SUMS:
+    if kernel.kind not in WITHOUT_SUMS and not vector:
         for t in range(terms):
             state = f"{_total(t, terms)}, {_lost(t, terms)}"
             lines.append(f"{inner}{state} = _two_sum({state}, {results[t]})")
-    if masked and role.outputs:
+    if masked and cleared:
         lines.append(f"{pad}    else:")
-        lines += [f"{inner}{_cleared(function, output)} = real(0)" for output in role.outputs]
+        lines += [f"{inner}{entry} = real(0)" for entry in cleared]
     return lines
 
 

@@ -40,7 +40,7 @@ class Expressions:
             case ir.Const():
                 return self._constant(expr)
             case ir.Var(name=name):
-                return name
+                return self.variable(name)
             case ir.Load(array=array, positions=positions):
                 entry = f"{array}[{', '.join(map(self.text, positions))}]"
                 self.uses_real = self.uses_real or array in self.narrow
@@ -51,6 +51,10 @@ class Expressions:
                 return self._finish(expr)
             case ir.Op():
                 return self._op(expr)
+
+    def variable(self, name: str) -> str:
+        """Return how a name that is no array is read and written."""
+        return name
 
     def broken(self, expr: ir.Expr, prefix: str, indent: str) -> list[str]:
         """Return ``prefix + expression`` as lines of at most `WIDTH` characters, as far as that is
@@ -135,20 +139,23 @@ class Expressions:
         return spelled.text.format(*map(self.text, op.args))
 
     def _finish(self, expr: ir.Finish) -> str:
-        name, kind = expr.accumulator, self.kinds[expr.accumulator]
+        kind = self.kinds[expr.accumulator]
+        name, lost, at, big, small = (
+            self.variable(expr.accumulator + ending) for ending in ("", "_lost", "_at", "_big", "_small")
+        )
         if expr.part == "position":
-            return f"{name}_at"
+            return at
         if kind == "sum float":
             self.helpers.add("total")
             self.uses_real = True
-            return f"real(_total({name}, {name}_lost))"
+            return f"real(_total({name}, {lost}))"
         if kind == "count float":
             self.uses_real = True
             return f"real({name})"
         if kind == "norm float":
             self.helpers.add("norm_root")
             self.uses_real = True
-            return f"real(_norm_root({name}_big, {name}, {name}_lost, {name}_small))"
+            return f"real(_norm_root({big}, {name}, {lost}, {small}))"
         return name
 
     def _call(self, expr: ir.Op) -> str | None:

@@ -28,6 +28,14 @@ def _finite_or_zero(a):
     """The number itself, but 0 for an infinity."""
     return type(a)(0) if abs(a) == math.inf else a
 ''',
+    "lifted_exp": '''\
+@njit
+def _lifted_exp(a):
+    """exp(a - a) for a number, exp(a) for an infinity, from which nothing is subtracted."""
+    if abs(a) < math.inf:
+        return type(a)(1)
+    return type(a)(0) if a < 0 else a
+''',
     "nan_or_zero": '''\
 @njit
 def _nan_or_zero(a):
@@ -46,21 +54,23 @@ def _gated(a, b):
 def _powered(a, b, c, n):
     """a * b**(c + n); the power alone could leave the range, its root does not."""
     real = type(a)
-    if not abs(c) < 0.5 or b == 0:
-        # Only beside a small c does rounding c + n cost digits.
-        c, n = c + n, real(0)
-    root = b ** (real(0.5) * c)
-    if n < 0 and b < 1 and abs(a / b) < math.inf:
-        # Both may be so small that a * root vanishes.
-        product = a / b * root
-    else:
-        product = a * root
-        if n != 0:
-            product = product / b if n < 0 else product * b
-    product *= root
-    if abs(n) > 1:
+    # Only beside a small c does rounding c + n cost digits.
+    apart = n != 0 and abs(c) < 0.5 and b != 0
+    exponent = c + n
+    half = real(0.5) * (c if apart else exponent)
+    root = b ** half
+    moved = a / b if n < 0 else a * b
+    rooted = a * root * root
+    # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
+    # way. The order depends on b alone, so that a weight scales every bit.
+    grows = (b < 1) if n < 0 else (b > 1)
+    first = apart and (abs(moved) < math.inf if grows else abs(rooted) == math.inf)
+    product = moved * root * root if first else rooted
+    if apart and (not first or abs(n) > 1):
         product = product / b if n < 0 else product * b
-    return real(0) if product != product and a == a and b == b and c == c else product
+    if apart and not first and abs(n) > 1:
+        product = product / b if n < 0 else product * b
+    return real(0) if product != product and a == a and b == b and exponent == exponent else product
 ''',
     "abspow": '''\
 @njit

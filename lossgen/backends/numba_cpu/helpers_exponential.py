@@ -8,10 +8,9 @@ def _sigmoid(u):
     digits.
     """
     real = type(u)
-    if u < 0:
-        tail = math.exp(u)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(-u))
+    tail = math.exp(-abs(u))
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 ''',
     "softplus": '''\
 @njit
@@ -33,9 +32,10 @@ def _logsoftplus(u):
     "sigmoid_tail": '''\
 @njit
 def _sigmoid_tail(u, tail):
-    """1 / (1 + exp(-u)), given tail = exp(-|u|)."""
+    """1 / (1 + exp(-u)), given tail = exp(-|u|); that of -u has the same quotient."""
     real = type(u)
-    return (tail if u < 0 else real(1)) / (real(1) + tail)
+    larger = real(1) / (real(1) + tail)
+    return tail * larger if u < 0 else larger
 ''',
     "softplus_tail": '''\
 @njit
@@ -56,22 +56,18 @@ def _log1mexp(a):
 def _logaddexp(a, b):
     """log(exp(a) + exp(b)) from the larger one; equal infinities would give inf - inf."""
     real = type(a)
-    if a == b:
-        return a + real(0.6931471805599453)
     larger = a if a > b else b
-    return larger + math.log1p(math.exp(-abs(a - b)))
+    gap = real(0) if a == b else abs(a - b)
+    return larger + math.log1p(math.exp(-gap))
 ''',
     "firstshare": '''\
 @njit
 def _firstshare(a, b):
     """exp(a) / (exp(a) + exp(b)); 0 where exp(a) is 0, also if both are."""
     real = type(a)
-    if a == -math.inf and b == b:
-        return real(0)
-    if a < b:
-        tail = math.exp(a - b)
-        return tail / (real(1) + tail)
-    return real(1) / (real(1) + math.exp(b - a))
+    tail = math.exp(-abs(a - b))
+    share = (tail if a < b else real(1)) / (real(1) + tail)
+    return real(0) if a == -math.inf and b == b else share
 ''',
     "logcosh": '''\
 @njit

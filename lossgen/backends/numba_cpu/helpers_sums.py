@@ -64,7 +64,7 @@ def _norm_root(big, middle, lost, small):
 }
 
 # Helpers that call other helpers.
-NEEDS: dict[str, tuple[str, ...]] = {
+SUM_NEEDS: dict[str, tuple[str, ...]] = {
     "norm_add": ("two_sum",),
     "merge_sums": ("two_sum",),
     "norm_root": ("total",),

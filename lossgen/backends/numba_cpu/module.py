@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 from lossgen.backends.base import Kernel, Unit, VariantKernels
-from lossgen.backends.numba_cpu.drivers import print_block, print_kernels, print_within
+from lossgen.backends.numba_cpu.drivers import has_loops, print_block, print_kernels, print_within
+from lossgen.backends.numba_cpu.lanes import print_lanes
 from lossgen.backends.numba_cpu.pieces import print_pieces
 from lossgen.backends.numba_cpu.prepass import print_prepass
 from lossgen.backends.numba_cpu.sample import print_sample
-from lossgen.backends.numba_cpu.spelling import HELPERS, with_needed
+from lossgen.backends.numba_cpu.spelling import with_needed
+from lossgen.backends.numba_cpu.vector import HELPERS, INLINED
+from lossgen.lower.check import check
+from lossgen.lower.idle import skip_idle
 from lossgen.lower.pieces import has_blocks
+from lossgen.lower.recall import recall
 
 _WIDTH = 100
 REMARKS = {
@@ -36,12 +42,14 @@ _RETURNED = {
     "irls": "gradient and weight of reweighted least squares",
     "prepass": "is an index out of range, share of the divisor, factor in the mean",
 }
+_BESIDE = "As `{}`, for a sample in each lane."
 
 
 def context(unit: Unit) -> dict[str, Any]:
     """Return the variables of the module template."""
-    helpers: set[str] = {"two_sum", "total"}
     variant = unit.variant
+    looped = any(has_loops(kernel.function) for kernel in variant.kernels)
+    helpers: set[str] = {"two_sum", "total"} if looped else set()
     functions: list[str] = []
     for kernel in variant.kernels:
         functions += _kernel(kernel, variant, helpers)
@@ -71,6 +79,7 @@ def sample_remark(kind: str) -> str:
 def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:
     """Return the functions of one kernel: of a sample, of a block of samples, and over all of them."""
     kind, terms = kernel.kind, variant.terms
+    kernel = replace(kernel, function=check(recall(check(skip_idle(kernel.function, _shares(kernel))))))
 
     def private(role: str) -> str:
         return f"_{public(role)}"
@@ -78,21 +87,37 @@ def _kernel(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[
     def public(role: str) -> str:
         return f"{kind}_{role}" if role else kind
 
+    def in_lanes(role: str) -> str:
+        return public(f"lanes_{role}" if role else "lanes")
+
     remark = sample_remark(kind)
     if has_blocks(kernel.function):
         printed = print_pieces(kernel, private, remark)
         sample, functions = printed.serial, [*printed.pieces, printed.serial.text]
     else:
-        sample = print_sample(kernel, private(""), remark)
+        # Pasted into the loop over samples, which then runs in vector registers.
+        decorator = "@njit" if has_loops(kernel.function) else INLINED
+        sample = print_sample(kernel, private(""), remark, decorator=decorator)
         printed, functions = None, [sample.text]
     helpers |= sample.helpers
     functions.append(print_block(kernel, sample, private("block"), terms))
     functions.append(print_kernels(kernel, public, private("block"), terms, REMARKS[kind]))
+    if (beside := print_lanes(kernel, private, _BESIDE.format(private("")))) is not None:
+        texts, needed = beside
+        helpers |= needed
+        functions += [*texts, print_kernels(kernel, in_lanes, private("block_lanes"), terms, REMARKS[kind])]
     if printed is not None:
         functions.append(printed.threads.text)
         functions.append(print_block(kernel, printed.threads, private("block_within"), terms))
         functions.append(print_within(kernel, public, private("block_within"), terms))
     return functions
+
+
+def _shares(kernel: Kernel) -> tuple[str, ...]:
+    """Return the parameters that say how much of something there is, often nothing of it."""
+    return tuple(
+        t.name for t in kernel.routine.inputs if t.role == "param" and t.domain == "unit" and not t.axes
+    )
 
 
 def _prepass(kernel: Kernel, variant: VariantKernels, helpers: set[str]) -> list[str]:

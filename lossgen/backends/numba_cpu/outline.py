@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lossgen.backends.numba_cpu.accumulators import State
 from lossgen.backends.numba_cpu.sample import anchor_line, grouped, signature
-from lossgen.backends.numba_cpu.statements import Statements
 from lossgen.backends.numba_cpu.states import PASTED, alone
+from lossgen.backends.numba_cpu.vector import VectorStatements
 from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
@@ -87,7 +87,7 @@ def outline(
     extra : sequence of str
         More parameters.
     """
-    printer = Statements(function)
+    printer = VectorStatements(function)
     lines: list[str] = []
     for state_name, members in states:
         names = tuple(part for member in members for part in member.names)

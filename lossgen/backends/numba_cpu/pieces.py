@@ -24,8 +24,8 @@ from lossgen.backends.numba_cpu.sample import (
 )
 from lossgen.backends.numba_cpu.slices import Block, block_size, cut
 from lossgen.backends.numba_cpu.standing import Standing
-from lossgen.backends.numba_cpu.statements import Statements
 from lossgen.backends.numba_cpu.states import alone, combine_text, kept
+from lossgen.backends.numba_cpu.vector import VectorStatements
 from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
@@ -79,7 +79,7 @@ class _Printer:
 
     def __init__(self, kernel: Kernel, names: Callable[[str], str]) -> None:
         self.kernel, self.function, self.names = kernel, kernel.function, names
-        self.plain = Statements(self.function)
+        self.plain = VectorStatements(self.function)
         self.lines: dict[bool, list[str]] = {False: [], True: []}
         self.pieces: list[str] = []
         self.made: dict[str, int] = {}

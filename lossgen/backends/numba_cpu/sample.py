@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lossgen.backends.base import Kernel
 from lossgen.backends.numba_cpu.expressions import WIDTH
 from lossgen.backends.numba_cpu.statements import Statements
+from lossgen.backends.numba_cpu.vector import VectorStatements
 from lossgen.lower import ir
 from lossgen.lower.effects import effects
 
@@ -32,7 +33,7 @@ def print_sample(
     kernel: Kernel,
     name: str,
     remark: str,
-    printer: type[Statements] = Statements,
+    printer: type[Statements] = VectorStatements,
     decorator: str = "@njit",
 ) -> SampleText:
     """Return the text of the function that a driver calls for each sample."""

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from lossgen.backends.numba_cpu.helpers_elementary import ELEMENTARY
 from lossgen.backends.numba_cpu.helpers_exponential import EXPONENTIAL
 from lossgen.backends.numba_cpu.helpers_gamma import GAMMA
-from lossgen.backends.numba_cpu.helpers_sums import NEEDS, SUMS
+from lossgen.backends.numba_cpu.helpers_sums import SUM_NEEDS, SUMS
+from lossgen.backends.numba_cpu.helpers_tails import TAIL_NEEDS, TAILS
 from lossgen.errors import LossError
 
 __all__ = ["HELPERS", "NEEDS", "SPELLINGS", "Spelling", "looked_up", "spelling", "with_needed"]
 
-HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **GAMMA, **SUMS}
+HELPERS: dict[str, str] = {**ELEMENTARY, **EXPONENTIAL, **GAMMA, **TAILS, **SUMS}
+# Helpers that call other helpers.
+NEEDS: dict[str, tuple[str, ...]] = {**SUM_NEEDS, **TAIL_NEEDS}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def _by_helper2(*names: str) -> dict[str, Spelling]:
 SPELLINGS: dict[str, Spelling] = {
     **_in_math("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
     **_in_math("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma"),
+    # Of a number between 0 and 1, which vector mathematics has a shorter way for.
+    "log1p_unit": Spelling("math.log1p({0})"),
     "loggamma": Spelling("math.lgamma({0})"),
     "atan2": Spelling("math.atan2({0}, {1})"),
     "abs": Spelling("abs({0})"),
@@ -64,9 +69,12 @@ SPELLINGS: dict[str, Spelling] = {
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),
     **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logsoftplus", "logcosh", "sech2"),
     **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "normal", "finite_or_zero", "nan_or_zero"),
+    **_by_helper("lifted_exp"),
     **_by_helper("inv1psq", "over1psq", "sq1psq", "log1psqrest", "digamma", "trigamma"),
+    **_by_helper("tail", "logerfc", "loghalferfc", "inverfcx", "loginverfcx", "erfcxgap"),
+    **_by_helper("log1mexpexp", "expshare", "expshareslope"),
     **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated", "abspow", "signpow", "timesexp"),
-    **_by_helper2("logratio", "outgrown", "entropygap"),
+    **_by_helper2("logratio", "outgrown", "entropygap", "expgap"),
 }
 
 

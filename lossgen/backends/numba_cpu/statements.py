@@ -40,7 +40,7 @@ class Statements:
         show = self.expressions
         match statement:
             case ir.Let(name=name, expr=expr):
-                return [*_remark(expr, indent), *show.broken(expr, f"{name} = ", indent)]
+                return [*_remark(expr, indent), *show.broken(expr, f"{show.variable(name)} = ", indent)]
             case ir.Loop(index=index, extent=extent, body=body, reverse=reverse):
                 size = show.text(extent)
                 steps = f"range({size} - 1, -1, -1)" if reverse else f"range({size})"
@@ -72,24 +72,27 @@ class Statements:
         return lines
 
     def _opened(self, statement: ir.Accumulator) -> str:
-        opened = state(statement)
-        self.expressions.uses_real = self.expressions.uses_real or any(opened.narrow)
-        return f"{', '.join(opened.names)} = {', '.join(opened.start)}"
+        opened, show = state(statement), self.expressions
+        show.uses_real = show.uses_real or any(opened.narrow)
+        return f"{', '.join(map(show.variable, opened.names))} = {', '.join(opened.start)}"
 
     def _updated(self, statement: ir.Update, indent: str) -> list[str]:
-        show, name = self.expressions, statement.name
-        kind = show.kinds[name]
+        show = self.expressions
+        kind = show.kinds[statement.name]
+        name, lost, at, big, small = (
+            show.variable(statement.name + ending) for ending in ("", "_lost", "_at", "_big", "_small")
+        )
         if kind in ("sum int", "count float"):
             return show.broken(statement.expr, f"{name} += ", indent)
         calls = {
-            "sum float": ("two_sum", f"{name}, {name}_lost", ""),
-            "norm float": ("norm_add", f"{name}_big, {name}, {name}_lost, {name}_small", ""),
+            "sum float": ("two_sum", f"{name}, {lost}", ""),
+            "norm float": ("norm_add", f"{big}, {name}, {lost}, {small}", ""),
         }
         if statement.op in ("max", "min"):
             helper, state, extra = {"max": "maximum", "min": "minimum"}[statement.op], name, ""
         elif statement.position is not None:
             helper = {"argmax": "larger", "argmin": "smaller"}[statement.op]
-            state, extra = f"{name}, {name}_at", f", {show.text(statement.position)}"
+            state, extra = f"{name}, {at}", f", {show.text(statement.position)}"
         else:
             helper, state, extra = calls[kind]
         show.helpers.add(helper)

@@ -11,9 +11,10 @@ from lossgen.derive.model import Routine
 from lossgen.derive.routines import no_hessian, weight_of, with_curvature
 from lossgen.errors import LossError
 from lossgen.spec.program import Assign, Program, Sweep
-from lossgen.stabilize.clean import clean
+from lossgen.stabilize.clean import clean_with_record
 from lossgen.stabilize.curvature.majorize import largest_weight, upper_bound
 from lossgen.stabilize.curvature.reweight import Weight, weight
+from lossgen.stabilize.rule import Rewrite
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Rule:
         Whether the parabola with this curvature that touches the loss is proved to lie above it.
     reason : str
         Why the rule does not exist.
+    record : tuple of Rewrite
+        What cleaning rewrote.
     """
 
     kind: str = ""
@@ -42,6 +45,7 @@ class Rule:
     curvatures: tuple[Assign, ...] = ()
     above: bool = False
     reason: str = ""
+    record: tuple[Rewrite, ...] = ()
 
 
 def curvature_rules(program: Program, lifted: Program, hessian: Routine | None) -> dict[str, Rule]:
@@ -86,11 +90,11 @@ def _weighted(lifted: Program, kind: str, curvature: sp.Expr) -> Routine:
 
 
 def _rule(derived: Routine, hessian: Routine | None, above: bool) -> Rule:
-    routine = clean(derived)
+    routine, record = clean_with_record(derived)
     found = _curvatures(routine)
     if hessian is not None and found == _curvatures(hessian):
         return Rule("hessian", derived, None, found, above)
-    return Rule(routine.kind, derived, routine, found, above)
+    return Rule(routine.kind, derived, routine, found, above, record=record)
 
 
 def _curvatures(routine: Routine) -> tuple[Assign, ...]:

@@ -5,6 +5,7 @@ Adding an identity is adding a row to one of the modules here; its examples are 
 
 from lossgen.stabilize.rule import Rule
 from lossgen.stabilize.rules import (
+    bends,
     choices,
     differences,
     entropies,
@@ -15,8 +16,10 @@ from lossgen.stabilize.rules import (
     mixtures,
     powers,
     ranges,
+    remainders,
     roots,
     shares,
+    tails,
     vanishing,
 )
 
@@ -26,9 +29,12 @@ RULES: tuple[Rule, ...] = (
     *entropies.RULES,
     *exponentials.RULES,
     *logarithms.RULES,
+    *tails.RULES,
     *shares.RULES,
     *mixtures.RULES,
+    *remainders.RULES,
     *differences.RULES,
+    *bends.RULES,
     *roots.RULES,
     *vanishing.RULES,
     *extremes.RULES,

@@ -12,37 +12,6 @@ from lossgen.stabilize.terms import linear_part, take, terms_with
 BOTH = ("lift", "clean")
 
 
-def _exp_remainder(expr: sp.Add) -> sp.Expr | None:
-    """c*exp(u) - c - c*u is c*expm1mx(u)."""
-    for kind, constant in ((sp.exp, 1), (vo.expm1, 0)):
-        for node, c in terms_with(expr, kind):
-            u = node.args[0]
-            rest = take(expr, c * node - c * constant - sp.expand_mul(c * u))
-            rest = take(expr, c * node - c * constant - c * u) if rest is None else rest
-            if rest is not None:
-                return rest + c * vo.expm1mx(u)
-    return None
-
-
-def _log_remainder(expr: sp.Add) -> sp.Expr | None:
-    """c*u - c*log1p(u) is c*xmlog1p(u)."""
-    for node, c in terms_with(expr, vo.log1p):
-        rest = take(expr, c * node - c * node.args[0])
-        if rest is not None:
-            return rest - c * vo.xmlog1p(node.args[0])
-    return None
-
-
-def _log_square_remainder(expr: sp.Add) -> sp.Expr | None:
-    """c*log1psq(u) - c*u*over1psq(u) is c*log1psqrest(u)."""
-    for node, c in terms_with(expr, vo.log1psq):
-        u = node.args[0]
-        rest = take(expr, c * node - c * u * vo.over1psq(u))
-        if rest is not None:
-            return rest + c * vo.log1psqrest(u)
-    return None
-
-
 def _expm1(expr: sp.Add) -> sp.Expr | None:
     """Write c*exp(u) - c as c*expm1(u), or -c*omexp(u) where u is never positive."""
     for node, c in terms_with(expr, sp.exp):
@@ -164,33 +133,6 @@ def _clipped_softplus(expr: sp.Add) -> sp.Expr | None:
 
 
 RULES = (
-    Rule(
-        "exp-remainder",
-        BOTH,
-        "cancellation to second order near 0",
-        (sp.Add,),
-        _exp_remainder,
-        lambda: (sp.exp(X) - X - 1, W * sp.exp(Q * X) - W - W * Q * X + Z, vo.expm1(X) - X),
-    ),
-    Rule(
-        "log-remainder",
-        BOTH,
-        "cancellation to second order near 0",
-        (sp.Add,),
-        _log_remainder,
-        lambda: (P - vo.log1p(P), W * vo.log1p(P / Q) - W * P / Q + X),
-    ),
-    Rule(
-        "log-square-remainder",
-        BOTH,
-        "cancellation to second order near 0",
-        (sp.Add,),
-        _log_square_remainder,
-        lambda: (
-            vo.log1psq(X) - X * vo.over1psq(X),
-            Q * vo.log1psq((X - Z) / Q) - (X - Z) * vo.over1psq((X - Z) / Q) + T,
-        ),
-    ),
     Rule(
         "name-expm1",
         BOTH,

@@ -6,19 +6,22 @@ every loss that has it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Delta, Reduction, Where
 from lossgen.algebra.tensors import Element, tensors
-from lossgen.stabilize.facts import is_nonneg, is_positive
+from lossgen.stabilize.facts import UNIT, bounds, is_nonneg, is_positive
 from lossgen.stabilize.rule import I, K, M, Q, Rule, T, V, W, X, Z
 
 GUARD = ("guard",)
 
 # Factors that belong to the call, not to the formula; a zero weight is dealt with by masks.
 _OUTER_ROLES = frozenset({"weight", "scale", "cotangent", "tangent"})
-_LOG_LIKE = (sp.log, vo.log1p, vo.logratio, vo.softplus, vo.logshare, vo.log1mexp, vo.logaddexp)
+_LOG_LIKE = (sp.log, vo.log1p, vo.logratio, vo.softplus, vo.logshare, vo.log1mexp, vo.logaddexp, vo.logerfc,
+             vo.loghalferfc, vo.log1mexpexp)  # fmt: skip
 _SMALL = (sp.exp, vo.sigmoid, vo.omexp)
 
 # Name prefix of the local tensors that hold logarithms.
@@ -75,10 +78,12 @@ def may_vanish(base: sp.Expr) -> bool:
 
 
 def _gate(expr: sp.Mul) -> sp.Expr | None:
-    infinite: list[sp.Expr] = []
+    infinite = list(_growing(expr))
     gates: list[sp.Expr] = []
     rest: list[sp.Expr] = []
     for part in expr.args:
+        if part in infinite:
+            continue
         if is_switch(part):
             gates.append(part)
         elif not part.is_number and is_switch(-part):
@@ -101,6 +106,13 @@ def _gate(expr: sp.Mul) -> sp.Expr | None:
     for factor in sorted(infinite, key=lambda part: isinstance(part, sp.Pow) != vanishing):
         product = _product(product, factor)
     return sp.Mul(*rest) * product
+
+
+def _growing(expr: sp.Mul) -> Iterator[sp.Expr]:
+    """Yield the exponentials that may overflow beside the complement of a label, which switches them off."""
+    labels = [part for part in expr.args if isinstance(part, sp.Add) and is_switch(part)]
+    if any(bounds(label) == UNIT for label in labels):
+        yield from (p for p in expr.args if isinstance(p, sp.exp) and bounds(p.args[0])[1] is sp.oo)
 
 
 def _product(gate: sp.Expr, value: sp.Expr) -> sp.Expr:
@@ -145,6 +157,7 @@ RULES = (
             W * Reduction("sum", M[I] * V[I], I),
             W * vo.sigmoid(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
             X**2 * sp.exp(-(X**2)),
+            (1 - T) * sp.exp(X),
             X * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
             W * vo.sigmoid(-X) * vo.softplus(-X) * (T * vo.sigmoid(-X) + (1 - T) * vo.sigmoid(X)) ** (W - 1),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
+from lossgen.algebra.tensors import Element, elements
 from lossgen.stabilize.facts import bounds, is_nonneg
 from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
 from lossgen.stabilize.terms import factors, linear_part, terms_with
@@ -52,10 +53,12 @@ def _repeated_exponentials(expr: sp.Mul) -> sp.Expr | None:
 
 
 def _content(expr: sp.Mul) -> sp.Expr | None:
-    """Take the numeric content out of a sum inside a product."""
+    """Take the numeric content out of a sum inside a product, unless terms without bounds grow by that."""
     for k, part in enumerate(expr.args):
         content, primitive = part.primitive() if isinstance(part, sp.Add) else (sp.S.One, part)
-        if content != 1:
+        if content > 1 or (
+            content < 1 and _is_bounded(part.xreplace(dict.fromkeys(_of_call(part), sp.S.One)))
+        ):
             result = sp.Mul(content, primitive, *expr.args[:k], *expr.args[k + 1 :])
             # SymPy multiplies a lone number back into a sum.
             return None if isinstance(result, sp.Add) else result
@@ -84,6 +87,10 @@ def _lower_power(expr: sp.Add) -> sp.Expr | None:
         if not _is_bounded(slope):
             return rest + low * (slope * high.base + intercept)
     return None
+
+
+def _of_call(expr: sp.Expr) -> list[Element]:
+    return [entry for entry in elements(expr) if entry.tensor.role in ("weight", "scale")]
 
 
 def _is_bounded(expr: sp.Expr) -> bool:
@@ -135,7 +142,7 @@ RULES = (
     ),
     Rule(
         "content",
-        ("clean",),
+        ("clean", "guard"),
         "overflow of 2*x - 2*y, and multiplications",
         (sp.Mul,),
         _content,

@@ -108,12 +108,12 @@ def _square_over(expr: sp.Mul) -> sp.Expr | None:
 
 
 def _ratio_of_squares(expr: sp.Mul) -> sp.Expr | None:
-    """a**2 / b**2 is (a / b)**2."""
+    """a**2 / b**2 is (a / b)**2; sums stay apart: they are divided by once for all entries."""
     above = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == 2]
     below = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -2]
     for a in above:
         for b in below:
-            if is_nonneg(b.base):
+            if is_nonneg(b.base) and not b.has(Reduction):
                 return expr / (a * b) * vo.quotient(a.base, b.base) ** 2
     return None
 
@@ -217,7 +217,7 @@ RULES = (
     ),
     Rule(
         "ratio-of-squares",
-        ("value",),
+        ("clean", "value"),
         "overflow and vanishing of the squares",
         (sp.Mul,),
         _ratio_of_squares,

@@ -49,6 +49,23 @@ def _sum_of_shares(expr: Reduction) -> sp.Expr | None:
     return sp.S.One if alike else None
 
 
+def _entropy_of_shares(expr: sp.Add) -> sp.Expr | None:
+    """c*lse(g) - c*Sum(exp(s)*g) is -c*Sum(exp(s)*s) for the logarithms s of the shares of g."""
+    for lse, slope in terms_with(expr, Reduction):
+        if lse.op != "lse":
+            continue
+        for mean, factor in terms_with(expr, Reduction):
+            index, body = open_body(mean)
+            entry = lse.at(index) if lse.index.axis == index.axis else sp.S.Zero
+            share = sp.exp(vo.logshare(entry, lse))
+            if mean.op != "sum" or index not in entry.free_symbols or index in lse.free_symbols:
+                continue
+            if share in body.args and sp.expand(factor * body / share + slope * entry) == 0:
+                entropy = Reduction("sum", share * vo.logshare(entry, lse), index)
+                return expr - slope * lse - factor * mean - slope * entropy
+    return None
+
+
 def _log_quotient(expr: sp.Add) -> sp.Expr | None:
     """c*a - c*logaddexp(a, b) is -c*softplus(b - a)."""
     for name, slope in terms_with(expr, vo.logaddexp):
@@ -145,6 +162,18 @@ RULES = (
         (Reduction,),
         _sum_of_shares,
         lambda: (Reduction("sum", sp.exp(vo.logshare(V[J], _lse())), J),),
+    ),
+    Rule(
+        "entropy-of-shares",
+        BOTH,
+        "a mean that is nearly the log-sum-exp: what is added up instead has one sign",
+        (sp.Add,),
+        _entropy_of_shares,
+        lambda: (
+            T * _lse() - T * Reduction("sum", V[J] * sp.exp(vo.logshare(V[J], _lse())), J) + X,
+            Reduction("lse", V[I] / Q, I)
+            - Reduction("sum", V[J] * sp.exp(vo.logshare(V[J] / Q, Reduction("lse", V[I] / Q, I))), J) / Q,
+        ),
     ),
     Rule(
         "entry-of-two",

@@ -1,0 +1,98 @@
+"""Rules on remainders of series: what a function is beyond its tangent is a function of its own."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import sympy as sp
+
+from lossgen.algebra import vocabulary as vo
+from lossgen.stabilize.rule import P, Q, Rule, T, W, X, Z
+from lossgen.stabilize.terms import take, terms_with
+
+BOTH = ("lift", "clean")
+
+
+def _exp_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*exp(u) - c - c*u is c*expm1mx(u)."""
+    for kind, constant in ((sp.exp, 1), (vo.expm1, 0)):
+        for node, c in terms_with(expr, kind):
+            u = node.args[0]
+            rest = take(expr, c * node - c * constant - sp.expand_mul(c * u))
+            rest = take(expr, c * node - c * constant - c * u) if rest is None else rest
+            if rest is not None:
+                return rest + c * vo.expm1mx(u)
+    return None
+
+
+def _exp_above_tangent(expr: sp.Add) -> sp.Expr | None:
+    """c*exp(a) - c*exp(b) - c*exp(b)*(a - b) is c*expgap(a, b)."""
+    found = list(terms_with(expr, sp.exp))
+    for (first, c), (second, d) in product(found, found):
+        a, b = first.args[0], second.args[0]
+        if c == -d and a != b:
+            rest = take(expr, c * first - c * second - c * second * (a - b))
+            if rest is not None:
+                return rest + c * vo.expgap(a, b)
+    return None
+
+
+def _log_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*u - c*log1p(u) is c*xmlog1p(u)."""
+    for node, c in terms_with(expr, vo.log1p):
+        rest = take(expr, c * node - c * node.args[0])
+        if rest is not None:
+            return rest - c * vo.xmlog1p(node.args[0])
+    return None
+
+
+def _log_square_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*log1psq(u) - c*u*over1psq(u) is c*log1psqrest(u)."""
+    for node, c in terms_with(expr, vo.log1psq):
+        u = node.args[0]
+        rest = take(expr, c * node - c * u * vo.over1psq(u))
+        if rest is not None:
+            return rest + c * vo.log1psqrest(u)
+    return None
+
+
+RULES = (
+    Rule(
+        "exp-remainder",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _exp_remainder,
+        lambda: (sp.exp(X) - X - 1, W * sp.exp(Q * X) - W - W * Q * X + Z, vo.expm1(X) - X),
+    ),
+    Rule(
+        "exp-above-tangent",
+        ("lift",),
+        "infinity minus infinity, and cancellation where the exponents agree",
+        (sp.Add,),
+        _exp_above_tangent,
+        lambda: (
+            sp.exp(X) - sp.exp(Z) - sp.exp(Z) * (X - Z),
+            W * sp.exp(X) - W * sp.exp(Q) - W * (X - Q) * sp.exp(Q) + T,
+        ),
+    ),
+    Rule(
+        "log-remainder",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _log_remainder,
+        lambda: (P - vo.log1p(P), W * vo.log1p(P / Q) - W * P / Q + X),
+    ),
+    Rule(
+        "log-square-remainder",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _log_square_remainder,
+        lambda: (
+            vo.log1psq(X) - X * vo.over1psq(X),
+            Q * vo.log1psq((X - Z) / Q) - (X - Z) * vo.over1psq((X - Z) / Q) + T,
+        ),
+    ),
+)
