@@ -1240,7 +1240,7 @@ def _hvp_entries2(
         # inf - inf would be NaN.
         shift_s_2 = _finite_or_zero(max_s_2)
         argmax_s_4 = argmax_s_acc_2_at
-        tangent_s_at_there_2 = tangent_s[argmax_s_4, n2]
+        tangent_s_at_there_2 = tangent_s[argmax_s_4, n2] if N > 0 else real(0)
         others_s_2_terms = np.empty(N, real)
         for n3 in range(N):
             others_s_2_terms[n3] = vm.exp(s[n3, n2] - shift_s_2)

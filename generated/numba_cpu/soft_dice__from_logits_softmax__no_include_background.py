@@ -1307,7 +1307,7 @@ def _hvp_entries(x, tangent_x, C, max_x_table, argmax_x_2_table, rest_x_table, s
         # inf - inf would be NaN.
         shift_x = _finite_or_zero(max_x)
         argmax_x_2 = argmax_x_acc_at
-        tangent_x_at_there = real(tangent_x[argmax_x_2, s])
+        tangent_x_at_there = real(tangent_x[argmax_x_2, s]) if C > 0 else real(0)
         others_x_terms = np.empty(C, real)
         for c2 in range(C):
             others_x_terms[c2] = vm.exp(real(x[c2, s]) - shift_x)

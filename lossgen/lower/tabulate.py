@@ -6,10 +6,12 @@ Their results stand in a table: the logarithm of a column's sum is not taken aga
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from lossgen.lower import ir
 from lossgen.lower.effects import effects, taken
 from lossgen.lower.names import Names
+from lossgen.lower.rewrite import rewrite
 
 __all__ = ["tabulate"]
 
@@ -35,12 +37,15 @@ class _Tables:
 
     def __init__(self, outer: ir.Loop, sizes: dict[str, ir.Expr], names: Names) -> None:
         touched = effects(outer)
+        self._runs = ir.Op("gt", (outer.extent, ir.Const(Fraction(0), "int")), "bool")
         self._inside = touched.local | touched.defines
         self._stored = touched.stores
         self._sizes = sizes
         self._names = names
         # Table of each name: one stands for one value throughout a kernel.
         self._tables: dict[str, str] = {}
+        # Where extrema were found.
+        self._chosen: set[ir.Expr] = set()
         self.loops: list[ir.Loop] = []
         self.rooms: list[ir.Array] = []
 
@@ -94,13 +99,29 @@ class _Tables:
             self.rooms.append(ir.Array(self._tables[let.name], let.type, (size,)))
         if new:
             stores = [ir.Store(self._tables[s.name], place, ir.Var(s.name, s.type)) for s in new]
-            self.loops.append(ir.Loop(inner.index, inner.extent, (*group, *stores)))
+            made = tuple(rewrite(statement, self._present) for statement in group)
+            self.loops.append(ir.Loop(inner.index, inner.extent, (*made, *stores)))
         loads = {s.name: replace(s, expr=ir.Load(self._tables[s.name], place, s.type)) for s in wanted}
         return tuple(
             loads[s.name] if isinstance(s, ir.Let) and s.name in loads else s
             for s in body
             if s in rest or s in wanted
         )
+
+    def _in_range(self, statement: ir.Stmt, index: str) -> bool:
+        """Tell whether all is read at loop variables or extrema: nobody may want what other places hold."""
+        loops = {index, *(s.index for s in ir.statements((statement,)) if isinstance(s, ir.Loop))}
+        places = (p for e in ir.expressions((statement,)) if isinstance(e, ir.Load) for p in e.positions)
+        return all(
+            isinstance(p, ir.Const) or p in self._chosen or (isinstance(p, ir.Var) and p.name in loops)
+            for p in places
+        )
+
+    def _present(self, expr: ir.Expr) -> ir.Expr | None:
+        """Read at the place of an extremum only if the outer loop, which relied on there being one, runs."""
+        if isinstance(expr, ir.Load) and any(p in self._chosen for p in expr.positions):
+            return ir.Op("select", (self._runs, expr, ir.Const(Fraction(0), expr.type)), expr.type)
+        return None
 
     def _independent(self, body: tuple[ir.Stmt, ...], index: str) -> list[ir.Stmt]:
         """Return the statements that loops in need of nothing but `index` consist of, in order."""
@@ -112,12 +133,16 @@ class _Tables:
                 pending.add(statement.name)
                 found.append(statement)
                 continue
-            pure = not touched.stores and not touched.loads & self._stored and _is_plain(statement)
+            pure = (
+                not touched.stores and not touched.loads & self._stored and self._in_range(statement, index)
+            )
             filled = touched.defines if isinstance(statement, ir.Loop) else frozenset()
             needs = (touched.uses - filled) & self._inside
             if isinstance(statement, ir.Let | ir.Loop) and pure and needs <= known and filled <= pending:
                 known |= touched.defines
                 found.append(statement)
+                if isinstance(statement, ir.Let) and _is_position(statement.expr):
+                    self._chosen.add(ir.Var(statement.name, "int"))
         wanted = {s.name for s in found if isinstance(s, ir.Let) and _finished(s.expr)}
         kept: list[ir.Stmt] = []
         for statement in reversed(found):
@@ -136,7 +161,5 @@ def _names(expr: ir.Expr) -> set[str]:
     return set(effects(ir.Let("", expr.type, expr)).uses)
 
 
-def _is_plain(statement: ir.Stmt) -> bool:
-    """Tell whether all positions are loop variables: others may be out of range where nobody wants them."""
-    loads = (e for e in ir.expressions((statement,)) if isinstance(e, ir.Load))
-    return all(isinstance(place, ir.Var | ir.Const) for load in loads for place in load.positions)
+def _is_position(expr: ir.Expr) -> bool:
+    return isinstance(expr, ir.Finish) and expr.part == "position"
