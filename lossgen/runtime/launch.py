@@ -1,7 +1,7 @@
 """Run kernels serially or in threads, safely under fork, Python threads and every threading layer.
 
-There are two ways to use threads. Python threads that share blocks of samples (`crew`) wait quietly; a busy
-machine makes them slower, and no more. Numba's own threads start in microseconds, but, measured on Linux,
+There are two ways to use threads. Threads of our own that share blocks of samples (`crew`) wait quietly; a
+busy machine makes them slower, and no more. Numba's threads are awake between calls, but, measured on Linux,
 OpenMP's (`omp`) spin at the end of each kernel, which turns 0.1 ms into 20 where another process holds a
 core, and they kill a forked child at its first parallel kernel; `workqueue` aborts the process when two
 Python threads run parallel kernels at once. They are used where the user has said that all cores are ours,
@@ -13,10 +13,7 @@ from __future__ import annotations
 import importlib
 import math
 import threading
-import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numba
@@ -24,8 +21,8 @@ import numpy as np
 from numba.core import config
 from numba.np.ufunc.parallel import threading_layer
 
+from lossgen.runtime import crew
 from lossgen.runtime.arrays import Array, is_half
-from lossgen.runtime.crew import share
 from lossgen.runtime.half_arrays import HalfArray
 from lossgen.runtime.outputs import divide
 from lossgen.runtime.threads import all_cores_are_ours, in_forked_child, requested_threads
@@ -39,13 +36,15 @@ PARALLEL_FROM = 2**15
 SHORT = 64
 # With fewer blocks of samples than this for each thread, threads share each sample where that is possible.
 BLOCKS_PER_THREAD = 4
-# Python threads take 50 to 100 us to wake, one after the other: one is woken for so many seconds of work.
-WORTH_WAKING = 150e-6
-# Seconds that the smallest piece of a call takes; to begin one costs some 10 us.
-PIECE = 40e-6
+# A thread takes 10 to 50 us to wake, and where the machine has long been idle some 100 us of the thread that
+# wakes it: one is woken for so many seconds of work.
+WORTH_WAKING = 120e-6
+# Seconds that the smallest part of a call takes; to begin one costs 0.1 us.
+PIECE = 10e-6
 
 # What of an argument belongs to a part of the blocks: its samples, its blocks, or all of it.
 Cut = str | None
+_MODES = {None: crew.WHOLE, "samples": crew.SAMPLES, "blocks": crew.BLOCKS}
 
 _entry = threading.Lock()
 _layer: str | None = None
@@ -66,6 +65,7 @@ class Kernels:
         self._found: dict[tuple[str, str, str], Any] = {}
         # Seconds per element of serial kernels, by kind, variant and dtype.
         self._pace: dict[tuple[str, str, Any], float] = {}
+        self._addresses: dict[tuple[Any, ...], int] = {}
 
     @staticmethod
     def readable(arguments: list[Any]) -> list[Any]:
@@ -133,7 +133,7 @@ class Kernels:
         """
         count = requested_threads(int(vars(config)["NUMBA_NUM_THREADS"])) if elements >= PARALLEL_FROM else 1
         if count > 1:
-            alone = all_cores_are_ours()
+            alone = all_cores_are_ours() or not crew.EXISTS
             # Threads that take whole blocks wait for nobody, but a few large blocks keep some of them idle.
             enough = (BLOCKS_PER_THREAD if alone else 2) * count
             within = divisible and blocks < enough and elements // blocks >= PARALLEL_FROM
@@ -174,7 +174,7 @@ class Kernels:
         elements: int,
         blocks: int,
         count: int,
-        cuts: Sequence[Cut],
+        parts: Sequence[Cut],
     ) -> None:
         kernel = self._find(kind, suffix, "")
         key = (kind, suffix, arguments[0].dtype)
@@ -182,32 +182,29 @@ class Kernels:
         work = math.inf if pace is None else pace * elements
         if pace is not None:
             count = min(count, 1 + int(work / WORTH_WAKING))
-        if count == 1:
-            kernel(*arguments)
-            return
-        block = arguments[-1]
+        if count > 1:
+            cuts = np.array(portions(blocks, count, PIECE / work))
+            modes = np.array([_MODES[cut] for cut in parts])
+            address = self._address(kernel, arguments)
+            taken = crew.run_parts(address, cuts, modes, arguments[-1], count, tuple(arguments))
+            if taken is not None:
+                # The least of all is that of a warm kernel on free cores.
+                self._pace[key] = min(taken / elements, self._pace.get(key, math.inf))
+                return
+        kernel(*arguments)
 
-        def task(first: int, last: int) -> None:
-            parts = [
-                item
-                if cut is None
-                else item[first * block : last * block]
-                if cut == "samples"
-                else item[first:last]
-                for item, cut in zip(arguments, cuts, strict=True)
-            ]
-            start = time.perf_counter()
-            kernel(*parts)
-            taken = (time.perf_counter() - start) * blocks / (elements * (last - first))
-            # The least of all is that of a warm kernel on a free core.
-            self._pace[key] = min(taken, self._pace.get(key, taken))
-
-        tasks = [
-            partial(task, first, last) for first, last in pairwise(portions(blocks, count, PIECE / work))
-        ]
-        if pace is None:
-            tasks.pop(0)()  # one thread compiles, with the smallest piece
-        share(tasks, count)
+    def _address(self, kernel: Any, arguments: Sequence[Any]) -> int:
+        """Return where a kernel lies in memory as compiled for arguments of these types."""
+        # What tells the types apart, and is known faster than they are.
+        key = (kernel, *map(_kind, arguments))
+        address = self._addresses.get(key)
+        if address is None:
+            types = tuple(map(numba.typeof, arguments))
+            kernel.compile(types)
+            compiled = kernel.overloads[types]
+            address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+            self._addresses[key] = address
+        return address
 
     def _run_threads(self, kind: str, suffix: str, arguments: Sequence[Any], count: int, way: str) -> None:
         kernel = self._find(kind, suffix, way)
@@ -232,6 +229,12 @@ class Kernels:
             kernel = getattr(module, f"{kind}_{way}" if way else kind)
             self._found[key] = kernel
         return kernel
+
+
+def _kind(argument: Any) -> Any:
+    if type(argument) is np.ndarray:
+        return argument.dtype, argument.ndim, argument.flags.num
+    return argument._numba_type_ if isinstance(argument, HalfArray) else type(argument)
 
 
 def portions(blocks: int, threads: int, least: float) -> list[int]:

@@ -1,60 +1,97 @@
-"""Tasks that threads share are all done, once, and leave nothing behind."""
+"""Parts of a kernel that threads share are all done, once, and leave nothing behind."""
 
 import gc
 import threading
-import time
 import weakref
-from functools import partial
 
+import numba
 import numpy as np
 import pytest
 
-from lossgen.runtime.crew import share
+from lossgen.runtime import crew
+from lossgen.runtime.half_arrays import HalfArray
+
+pytestmark = pytest.mark.skipif(not crew.EXISTS, reason="this system has no semaphores in memory")
+
+BLOCK, SAMPLES = 3, 40
+COUNT = -(-SAMPLES // BLOCK)
+MODES = np.array([crew.SAMPLES, crew.BLOCKS, crew.WHOLE, crew.WHOLE])
+CUTS = np.array([0, 5, 8, 10, 12, 13, COUNT])
 
 
-def test_every_task_is_done_once_whoever_asks():
-    done: list[tuple[int, int]] = []
+@numba.njit(nogil=True)
+def add_rows(samples, blocks, whole, block):
+    """A kernel: the sum of the rows of each block, seen from its first one."""
+    for k in range(blocks.shape[0]):
+        for row in range(k * block, min((k + 1) * block, samples.shape[0])):
+            if samples[row, 0] < 0:
+                raise ValueError
+            for entry in range(samples.shape[1]):
+                blocks[k] += samples[row, entry] * whole[entry]
 
-    def ask(name):
-        for _ in range(50):
-            share([partial(done.append, (name, task)) for task in range(7)], 3)
 
-    askers = [threading.Thread(target=ask, args=(name,)) for name in range(4)]
+def shared(samples, blocks, whole, threads=3, cuts=CUTS):
+    """Run the kernel in parts."""
+    arguments = (samples, blocks, whole, BLOCK)
+    kinds = tuple(map(numba.typeof, arguments))
+    add_rows.compile(kinds)
+    compiled = add_rows.overloads[kinds]
+    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return crew.run_parts(address, cuts, MODES, BLOCK, threads, arguments)
+
+
+def rows(dtype=np.float64):
+    return np.random.default_rng(2).integers(0, 9, (SAMPLES, 2)).astype(dtype), np.array([1.0, 2.0])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("kind", ["contiguous", "strided", "backwards", "half"])
+def test_parts_see_their_samples_and_blocks(kind, threads):
+    samples, whole = rows(np.float16 if kind == "half" else np.float64)
+    if kind == "strided":
+        samples = np.repeat(samples, 3, axis=0)[::3]
+    given = HalfArray(samples) if kind == "half" else samples[::-1] if kind == "backwards" else samples
+    found = np.zeros(COUNT)
+    assert shared(given, found, whole, threads) > 0
+    exact = (samples[::-1] if kind == "backwards" else samples) @ whole
+    assert found.tolist() == [exact[k * BLOCK : (k + 1) * BLOCK].sum() for k in range(COUNT)]
+
+
+def test_every_part_is_done_once_whoever_asks():
+    samples, whole = rows()
+    exact = np.zeros(COUNT)
+    add_rows(samples, exact, whole, BLOCK)
+    wrong, refused = [], []
+
+    def ask():
+        for _ in range(300):
+            found = np.zeros(COUNT)
+            if shared(samples, found, whole) is None:
+                refused.append(found.any())
+            elif not (found == exact).all():
+                wrong.append(found)
+
+    askers = [threading.Thread(target=ask) for _ in range(4)]
     for asker in askers:
         asker.start()
     for asker in askers:
         asker.join(60)
         assert not asker.is_alive()
-    assert sorted(done) == sorted((name, task) for name in range(4) for task in range(7) for _ in range(50))
+    assert not wrong
+    assert not any(refused)  # who finds the crew at work has written nothing
 
 
-def test_work_of_others_is_over_when_the_call_returns():
-    begun, finished = threading.Event(), []
-
-    def slow():
-        begun.set()
-        time.sleep(0.05)
-        finished.append(True)
-
-    share([slow, partial(begun.wait, 10)], 2)  # the last is begun first
-    assert finished == [True]
+def test_a_part_that_fails_is_told():
+    samples, whole = rows()
+    samples[17] = -1
+    assert shared(samples, np.zeros(COUNT), whole) is None
+    assert shared(abs(samples), np.zeros(COUNT), whole) > 0
 
 
-def test_an_error_reaches_the_caller_after_all_tasks():
-    done = []
-
-    def wrong():
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        share([partial(done.append, 1), wrong, partial(done.append, 2)], 2)
-    assert sorted(done) == [1, 2]
-
-
-def test_no_thread_keeps_an_array_alive():
-    array = np.ones(3)
-    held = weakref.ref(array)
-    share([partial(np.add, array, 1)] * 8, 3)
-    del array
+def test_nothing_keeps_an_array_alive():
+    samples, whole = rows()
+    held = weakref.ref(samples)
+    shared(samples, np.zeros(COUNT), whole)
+    del samples
     gc.collect()
     assert held() is None

@@ -35,18 +35,18 @@ def results():
 def parallel_calls(monkeypatch):
     """Count the calls that use threads, with the number of threads of each; no call is too short for them."""
     counts: list[int] = []
-    in_layer, in_crew = launch.Kernels._run_threads, launch.share
+    in_layer, in_crew = launch.Kernels._run_threads, launch.crew.run_parts
 
     def layer(self, kind, suffix, arguments, count, way):
         counts.append(count)
         in_layer(self, kind, suffix, arguments, count, way)
 
-    def crew(tasks, count):
+    def crew(kernel, cuts, modes, block, count, arguments):
         counts.append(count)
-        in_crew(tasks, count)
+        return in_crew(kernel, cuts, modes, block, count, arguments)
 
     monkeypatch.setattr(launch.Kernels, "_run_threads", layer)
-    monkeypatch.setattr(launch, "share", crew)
+    monkeypatch.setattr(launch.crew, "run_parts", crew)
     monkeypatch.setattr(launch, "WORTH_WAKING", 1e-9)
     return counts
 
