@@ -19,7 +19,7 @@ from numba import prange
 from lossgen.runtime import vectormath as vm
 from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(3, __name__)
+check_abi(4, __name__)
 
 
 @inlined
@@ -39,7 +39,8 @@ def _powered(a, b, c, n):
     half = real(0.5) * (c if apart else exponent)
     root = vm.power(b, half)
     moved = a / b if n < 0 else a * b
-    rooted = a * root * root
+    # As a factor the number itself is exact, and all that is left where the compiler knows the exponent.
+    rooted = a * b if exponent == 1 else a * root * root
     # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
     # way. The order depends on b alone, so that a weight scales every bit.
     grows = (b < 1) if n < 0 else (b > 1)
@@ -137,8 +138,12 @@ def _values_block(x, y, gamma, weight, mask, scales, out, block, k):
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
-        for i in range(last - first):
-            out[i] = _values(x[i], y[i], one_gamma, one_weight)
+        if one_gamma == 2:
+            for i in range(last - first):
+                out[i] = _values(x[i], y[i], real(2), one_weight)
+        else:
+            for i in range(last - first):
+                out[i] = _values(x[i], y[i], one_gamma, one_weight)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
@@ -276,8 +281,12 @@ def _gradient_block(x, y, gamma, weight, mask, scales, grad_x, partials, block, 
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
-        for i in range(last - first):
-            terms[i], grad_x[i] = _gradient(x[i], y[i], one_gamma, one_weight, scale0)
+        if one_gamma == 2:
+            for i in range(last - first):
+                terms[i], grad_x[i] = _gradient(x[i], y[i], real(2), one_weight, scale0)
+        else:
+            for i in range(last - first):
+                terms[i], grad_x[i] = _gradient(x[i], y[i], one_gamma, one_weight, scale0)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
@@ -396,10 +405,16 @@ def _gradient_all_block(
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
-        for i in range(last - first):
-            terms[i], grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
-                x[i], y[i], one_gamma, one_weight, scale0
-            )
+        if one_gamma == 2:
+            for i in range(last - first):
+                terms[i], grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
+                    x[i], y[i], real(2), one_weight, scale0
+                )
+        else:
+            for i in range(last - first):
+                terms[i], grad_x[i], grad_y[i], grad_gamma[i] = _gradient_all(
+                    x[i], y[i], one_gamma, one_weight, scale0
+                )
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
@@ -534,8 +549,12 @@ def _hessian_block(x, y, gamma, weight, mask, scales, grad_x, hess_x, block, k):
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
-        for i in range(last - first):
-            grad_x[i], hess_x[i] = _hessian(x[i], y[i], one_gamma, one_weight)
+        if one_gamma == 2:
+            for i in range(last - first):
+                grad_x[i], hess_x[i] = _hessian(x[i], y[i], real(2), one_weight)
+        else:
+            for i in range(last - first):
+                grad_x[i], hess_x[i] = _hessian(x[i], y[i], one_gamma, one_weight)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]
@@ -650,8 +669,12 @@ def _hvp_block(x, y, gamma, tangent_x, weight, mask, scales, hv_x, block, k):
         # The same parameters for all samples.
         one_gamma = gamma[0]
         one_weight = weight[0]
-        for i in range(last - first):
-            hv_x[i] = _hvp(x[i], y[i], one_gamma, tangent_x[i], one_weight, scale0)
+        if one_gamma == 2:
+            for i in range(last - first):
+                hv_x[i] = _hvp(x[i], y[i], real(2), tangent_x[i], one_weight, scale0)
+        else:
+            for i in range(last - first):
+                hv_x[i] = _hvp(x[i], y[i], one_gamma, tangent_x[i], one_weight, scale0)
     else:
         gamma = gamma[first:last]
         weight = weight[first:last]

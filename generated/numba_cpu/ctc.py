@@ -17,7 +17,7 @@ from numba import prange
 from lossgen.runtime import vectormath as vm
 from lossgen.runtime.jit import check_abi, inlined, njit
 
-check_abi(3, __name__)
+check_abi(4, __name__)
 
 
 @inlined

@@ -18,7 +18,7 @@ from numba import cuda
 
 from lossgen.runtime.abi import check_abi
 
-check_abi(3, __name__)
+check_abi(4, __name__)
 
 # Partial sums of a block of samples: fixed, so that no launch changes the order of additions.
 LANES = 128
@@ -41,7 +41,8 @@ def _powered(a, b, c, n):
     half = real(0.5) * (c if apart else exponent)
     root = b ** half
     moved = a / b if n < 0 else a * b
-    rooted = a * root * root
+    # As a factor the number itself is exact, and all that is left where the compiler knows the exponent.
+    rooted = a * b if exponent == 1 else a * root * root
     # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
     # way. The order depends on b alone, so that a weight scales every bit.
     grows = (b < 1) if n < 0 else (b > 1)

@@ -6,7 +6,7 @@ from lossgen.errors import LossError
 
 __all__ = ["RUNTIME_ABI", "check_abi"]
 
-RUNTIME_ABI = 3
+RUNTIME_ABI = 4
 
 
 def check_abi(abi: int, module: str) -> None:

@@ -135,14 +135,15 @@ class Binder:
         if "v" in kwargs:
             request.options["v"] = kwargs["v"]
             return args
-        by_position = sum(name not in kwargs for name in self.required)
-        if len(args) <= by_position:
+        # As in the signature: after the arrays that must be given, before those that may be left out.
+        place = sum(name not in kwargs for name in self.required)
+        if len(args) <= place:
             raise LossTypeError(
                 f"{self.call} misses the direction v: pass it after {self.required[-1]} or as v=, an array "
                 "(or a tuple of arrays) shaped like the predictions"
             )
-        request.options["v"] = args[-1]
-        return args[:-1]
+        request.options["v"] = args[place]
+        return args[:place] + args[place + 1 :]
 
     def _too_many(self, count: int) -> str:
         parameters = [name for name, home in self._home.items() if home in ("params", "static")]

@@ -1,15 +1,18 @@
 """Every declared parameter is there, takes what its row allows and refuses everything else."""
 
+import inspect
 import math
 
 import numpy as np
 import pytest
 
+import lossgen.losses
 from lossgen.errors import LossError, LossIndexError, LossValueError
+from lossgen.oracle.arrange import Arrangement
 from lossgen.oracle.evaluate import Request, sizes_of
 from lossgen.spec.roles import INDEX_ROLES
 
-from .discovery import LOSSES, VARIANTS, beside, subject
+from .discovery import LOSSES, VARIANTS, as_list, beside, subject
 
 OUTSIDE = {
     "positive": (0.0, -1.0, math.nan),
@@ -42,6 +45,30 @@ def test_numbers_outside_the_domain_are_refused(loss, variant, name):
         given[name] = np.full_like(given[name], value) if np.ndim(given[name]) else value
         with pytest.raises(LossValueError, match=rf"^{name}\b.* is not allowed"):
             it.function(**given)
+
+
+SPREAD = [
+    beside(p, tensor.name, tensor.name)
+    for p in VARIANTS
+    if Arrangement(*p.values).batched
+    for tensor in p.values[1].program.inputs
+    if tensor.role == "param" and tensor.dtype == "float" and not tensor.axes
+]
+
+
+@pytest.mark.parametrize(("loss", "variant", "name"), SPREAD)
+def test_one_number_for_all_samples_and_one_for_each_have_the_same_bits(loss, variant, name):
+    it = subject(loss, variant, count=4)
+    # Kernels may know what to do with small whole numbers that all samples share.
+    for value in (it.given[name], 1.0, 2.0):
+        try:
+            alone = it.function.value_and_grad(**{**it.given, name: value}, reduction="none")
+        except LossValueError:  # the domain ends below
+            continue
+        each = it.function.value_and_grad(**{**it.given, name: np.full(4, value)}, reduction="none")
+        for one, other in zip(alone, each, strict=True):
+            for first, second in zip(as_list(one), as_list(other), strict=True):
+                np.testing.assert_array_equal(first, second)
 
 
 CHOICES = [
@@ -110,6 +137,29 @@ def test_indices_out_of_range_are_refused(loss, variant, name):
 
 def test_there_are_parameters_of_every_kind():
     assert NUMBERS
+    assert SPREAD
     assert {p.limit.included for loss in LOSSES for p in loss.parameters if p.limit} == {True, False}
     assert OPEN
     assert INDICES
+
+
+LEFT_OUT = [
+    p
+    for p in VARIANTS
+    if not p.values[1].suffix
+    and any(tensor.optional for tensor in lossgen.losses.all()[p.values[0].name].entry.tensors)
+]
+
+
+@pytest.mark.parametrize(("loss", "variant"), LEFT_OUT)
+def test_arrays_by_position_come_in_the_order_of_the_signature(loss, variant):
+    it = subject(loss, variant, count=2)
+    direction = np.ones_like(it.given[it.predictions[0]])
+    given = {**it.given, "v": direction}
+    arguments = inspect.signature(it.function.hvp).parameters.values()
+    order = [argument.name for argument in arguments if argument.kind is argument.POSITIONAL_OR_KEYWORD]
+    by_keyword = it.function.hvp(**given)
+    for count in range(1, len(order) + 1):
+        rest = {name: value for name, value in given.items() if name not in order[:count]}
+        by_position = it.function.hvp(*[given[name] for name in order[:count]], **rest)
+        np.testing.assert_array_equal(by_position, by_keyword)

@@ -7,7 +7,7 @@ for any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lossgen.backends.base import Kernel
@@ -121,7 +121,7 @@ def print_block(kernel: Kernel, sample: SampleText, name: str, terms: int) -> st
         lines += _condition(singles + (["mask[0]"] if role.masked else []))
         lines += ["        # The same parameters for all samples."]
         lines += [f"        one_{n} = {n}[0]" for n in spread]
-        lines += _loop(kernel, sample, role, terms, 8, lambda n: f"one_{n}" if n in spread else None, vector)
+        lines += _uniform_loops(kernel, sample, role, terms, spread, vector)
         lines += ["    else:"]
         lines += [f"        {n} = {n}[first:last]" for n in (*spread, *(["mask"] if role.masked else []))]
         lines += _loop(
@@ -212,6 +212,39 @@ def in_block(expr: ir.Expr) -> ir.Expr:
     if isinstance(expr, ir.Op):
         return ir.Op(expr.name, tuple(map(in_block, expr.args)), expr.type)
     return expr
+
+
+def _uniform_loops(
+    kernel: Kernel, sample: SampleText, role: Roles, terms: int, spread: Sequence[str], vector: bool
+) -> list[str]:
+    """Return the loop for parameters that all samples share; where one is an exponent, there is one more for
+    2, the exponent that most losses have by default: of a known power the compiler leaves a product.
+    """
+
+    def loop(depth: int, known: Mapping[str, str]) -> list[str]:
+        def spelled(name: str) -> str | None:
+            return known.get(name, f"one_{name}") if name in spread else None
+
+        return _loop(kernel, sample, role, terms, depth, spelled, vector)
+
+    exponents = [name for name in spread if name in _exponents(kernel.function)]
+    if not exponents:
+        return loop(8, {})
+    square = " and ".join(f"one_{name} == 2" for name in exponents)
+    return [
+        f"        if {square}:",
+        *loop(12, dict.fromkeys(exponents, "real(2)")),
+        "        else:",
+        *loop(12, {}),
+    ]
+
+
+def _exponents(function: ir.Function) -> set[str]:
+    """Return the names that are exponents, by themselves."""
+    places = {"pow": 1, "powered": 2}
+    parts = (part for part in ir.expressions(function.body) if isinstance(part, ir.Op))
+    found = (part.args[places[part.name]] for part in parts if part.name in places)
+    return {exponent.name for exponent in found if isinstance(exponent, ir.Var)}
 
 
 def _loop(

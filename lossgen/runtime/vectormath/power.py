@@ -73,7 +73,9 @@ def _magnitude(a: Any, b: Any) -> Any:
 def power(a: Any, b: Any) -> Any:
     """a**b as the C library has it: a negative base has powers of integer exponents only."""
     real = type(a)
-    size = _magnitude(a, b)
+    base = abs(a)
+    # Exact but for one rounding, and all that is left where the compiler knows the exponent.
+    size = base if b == 1 else base * base if b == 2 else _magnitude(a, b)
     size = real(1) if b == 0 or abs(a) == 1 else size
     half = real(0.5) * b
     negative = a < 0 or (a == 0 and real(1) / a < 0)
