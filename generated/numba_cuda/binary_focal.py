@@ -42,7 +42,7 @@ def _powered(a, b, c, n):
     root = b ** half
     moved = a / b if n < 0 else a * b
     # As a factor the number itself is exact, and all that is left where the compiler knows the exponent.
-    rooted = a * b if exponent == 1 else a * root * root
+    rooted = a * b if exponent == 1 and not apart else a * root * root
     # What grows comes first, unless that overflows, and what shrinks last: nothing vanishes on the
     # way. The order depends on b alone, so that a weight scales every bit.
     grows = (b < 1) if n < 0 else (b > 1)
