@@ -44,6 +44,16 @@ sq1psq: Any = row(
     None,
     zero_at_zero,
 )
+# a / (1 + b**2), in range where a and the fraction are not; 0 where b is infinite.
+timesinv1psq: Any = row(
+    "timesinv1psq",
+    lambda a, b: a / (1 + b**2),
+    (lambda a, b: inv1psq(b), lambda a, b: -2 * over1psq(b) * timesinv1psq(a, b)),
+    ("real", "real"),
+    "any",
+    None,
+    zero_at_zero,
+)
 # What is left of log(1 + a**2) without a times half its slope; of fourth order near 0.
 log1psqrest: Any = row(
     "log1psqrest",

@@ -28,6 +28,7 @@ from lossgen.algebra.squares import log1psq as log1psq
 from lossgen.algebra.squares import log1psqrest as log1psqrest
 from lossgen.algebra.squares import over1psq as over1psq
 from lossgen.algebra.squares import sq1psq as sq1psq
+from lossgen.algebra.squares import timesinv1psq as timesinv1psq
 from lossgen.algebra.tails import erfcxgap as erfcxgap
 from lossgen.algebra.tails import expshare as expshare
 from lossgen.algebra.tails import expshareslope as expshareslope
@@ -125,6 +126,16 @@ sech2: Any = row(
     ("real",),
     "positive",
     r"\operatorname{{sech}}^2\left({0}\right)",
+)
+# a * sech2(b), in range where either alone is not; 0 where b is infinite.
+timessech2: Any = row(
+    "timessech2",
+    lambda a, b: a / sp.cosh(b) ** 2,
+    (lambda a, b: sech2(b), lambda a, b: -2 * sp.tanh(b) * timessech2(a, b)),
+    ("real", "real"),
+    "any",
+    None,
+    zero_at_zero,
 )
 xlogy: Any = row(
     "xlogy",

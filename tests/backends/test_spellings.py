@@ -27,7 +27,7 @@ THREE = (
 # Largest error in ulp of the result, 2 where nothing is said; of `logaddexp` relative to the larger argument.
 BOUNDS = {
     **dict.fromkeys(("xmlog1p", "entropygap", "log1psqrest"), 6),
-    **dict.fromkeys(("expm1mx", "expgap", "logcosh", "sech2"), 4),
+    **dict.fromkeys(("expm1mx", "expgap", "logcosh", "sech2", "timessech2"), 4),
     **dict.fromkeys(("powered", "expshareslope"), 5),
     **dict.fromkeys(THREE, 3),
 }
@@ -259,6 +259,10 @@ def test_nan_goes_through(name: str, backend: str) -> None:
         ("normal", (0.0,), 0.0),
         ("normal", (2.0**-1022,), 1.0),
         ("timesexp", (math.inf, -math.inf), 0.0),
+        ("timessech2", (math.inf, -math.inf), 0.0),
+        ("timessech2", (math.inf, 1.0), math.inf),
+        ("timesinv1psq", (-math.inf, math.inf), 0.0),
+        ("timesinv1psq", (2.0**1000, 2.0**1000), 2.0**-1000),
         ("logsoftplus", (-math.inf,), -math.inf),
         ("logsoftplus", (-1e5,), -1e5),
         ("logcosh", (-math.inf,), math.inf),

@@ -55,8 +55,6 @@ BEYOND = {
     "negative binomial": "(y + r)*log(r + exp(x)) - r*log(r) cancels in two variables",
     "dispersed counts": "gamma functions of nearly equal arguments",
     "barron": "a power of a square that overflows, and its derivative by the exponent",
-    "arctangent": "a fourth power overflows in a denominator",
-    "soft absolute": "0 times infinity in a derivative by a parameter",
 }
 
 

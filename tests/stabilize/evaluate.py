@@ -270,6 +270,8 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.log1psq: lambda a: np.log1p(a * a) if abs(a) < 1e8 else 2 * np.log(abs(a)),
     vo.inv1psq: lambda a: 1 / (1 + a * a) if abs(a) < 1 else 1 / a / (a + 1 / a),
     vo.over1psq: lambda a: a / (1 + a * a) if abs(a) < 1 else 1 / (a + 1 / a),
+    vo.timesinv1psq: lambda a, b: a / (1 + b * b) if abs(b) < 1 else a / b / (b + 1 / b),
+    vo.timessech2: lambda a, b: a / np.cosh(b) / np.cosh(b),
     vo.sq1psq: lambda a: a * a / (1 + a * a) if abs(a) < 1 else 1 / (1 + (1 / a) ** 2),
     vo.log1psqrest: _log1psqrest,
     _Root: np.sqrt,

@@ -174,6 +174,16 @@ def _sq1psq(a):
     inverse = real(1) / a
     return real(1) / (real(1) + inverse * inverse)
 ''',
+    "timesinv1psq": '''\
+@njit
+def _timesinv1psq(a, b):
+    """a / (1 + b**2), divided by a large b twice: the fraction could vanish before the product does."""
+    real = type(a)
+    if abs(b) < 1:
+        return a / (real(1) + b * b)
+    product = a / b / (b + real(1) / b)
+    return real(0) if product != product and a == a and b == b else product
+''',
     "hypot": '''\
 @njit
 def _hypot(a, b):

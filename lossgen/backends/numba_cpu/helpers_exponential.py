@@ -89,6 +89,16 @@ def _sech2(u):
     share = tail / (real(1) + tail * tail)
     return real(4) * share * share
 ''',
+    "timessech2": '''\
+@njit
+def _timessech2(a, u):
+    """a / cosh(u)**2, divided once and once again: the square could vanish before the product does."""
+    real = type(a)
+    tail = math.exp(-abs(u))
+    share = real(2) * tail / (real(1) + tail * tail)
+    product = a * share * share
+    return real(0) if product != product and a == a and u == u else product
+''',
     "xlogy": '''\
 @njit
 def _xlogy(a, b):

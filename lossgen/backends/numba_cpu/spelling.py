@@ -74,7 +74,7 @@ SPELLINGS: dict[str, Spelling] = {
     **_by_helper("tail", "logerfc", "loghalferfc", "inverfcx", "loginverfcx", "erfcxgap"),
     **_by_helper("log1mexpexp", "expshare", "expshareslope"),
     **_by_helper2("logaddexp", "xlogy", "xlog1py", "hypot", "gated", "abspow", "signpow", "timesexp"),
-    **_by_helper2("logratio", "outgrown", "entropygap", "expgap"),
+    **_by_helper2("logratio", "outgrown", "entropygap", "expgap", "timessech2", "timesinv1psq"),
 }
 
 

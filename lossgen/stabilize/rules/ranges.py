@@ -7,11 +7,13 @@ logarithms.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Where
-from lossgen.algebra.tensors import tensors
+from lossgen.algebra.tensors import Tensor, tensors
 from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
 
 RANGE = ("range",)
@@ -19,6 +21,9 @@ RANGE = ("range",)
 # Factors that belong to the call: a weight alone is no reason to take a power apart.
 _CALL_ROLES = frozenset({"weight", "scale"})
 _LARGEST_OFFSET = 2
+_INPUT_ROLES = frozenset({"pred", "target"})
+# Functions that vanish far out, and their products.
+_DECAYING: dict[type, Any] = {vo.sech2: vo.timessech2, vo.inv1psq: vo.timesinv1psq}
 
 
 def _is_open(expr: sp.Expr) -> bool:
@@ -63,6 +68,27 @@ def _gated(expr: sp.Expr) -> sp.Expr | None:
     return _times_power(value, gate) if _is_open(gate) else None
 
 
+def _decaying(expr: sp.Mul) -> sp.Expr | None:
+    """Take what grows together with the argument of a decaying factor into the factor."""
+    for part in expr.args:
+        base, exponent = part.as_base_exp()
+        if type(base) not in _DECAYING or not exponent.is_Integer or exponent.is_negative:
+            continue
+        # Beside u itself 1 / (1 + u**2) has names of its own; this is for what vanishes faster.
+        if isinstance(base, vo.inv1psq) and not base.has(vo.sqdiv, sp.Pow):
+            continue
+        rest = sp.Mul.make_args(expr / base)
+        inner = [factor for factor in rest if _inputs(factor)]
+        if any(_inputs(factor) & _inputs(base) for factor in inner):
+            outer = [factor for factor in rest if factor not in inner]
+            return sp.Mul(*outer, _DECAYING[type(base)](sp.Mul(*inner), *base.args))
+    return None
+
+
+def _inputs(expr: sp.Expr) -> set[Tensor]:
+    return {tensor for tensor in tensors(expr) if tensor.role in _INPUT_ROLES}
+
+
 RULES = (
     Rule(
         "shifted-power",
@@ -83,6 +109,18 @@ RULES = (
             -T * vo.powered(X, Q, W, -1),
             X * Z * vo.powered(2, Q, W, 0),
             X * Where(sp.Gt(Z, 0), vo.powered(Z, Q, W, -1), vo.timesexp(Z, T)),
+        ),
+    ),
+    Rule(
+        "decaying-factor",
+        RANGE,
+        "a factor that vanishes although its product with what grows does not, and infinity times zero",
+        (sp.Mul,),
+        _decaying,
+        lambda: (
+            (X - Z) ** 2 / Q**2 * vo.sech2((X - Z) / Q),
+            T * X * vo.inv1psq(vo.sqdiv(X, Q)),
+            X * vo.inv1psq(X**3) ** 2,
         ),
     ),
     Rule(

@@ -140,12 +140,14 @@ def _root_over(expr: sp.Mul) -> sp.Expr | None:
     """Write u * inv1psq(u) as over1psq(u), and u**2 * inv1psq(u) as sq1psq(u)."""
     powers = dict(part.as_base_exp() for part in expr.args)
     for name in expr.atoms(vo.inv1psq):
-        u = name.args[0]
+        if name not in powers:
+            continue
+        u = vo.exact(name.args[0], lambda node: not isinstance(node, vo.sqdiv | vo.quotient))
         wanted = [part.as_base_exp() for part in sp.Mul.make_args(u) if not part.is_number]
-        if name in powers and wanted and all(_holds(powers.get(b), 2 * e) for b, e in wanted):
-            return expr / name / u**2 * vo.sq1psq(u)
-        if name in powers and wanted and all(_holds(powers.get(b), e) for b, e in wanted):
-            return expr / name / u * vo.over1psq(u)
+        if wanted and all(_holds(powers.get(b), 2 * e) for b, e in wanted):
+            return expr / name / u**2 * vo.sq1psq(*name.args)
+        if wanted and all(_holds(powers.get(b), e) for b, e in wanted):
+            return expr / name / u * vo.over1psq(*name.args)
     return None
 
 
@@ -216,6 +218,18 @@ RULES = (
         lambda: (sp.sqrt(1 + P) - 1, Q - Q * sp.sqrt(1 + W)),
     ),
     Rule(
+        "root-over",
+        BOTH,
+        "infinity times zero in u / (1 + u**2)",
+        (sp.Mul,),
+        _root_over,
+        lambda: (
+            X * vo.inv1psq(X),
+            T * (X - Z) ** 2 / Q**2 * vo.inv1psq((X - Z) / Q),
+            X**2 / Q**2 * vo.inv1psq(vo.sqdiv(X, Q)),
+        ),
+    ),
+    Rule(
         "ratio-of-squares",
         ("clean", "value"),
         "overflow and vanishing of the squares",
@@ -238,13 +252,5 @@ RULES = (
         (sp.Pow,),
         _inverse_of_square,
         lambda: (1 / (1 + X**2), (1 + (X - Z) ** 2 / Q**2) ** -2, 1 / (2 * X**2 + 2 * Q)),
-    ),
-    Rule(
-        "root-over",
-        BOTH,
-        "infinity times zero in u / (1 + u**2)",
-        (sp.Mul,),
-        _root_over,
-        lambda: (X * vo.inv1psq(X), T * (X - Z) ** 2 / Q**2 * vo.inv1psq((X - Z) / Q)),
     ),
 )
