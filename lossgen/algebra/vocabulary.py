@@ -83,6 +83,15 @@ logsoftplus: Any = row(
     "any",
     r"\log\operatorname{{softplus}}\left({0}\right)",
 )
+# What softplus is beyond its slope; of second order in exp(a).
+softplusrest: Any = row(
+    "softplusrest",
+    lambda a: sp.log(1 + sp.exp(a)) - 1 / (1 + sp.exp(-a)),
+    (lambda a: sigmoid(a) ** 2,),
+    ("real",),
+    "nonnegative",
+    None,
+)
 # 1 - exp(a) for a <= 0 as an atom that is never negative, so that its powers do not become 0/0 after
 # factoring.
 omexp: Any = row(

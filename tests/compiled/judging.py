@@ -52,7 +52,6 @@ SHORTFALLS = tuple(
 BEYOND = {
     "gompertz": "infinity minus infinity, and a derivative by a parameter that cancels in two variables",
     "tweedie": "infinity minus infinity of two exponentials",
-    "negative binomial": "(y + r)*log(r + exp(x)) - r*log(r) cancels in two variables",
     "dispersed counts": "gamma functions of nearly equal arguments",
     "barron": "a power of a square that overflows, and its derivative by the exponent",
 }

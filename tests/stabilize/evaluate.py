@@ -274,6 +274,7 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.timessech2: lambda a, b: a / np.cosh(b) / np.cosh(b),
     vo.sq1psq: lambda a: a * a / (1 + a * a) if abs(a) < 1 else 1 / (1 + (1 / a) ** 2),
     vo.log1psqrest: _log1psqrest,
+    vo.softplusrest: lambda a: _log1psqrest(np.exp(a / 2)) if a < 300 else a - 1,
     _Root: np.sqrt,
 }
 

@@ -89,6 +89,16 @@ def _sech2(u):
     share = tail / (real(1) + tail * tail)
     return real(4) * share * share
 ''',
+    "softplusrest": '''\
+@njit
+def _softplusrest(u):
+    """log(1 + exp(u)) - 1 / (1 + exp(-u)); to the left the terms cancel, and exp(u) is a square."""
+    real = type(u)
+    if u <= 0:
+        return _log1psqrest(math.exp(real(0.5) * u))
+    tail = math.exp(-u)
+    return u + (math.log1p(tail) - real(1) / (real(1) + tail))
+''',
     "timessech2": '''\
 @njit
 def _timessech2(a, u):

@@ -69,4 +69,5 @@ SUM_NEEDS: dict[str, tuple[str, ...]] = {
     "merge_sums": ("two_sum",),
     "norm_root": ("total",),
     "entropygap": ("xmlog1p", "logratio"),
+    "softplusrest": ("log1psqrest",),
 }

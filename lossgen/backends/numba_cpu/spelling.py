@@ -69,7 +69,7 @@ SPELLINGS: dict[str, Spelling] = {
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),
     **_by_helper("sign", "sigmoid", "softplus", "log1mexp", "logsoftplus", "logcosh", "sech2"),
     **_by_helper("xmlog1p", "expm1mx", "log1psq", "alive", "normal", "finite_or_zero", "nan_or_zero"),
-    **_by_helper("lifted_exp"),
+    **_by_helper("lifted_exp", "softplusrest"),
     **_by_helper("inv1psq", "over1psq", "sq1psq", "log1psqrest", "digamma", "trigamma"),
     **_by_helper("tail", "logerfc", "loghalferfc", "inverfcx", "loginverfcx", "erfcxgap"),
     **_by_helper("log1mexpexp", "expshare", "expshareslope"),

@@ -106,13 +106,24 @@ def _softplus_and_line(expr: sp.Add) -> sp.Expr | None:
     for node, c in terms_with(expr, vo.softplus):
         u = node.args[0]
         core = -u if u.could_extract_minus_sign() else u
-        slope, rest = linear_part(expr - c * node, core)
+        slope, rest = _line(expr - c * node, core)
         k = sp.expand(slope if core != u else -slope)
         left = sp.expand(c - k)
         if k.is_zero or left.is_zero or not (is_nonneg(k) and is_nonneg(left)):
             continue
         return rest + _short(left) * vo.softplus(u) + _short(k) * vo.softplus(-u)
     return None
+
+
+def _line(expr: sp.Expr, core: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Return (slope, rest) with ``expr = slope * core + rest``; a sum may be multiplied out."""
+    slope, rest = linear_part(expr, core)
+    if slope.is_zero and isinstance(core, sp.Add):
+        number, part = core.args[0].as_coeff_Mul()
+        slope = linear_part(expr, part)[0] / number
+        left = take(expr, sp.expand_mul(slope * core)) if not slope.is_zero else None
+        slope, rest = (sp.S.Zero, expr) if left is None else (slope, left)
+    return slope, rest
 
 
 def _short(expr: sp.Expr) -> sp.Expr:
@@ -214,6 +225,7 @@ RULES = (
             vo.softplus(X) - T * X,
             vo.softplus(-X) + X - T * X,
             (1 + (W - 1) * T) * vo.softplus(-X) + (1 - T) * X,
+            (W + Q) * vo.softplus(X - sp.log(Q)) - W * X + W * sp.log(Q),
         ),
     ),
     Rule(

@@ -8,9 +8,9 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.tensors import Element
-from lossgen.stabilize.facts import is_nonneg, is_nonpos
+from lossgen.stabilize.facts import is_nonneg, is_nonpos, is_positive
 from lossgen.stabilize.rule import P, Q, Rule, S, T, W, X, Z
-from lossgen.stabilize.terms import count, take, terms_with
+from lossgen.stabilize.terms import count, linear_part, take, terms_with
 
 BOTH = ("lift", "clean")
 
@@ -75,6 +75,20 @@ def _label_minus_sigmoid(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _logarithm_of_sum(expr: sp.Add) -> sp.Expr | None:
+    """(c + d)*log(a + b) - c*log(a) - d*log(b) is c*log1p(b/a) + d*log1p(a/b)."""
+    for node, slope in terms_with(expr, sp.log):
+        total = node.args[0]
+        if not isinstance(total, sp.Add) or len(total.args) != 2 or not all(map(is_positive, total.args)):
+            continue
+        a, b = total.args
+        c, others = linear_part(expr - slope * node, sp.log(a))
+        d, rest = linear_part(others, sp.log(b))
+        if sp.expand(slope + c + d) == 0 and is_nonneg(-c) and is_nonneg(-d):
+            return rest - c * vo.log1p(b / a) - d * vo.log1p(a / b)
+    return None
+
+
 RULES = (
     Rule(
         "relative-entropy",
@@ -86,6 +100,17 @@ RULES = (
             P * sp.log(P / Q) - P + Q,
             2 * vo.xlogy(T, T / S) + 2 * vo.xlogy(1 - T, (1 - T) / (1 - S)) + X,
             P * sp.log(2 * P / (P + Q)) / 2 + Q * sp.log(2 * Q / (P + Q)) / 2,
+        ),
+    ),
+    Rule(
+        "logarithm-of-sum",
+        ("lift",),
+        "digits lost where one of two summands is small, or both logarithms are large",
+        (sp.Add,),
+        _logarithm_of_sum,
+        lambda: (
+            (W + Q) * sp.log(P + Q) - W * sp.log(P) - Q * sp.log(Q) + X,
+            sp.log(P + Q) - T * sp.log(P) - (1 - T) * sp.log(Q),
         ),
     ),
     Rule(

@@ -56,6 +56,15 @@ def _log_square_remainder(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _softplus_remainder(expr: sp.Add) -> sp.Expr | None:
+    """c*softplus(u) - c*sigmoid(u) is c*softplusrest(u)."""
+    for node, c in terms_with(expr, vo.softplus):
+        rest = take(expr, c * node - c * vo.sigmoid(node.args[0]))
+        if rest is not None:
+            return rest + c * vo.softplusrest(node.args[0])
+    return None
+
+
 RULES = (
     Rule(
         "exp-remainder",
@@ -94,5 +103,13 @@ RULES = (
             vo.log1psq(X) - X * vo.over1psq(X),
             Q * vo.log1psq((X - Z) / Q) - (X - Z) * vo.over1psq((X - Z) / Q) + T,
         ),
+    ),
+    Rule(
+        "softplus-remainder",
+        BOTH,
+        "cancellation to second order far to the left",
+        (sp.Add,),
+        _softplus_remainder,
+        lambda: (vo.softplus(X) - vo.sigmoid(X), T * vo.sigmoid(X - Z) - T * vo.softplus(X - Z) + W),
     ),
 )

@@ -6,9 +6,10 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction
+from lossgen.stabilize.facts import is_nonneg
 from lossgen.stabilize.logview import as_lse, grows, log_view
 from lossgen.stabilize.rule import I, J, K, M, Q, Rule, T, U, V, W, X, Z
-from lossgen.stabilize.terms import exp_term, instances, open_body, take, terms_with
+from lossgen.stabilize.terms import exp_term, instances, linear_part, open_body, take, terms_with
 
 BOTH = ("lift", "clean")
 
@@ -73,6 +74,17 @@ def _log_quotient(expr: sp.Add) -> sp.Expr | None:
             rest = take(expr, slope * name - slope * first)
             if rest is not None:
                 return rest + slope * vo.softplus(second - first)
+    return None
+
+
+def _log_quotients(expr: sp.Add) -> sp.Expr | None:
+    """(c + d)*logaddexp(a, b) - c*a - d*b is c*softplus(b - a) + d*softplus(a - b)."""
+    for name, slope in terms_with(expr, vo.logaddexp):
+        first, second = name.args
+        c, others = linear_part(expr - slope * name, first)
+        d, rest = linear_part(others, second)
+        if sp.expand(slope + c + d) == 0 and is_nonneg(-c) and is_nonneg(-d):
+            return rest - c * vo.softplus(second - first) - d * vo.softplus(first - second)
     return None
 
 
@@ -182,6 +194,17 @@ RULES = (
         (sp.Add,),
         _log_quotient,
         lambda: (X - vo.logaddexp(X, Z), T * vo.logaddexp(X, Z) - T * Z + Q),
+    ),
+    Rule(
+        "entries-of-two",
+        BOTH,
+        "digits lost where the entries are close to the logaddexp",
+        (sp.Add,),
+        _log_quotients,
+        lambda: (
+            (Q + W) * vo.logaddexp(sp.log(Q), X) - Q * sp.log(Q) - W * X + T,
+            vo.logaddexp(X, Z) - T * X - (1 - T) * Z,
+        ),
     ),
     Rule(
         "quotient-of-exponentials",
