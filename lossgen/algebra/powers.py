@@ -69,3 +69,31 @@ timesexp: Any = row(
     r"{0} \cdot e^{{{1}}}",
     zero_at_zero,
 )
+# a * exp(b) * (exp(c) - 1), in range where neither exponential is.
+timesexpm1: Any = row(
+    "timesexpm1",
+    lambda a, b, c: a * sp.exp(b) * (sp.exp(c) - 1),
+    (
+        lambda a, b, c: timesexpm1(1, b, c),
+        lambda a, b, c: timesexpm1(a, b, c),
+        lambda a, b, c: timesexp(a, b + c),
+    ),
+    ("real", "exponent", "exponent"),
+    "any",
+    None,
+    zero_at_zero,
+)
+# a * exp(b) + c * exp(d) by the larger exponential, where both may be infinite.
+expsum: Any = row(
+    "expsum",
+    lambda a, b, c, d: a * sp.exp(b) + c * sp.exp(d),
+    (
+        lambda a, b, c, d: sp.exp(b),
+        lambda a, b, c, d: timesexp(a, b),
+        lambda a, b, c, d: sp.exp(d),
+        lambda a, b, c, d: timesexp(c, d),
+    ),
+    ("real", "exponent", "real", "exponent"),
+    "any",
+    None,
+)

@@ -19,10 +19,12 @@ from lossgen.algebra.operators import Operator as Operator
 from lossgen.algebra.operators import StableFunction as StableFunction
 from lossgen.algebra.operators import row, zero_at_zero
 from lossgen.algebra.powers import abspow as abspow
+from lossgen.algebra.powers import expsum as expsum
 from lossgen.algebra.powers import normal as normal
 from lossgen.algebra.powers import powered as powered
 from lossgen.algebra.powers import signpow as signpow
 from lossgen.algebra.powers import timesexp as timesexp
+from lossgen.algebra.powers import timesexpm1 as timesexpm1
 from lossgen.algebra.squares import inv1psq as inv1psq
 from lossgen.algebra.squares import log1psq as log1psq
 from lossgen.algebra.squares import log1psqrest as log1psqrest

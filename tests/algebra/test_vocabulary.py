@@ -57,7 +57,7 @@ def points(row: vo.Operator, count: int = 40) -> list[dict[str, Any]]:
 def test_derivative_is_the_slope_of_the_exact_meaning(row: vo.Operator, k: int) -> None:
     exact = row.exact(*arguments(row))
     derivative = vo.exact(row.derivative[k](*arguments(row)))
-    name, step = "abc"[k], mpmath.mpf(10) ** -50
+    name, step = "abcd"[k], mpmath.mpf(10) ** -50
     with mpmath.workdps(400):
         for values in points(row):
             h = step * min(1, abs(values[name]))

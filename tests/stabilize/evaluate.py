@@ -244,6 +244,8 @@ _FLOAT_FUNCTIONS: dict[type, Callable[..., Any]] = {
     vo.powered: _powered,
     vo.alive: lambda a: 0.0 if a == -INF else 1.0,
     vo.normal: lambda a: 1.0 if a >= 2.0**-1022 else 0.0,
+    vo.timesexpm1: lambda a, b, c: a * np.exp(b / 2) * np.expm1(c) * np.exp(b / 2),
+    vo.expsum: lambda a, b, c, d: a * np.exp(b) + c * np.exp(d),
     vo.timesexp: lambda a, b: 0.0 if a == 0 else a * np.exp(b / 2) * np.exp(b / 2),
     vo.logsoftplus: lambda a: a if a < -40 else np.log(_softplus(a)),
     vo.sqdiv: lambda a, b: a * (a / b),

@@ -178,4 +178,26 @@ def _log1psqrest(a):
         return real(2) * math.log(size) - real(1)
     return math.log1p(a * a) - a / (a + real(1) / a)
 ''',
+    "timesexpm1": '''\
+@njit
+def _timesexpm1(a, b, c):
+    """a * exp(b) * (exp(c) - 1); beyond 40 the 1 is nothing, and one exponential could overflow."""
+    real = type(a)
+    if c > 40:
+        return _timesexp(a, b + c)
+    root = math.exp(real(0.5) * b)
+    product = (a * root) * (math.expm1(c) * root)
+    return real(0) if product != product and a == a and b == b and c == c else product
+''',
+    "expsum": '''\
+@njit
+def _expsum(a, b, c, d):
+    """a * exp(b) + c * exp(d); the larger exponential is a factor of both, where both may be infinite."""
+    real = type(a)
+    gap = real(0) if b == d else -abs(b - d)
+    larger, smaller = (a, c) if b >= d else (c, a)
+    if gap > -1:
+        return _timesexp((larger + smaller) + smaller * math.expm1(gap), max(b, d))
+    return _timesexp(larger + smaller * math.exp(gap), max(b, d))
+''',
 }

@@ -69,5 +69,7 @@ SUM_NEEDS: dict[str, tuple[str, ...]] = {
     "merge_sums": ("two_sum",),
     "norm_root": ("total",),
     "entropygap": ("xmlog1p", "logratio"),
+    "timesexpm1": ("timesexp",),
+    "expsum": ("timesexp",),
     "softplusrest": ("log1psqrest",),
 }

@@ -64,6 +64,8 @@ SPELLINGS: dict[str, Spelling] = {
     "min": Spelling("_minimum({0}, {1})", ("minimum",)),
     "sqdiv": Spelling("_sqdiv({0}, {1})", ("sqdiv",)),
     "powered": Spelling("_powered({0}, {1}, {2}, {3})", ("powered",)),
+    "timesexpm1": Spelling("_timesexpm1({0}, {1}, {2})", ("timesexpm1",)),
+    "expsum": Spelling("_expsum({0}, {1}, {2}, {3})", ("expsum",)),
     "firstshare": Spelling("_firstshare({0}, {1})", ("firstshare",)),
     "sigmoid_tail": Spelling("_sigmoid_tail({0}, {1})", ("sigmoid_tail",)),
     "softplus_tail": Spelling("_softplus_tail({0}, {1})", ("softplus_tail",)),

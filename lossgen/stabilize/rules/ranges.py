@@ -14,7 +14,9 @@ import sympy as sp
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Where
 from lossgen.algebra.tensors import Tensor, tensors
+from lossgen.stabilize.facts import bounds, is_nonneg
 from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
+from lossgen.stabilize.terms import exp_term, factors
 
 RANGE = ("range",)
 
@@ -85,6 +87,39 @@ def _decaying(expr: sp.Mul) -> sp.Expr | None:
     return None
 
 
+def _exponential_times_expm1(expr: sp.Mul) -> sp.Expr | None:
+    """Take exp(b) and expm1(c) into one function: exp(b) may vanish where expm1(c) is infinite."""
+    for node, others in factors(expr, vo.expm1):
+        rest, exponent = exp_term(others)
+        if not exponent.is_zero and bounds(node.args[0])[1] is sp.oo:
+            outer, inner = _apart(rest)
+            return outer * vo.timesexpm1(inner, exponent, *node.args)
+    return None
+
+
+def _apart(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Return the factors that belong to the call, and the others."""
+    parts = sp.Mul.make_args(expr)
+    outer = [part for part in parts if any(tensor.role in _CALL_ROLES for tensor in tensors(part))]
+    return sp.Mul(*outer), sp.Mul(*(part for part in parts if part not in outer))
+
+
+def _two_exponentials(expr: sp.Add) -> sp.Expr | None:
+    """Two exponentials that may overflow, and whose difference is taken."""
+    by_exponent: dict[sp.Expr, list[sp.Expr]] = {}
+    for term in expr.args:
+        coefficient, exponent = exp_term(term)
+        by_exponent.setdefault(exponent, []).append(coefficient)
+    rest = sp.Add(*by_exponent.pop(sp.S.Zero, []))
+    if len(by_exponent) != 2 or not all(bounds(exponent)[1] is sp.oo for exponent in by_exponent):
+        return None
+    (b, first), (d, second) = by_exponent.items()
+    a, c = sp.Add(*first), sp.Add(*second)
+    if any(all(is_nonneg(sign * part) for part in (a, c)) for sign in (1, -1)):
+        return None
+    return rest + vo.expsum(a, b, c, d)
+
+
 def _inputs(expr: sp.Expr) -> set[Tensor]:
     return {tensor for tensor in tensors(expr) if tensor.role in _INPUT_ROLES}
 
@@ -109,6 +144,25 @@ RULES = (
             -T * vo.powered(X, Q, W, -1),
             X * Z * vo.powered(2, Q, W, 0),
             X * Where(sp.Gt(Z, 0), vo.powered(Z, Q, W, -1), vo.timesexp(Z, T)),
+        ),
+    ),
+    Rule(
+        "exp-times-expm1",
+        RANGE,
+        "infinity times zero",
+        (sp.Mul,),
+        _exponential_times_expm1,
+        lambda: (sp.exp(X) * vo.expm1(Z), W * sp.exp(X) * vo.expm1(Q * Z) / Q),
+    ),
+    Rule(
+        "two-exponentials",
+        RANGE,
+        "infinity minus infinity",
+        (sp.Add,),
+        _two_exponentials,
+        lambda: (
+            sp.exp(X) / Q - W * sp.exp(Z),
+            X * sp.exp(2 * X) - 3 * sp.exp(2 * X) - T * sp.exp(X * Z) + Q,
         ),
     ),
     Rule(

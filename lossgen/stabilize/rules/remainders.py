@@ -8,7 +8,7 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.stabilize.rule import P, Q, Rule, T, W, X, Z
-from lossgen.stabilize.terms import take, terms_with
+from lossgen.stabilize.terms import exp_term, take, terms_with
 
 BOTH = ("lift", "clean")
 
@@ -22,6 +22,17 @@ def _exp_remainder(expr: sp.Add) -> sp.Expr | None:
             rest = take(expr, c * node - c * constant - c * u) if rest is None else rest
             if rest is not None:
                 return rest + c * vo.expm1mx(u)
+    return None
+
+
+def _expm1_slope(expr: sp.Add) -> sp.Expr | None:
+    """c*u*exp(v + u) - c*exp(v)*expm1(u) is c*exp(v + u)*expm1mx(-u)."""
+    for node, coefficient in terms_with(expr, vo.expm1):
+        u = node.args[0]
+        c, v = exp_term(-coefficient)
+        rest = take(expr, c * u * sp.exp(v + u) - c * sp.exp(v) * node)
+        if rest is not None:
+            return rest + c * sp.exp(v + u) * vo.expm1mx(-u)
     return None
 
 
@@ -73,6 +84,17 @@ RULES = (
         (sp.Add,),
         _exp_remainder,
         lambda: (sp.exp(X) - X - 1, W * sp.exp(Q * X) - W - W * Q * X + Z, vo.expm1(X) - X),
+    ),
+    Rule(
+        "expm1-slope",
+        BOTH,
+        "cancellation to second order near 0",
+        (sp.Add,),
+        _expm1_slope,
+        lambda: (
+            X * sp.exp(X) - vo.expm1(X),
+            W * sp.exp(Z) * vo.expm1(Q * X) / Q**2 - W * X * sp.exp(Z + Q * X) / Q + T,
+        ),
     ),
     Rule(
         "exp-above-tangent",
