@@ -20,6 +20,9 @@ CONSTANTS: Mapping[str, sp.Expr] = {"pi": sp.pi, "E": sp.E}
 
 # A constant is a float64 in the end. Larger ones are refused before SymPy writes out their digits.
 _MOST_BITS = 1023.0
+# Powers of constants that add fewer bits are 1 in float64; SymPy, which wants to know on which side of 1 they
+# lie, makes polynomials of them that fill the memory.
+_LEAST_BITS = 2.0**-54
 # Largest constant exponent of something that is no constant: its derivatives are written as products.
 _MOST_POWER = 1024
 # Arguments of Max and Min, which SymPy compares in pairs.
@@ -140,6 +143,8 @@ class _Translator:
                     raise self.wrong("0 has positive powers only", node)
             elif size * self._bits(base) > _MOST_BITS:
                 raise self.wrong("this constant is beyond float64", node)
+            elif 0 < size * self._bits(base) < _LEAST_BITS:
+                raise self.wrong("this constant is 1 in all digits of float64", node)
         return base**exponent
 
     @staticmethod

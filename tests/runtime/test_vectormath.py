@@ -1,7 +1,6 @@
 """Vector mathematics: within 1 ulp, right at the edges, the same bits on every processor that has FMA."""
 
 import hashlib
-import io
 import json
 import math
 import os
@@ -22,15 +21,15 @@ from lossgen.runtime.abi import RUNTIME_ABI
 EACH = pytest.mark.parametrize("name", vm.FUNCTIONS)
 # The code that belongs to a version of the kernels.
 PINNED = {
-    "exponential": (4, "bd1094b9dd9ca950"),
-    "extremes": (4, "3e9ace72ffb9f67c"),
-    "intrinsics": (4, "6489b44e3a8c7f0e"),
-    "lanes": (4, "8d33050908259028"),
-    "logarithm": (4, "3fd681c5b180da9a"),
-    "power": (4, "572aa2db6b797c2d"),
-    "scalar": (4, "dd49793f0abb9825"),
-    "sums": (4, "5a68a7f235bf43ab"),
-    "totals": (4, "509c68eade4c2347"),
+    "exponential": (4, "418ad6d951cbc657"),
+    "extremes": (4, "ad9f84122e8ab892"),
+    "intrinsics": (4, "b7ab378cb219f1b4"),
+    "lanes": (4, "4fe1b89eb4a2e5c7"),
+    "logarithm": (4, "1bce080375e358e4"),
+    "power": (4, "f194f085802e5755"),
+    "scalar": (4, "c29a903127ad2ccb"),
+    "sums": (4, "9f66d9cdf0881355"),
+    "totals": (4, "73a7c1c60539aa8d"),
 }
 
 INF, NAN = math.inf, math.nan
@@ -47,10 +46,13 @@ EDGES = {
 @pytest.mark.parametrize("module", PINNED)
 def test_a_change_of_its_code_raises_the_version_of_kernels(module: str) -> None:
     # Numba's disk cache sees a kernel's own file alone, in which the version stands.
-    text = (Path(vm.__file__).parent / f"{module}.py").read_text()
-    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-    read = tokenize.generate_tokens(io.StringIO(text).readline)
-    code = "\n".join(token.string for token in read if token.type not in skipped)
+    lines = (Path(vm.__file__).parent / f"{module}.py").read_text().splitlines()
+    # Comments and space do not count. Other tokens are no measure: Python 3.12 divides f-strings otherwise.
+    for token in list(tokenize.generate_tokens(iter([f"{line}\n" for line in lines]).__next__)):
+        if token.type == tokenize.COMMENT:
+            row, start = token.start
+            lines[row - 1] = lines[row - 1][:start]
+    code = "".join("".join(lines).split())
     found = (RUNTIME_ABI, hashlib.sha256(code.encode()).hexdigest()[:16])
     assert found == PINNED[module], f"raise RUNTIME_ABI, build again, then pin {found}"
 

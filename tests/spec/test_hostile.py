@@ -45,6 +45,7 @@ HOSTILE = {
     "many zeros of an exponent": ("1e" + "0" * 5000 + "9999*x", "power of ten", 0),
     "many digits": ("9" * 5000, "digits", 0),
     "large constant": ("x*10**400", "beyond float64", 4),
+    "power of nearly zero": ("2**(0.5**0.5**1e-300)**expit(x)", "1 in all digits", 12),
     "large product": ("10**200*10**200*x", "beyond float64", 7),
     "large exponentials": ("exp(700)*exp(700)*x", "beyond float64", 8),
     "factorial of a million": ("gamma(1e6)*x", "`gamma` of this constant", 6),
