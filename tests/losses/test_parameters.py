@@ -53,6 +53,8 @@ SPREAD = [
     if Arrangement(*p.values).batched
     for tensor in p.values[1].program.inputs
     if tensor.role == "param" and tensor.dtype == "float" and not tensor.axes
+    # Of a choice with other values a number that all samples share may be one with kernels of its own.
+    if not any(parameter.other and parameter.name == tensor.name for parameter in p.values[0].parameters)
 ]
 
 
