@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -156,10 +157,7 @@ def _part(context: Any, builder: Any, kind: Any, value: Any, ends: Sequence[Any]
     shape[0] = builder.sub(last, first)
     array.data = cgutils.pointer_add(builder, array.data, builder.mul(first, stride), array.data.type)
     array.shape = cgutils.pack_array(builder, shape)
-    count = shape[0]
-    for length in shape[1:]:
-        count = builder.mul(count, length)
-    array.nitems = count
+    array.nitems = reduce(builder.mul, shape)
     return array._getvalue()
 
 
@@ -248,7 +246,10 @@ class _Crew:
             ctypes.CDLL(None).sem_init(self.team[_GATE:].ctypes, 0, 0)
         while self._size < helpers:
             name = f"lossgen-{self._size}"
-            threading.Thread(target=_serve, args=(self.team,), name=name, daemon=True).start()
+            try:
+                threading.Thread(target=_serve, args=(self.team,), name=name, daemon=True).start()
+            except RuntimeError:  # the system allows no more, or the interpreter is about to end
+                return
             self._size += 1
 
 

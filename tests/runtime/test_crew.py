@@ -88,6 +88,19 @@ def test_a_part_that_fails_is_told():
     assert shared(abs(samples), np.zeros(COUNT), whole) > 0
 
 
+def test_the_caller_works_alone_where_no_thread_can_be_started(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(crew, "_crew", crew._Crew())
+    samples, whole = rows()
+    found, exact = np.zeros(COUNT), np.zeros(COUNT)
+    add_rows(samples, exact, whole, BLOCK)
+    assert shared(samples, found, whole) > 0
+    assert (found == exact).all()
+
+
 def test_nothing_keeps_an_array_alive():
     samples, whole = rows()
     held = weakref.ref(samples)
