@@ -63,7 +63,9 @@ def _meet(expr: sp.Expr, i: sp.Expr, j: sp.Expr) -> sp.Expr:
 
 class _Cleaner:
     def __init__(self, *phases: str) -> None:
-        self.rewriters = tuple(Rewriter(rules_of(*part)) for part in (phases, ("guard",), ("range",)))
+        self.rewriters = tuple(
+            Rewriter(rules_of(*part)) for part in (("join",), phases, ("guard",), ("range",))
+        )
 
     def __call__(self, expr: sp.Basic) -> sp.Basic:
         expr = split_deltas(expr) if isinstance(expr, sp.Expr) else expr

@@ -22,6 +22,8 @@ def log_view(expr: sp.Expr) -> sp.Expr | None:
         return -vo.softplus(-expr.args[0])
     if isinstance(expr, vo.omexp):
         return vo.log1mexp(expr.args[0])
+    if isinstance(expr, vo.expm1) and is_nonneg(expr.args[0]):
+        return expr.args[0] + vo.log1mexp(-expr.args[0])
     if isinstance(expr, sp.erfc | vo.tail):
         return vo.logerfc(expr.args[0])
     if isinstance(expr, vo.softplus):

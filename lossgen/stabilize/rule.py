@@ -10,7 +10,7 @@ import sympy as sp
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.tensors import Element, Tensor
 
-PHASES = ("lift", "clean", "value", "guard", "range")
+PHASES = ("lift", "join", "clean", "value", "guard", "range")
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Rule:
     name : str
         Short name, for records and tests.
     phases : tuple of str
-        When it runs: ``lift`` before differentiation, ``clean`` after it, ``value`` after it and on
-        values only (it would bloat a derivative), ``guard`` at the end of both, ``range`` last of all.
+        When it runs: ``lift`` before differentiation, ``join`` right after it, ``clean`` then, ``value``
+        with it and on values only (it would bloat a derivative), ``guard`` at the end of both, ``range``
+        last of all.
     doc : str
         What it avoids.
     heads : tuple of type

@@ -48,6 +48,8 @@ HARMLESS = {
     "powers of inputs": sp.sqrt(A) - sp.sqrt(B),
     "positive terms": sp.exp(X) + U**2,
     "unrelated": sp.log(A) - sp.exp(Z),
+    # Along each axis from 1 it is a power of that element alone: a**s is 1 where either is.
+    "exponent": A ** (S - 1) - B * A ** (S - 2),
 }
 # Values of the other elements; the first one is solved for the small quantity.
 OTHERS = ({X: 3, Z: -7, A: 5, B: 2, S: 3}, {X: 1, Z: 11, A: 1, B: 2000, S: sp.Rational(1, 512)})

@@ -64,7 +64,11 @@ class Profile:
             values[self.frame.origin] = mpmath.mpf(0)
         if moved is not None:
             values[moved] = by
-        values[self.lead] = self.frame.lead(u, values)
+        return self.at(u, values)
+
+    def at(self, u: Number, others: Numbers) -> list[Number]:
+        """Return the terms of the sum at `u` and at numbers for the other elements."""
+        values = {**others, self.lead: self.frame.lead(u, others)}
         return [number(term, values) for term in self.terms]
 
     def __call__(self, u: Number) -> Number:
@@ -145,7 +149,18 @@ def outer_factor(profile: Profile) -> sp.Expr | None:
             return None
         power = found.pop()
         factor *= sp.exp(power * element) if element == profile.frame.origin else element**power
-    return factor
+    return factor if _separates(profile, factor, base) else None
+
+
+def _separates(profile: Profile, factor: sp.Expr, base: Sequence[Number]) -> bool:
+    """Whether a factor found by moving one element at a time holds where all are moved: a**b is 1 at 1."""
+    values: dict[Element, Number] = {
+        element: (_FACTORS if element.is_nonnegative else _SHIFTS)[k % 2] + mpmath.mpf(k) / 128
+        for k, element in enumerate(profile.others)
+    }
+    scale = number(factor, values)
+    moved = (mpmath.fsum(profile.at(u, values)) for u in _PROBES)
+    return all(abs(one - scale * two) <= _EXACT * abs(one) for one, two in zip(moved, base, strict=True))
 
 
 def _rate(ratio: Number, by: Number) -> sp.Rational | None:

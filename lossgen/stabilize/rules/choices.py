@@ -10,6 +10,7 @@ from lossgen.stabilize.terms import open_body
 
 BOTH = ("lift", "clean")
 POSITIVE = sp.Gt(X, 0)
+_MIRRORED = {sp.Lt: sp.Gt, sp.Gt: sp.Lt, sp.Le: sp.Ge, sp.Ge: sp.Le}
 
 
 def resolve(expr: sp.Basic, condition: sp.Basic, truth: bool) -> sp.Basic:
@@ -64,6 +65,22 @@ def _condition(arg: sp.Expr, expr: sp.Expr) -> sp.Basic | None:
     return part.args[0] if isinstance(part, Where) else None
 
 
+def _relation(expr: sp.Rel) -> sp.Basic | None:
+    """Max(a, 0) < 1 is a < 1, and 1 - a < 1 is a > 0: a rounded 1 - a may be 1 although a is not 0."""
+    left, right = expr.args
+    for bound, kinds in ((sp.Max, (sp.Lt, sp.Le)), (sp.Min, (sp.Gt, sp.Ge))):
+        for side, relations in ((left, kinds), (right, tuple(_MIRRORED[kind] for kind in kinds))):
+            if isinstance(side, bound) and isinstance(expr, relations):
+                other = right if side is left else left
+                parts = [expr.func(*((p, other) if side is left else (other, p))) for p in side.args]
+                return sp.And(*parts)
+    for side, other in ((left, right), (right, left)):
+        constant, rest = side.as_coeff_Add()
+        if other.is_number and constant == other and other != 0 and rest != 0:
+            return expr.func(*((rest, sp.S.Zero) if side is left else (sp.S.Zero, rest)))
+    return None
+
+
 def _constant_factor(expr: Reduction) -> sp.Expr | None:
     if expr.op != "sum" or not isinstance(expr.body, sp.Mul):
         return None
@@ -97,6 +114,14 @@ RULES = (
             Where(POSITIVE, X, Z) + T * Where(POSITIVE, Z, 0) + W,
             Where(POSITIVE, X, Z) * Where(POSITIVE, Z, 1),
         ),
+    ),
+    Rule(
+        "relation",
+        ("clean",),
+        "a tie that only rounding makes",
+        (sp.Gt, sp.Ge, sp.Lt, sp.Le),
+        _relation,
+        lambda: (sp.Lt(sp.Max(0, X), 1), sp.Lt(1 - X * Z, 1), sp.Ge(2, 2 + X)),
     ),
     Rule(
         "factor-out-of-sum",

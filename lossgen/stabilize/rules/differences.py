@@ -41,8 +41,18 @@ def _sigmoid_complement(expr: sp.Add) -> sp.Expr | None:
             return rest - c * vo.sigmoid(-node.args[0])
     found = list(terms_with(expr, vo.sigmoid))
     rest = expr - sp.Add(*(c * node for node, c in found))
-    if len(found) > 1 and sp.expand(rest + sp.Add(*(c for _, c in found))) == 0:
+    if len(found) > 1 and rest != 0 and sp.expand(rest + sp.Add(*(c for _, c in found))) == 0:
         return sp.Add(*(-c * vo.sigmoid(-node.args[0]) for node, c in found))
+    return None
+
+
+def _power_complement(expr: sp.Add) -> sp.Expr | None:
+    """C - c*sigmoid(u)**n is c*omexp(-n*softplus(-u)) for a number n > 0."""
+    for node, c in terms_with(expr, sp.Pow):
+        if isinstance(node.base, vo.sigmoid) and node.exp.is_number and node.exp.is_positive:
+            rest = take(expr, c * node - c)
+            if rest is not None:
+                return rest - c * vo.omexp(-node.exp * vo.softplus(-node.base.args[0]))
     return None
 
 
@@ -171,6 +181,14 @@ RULES = (
             W * vo.sigmoid(X) - W + Z,
             1 - T * vo.sigmoid(X) - (1 - T) * vo.sigmoid(-X),
         ),
+    ),
+    Rule(
+        "sigmoid-power-complement",
+        BOTH,
+        "1 - p**n losing a small 1 - p",
+        (sp.Add,),
+        _power_complement,
+        lambda: (1 - vo.sigmoid(X) ** 2, W * vo.sigmoid(-X) ** 3 - W + Z),
     ),
     Rule(
         "complements",

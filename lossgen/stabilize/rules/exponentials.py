@@ -6,10 +6,10 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction
-from lossgen.stabilize.facts import is_positive
+from lossgen.stabilize.facts import is_nonneg, is_positive
 from lossgen.stabilize.logview import sum_of
 from lossgen.stabilize.rule import I, Q, Rule, T, V, W, X, Z
-from lossgen.stabilize.terms import exp_term
+from lossgen.stabilize.terms import exp_term, factors
 
 BOTH = ("lift", "clean")
 
@@ -56,6 +56,17 @@ def _exp_of_name(expr: sp.exp) -> sp.Expr | None:
         return (1 + name.args[0]) ** coefficient
     if isinstance(name, vo.logcosh) and abs(coefficient) == 1:
         return sp.cosh(name.args[0]) ** coefficient
+    return None
+
+
+def _exp_over_expm1(expr: sp.Mul) -> sp.Expr | None:
+    """exp(v) / expm1(u) is exp(v - u) / omexp(-u)."""
+    for factor, rest in factors(expr, sp.exp):
+        for part in sp.Mul.make_args(rest):
+            base, power = part.as_base_exp()
+            if isinstance(base, vo.expm1) and power == -1 and is_nonneg(base.args[0]):
+                u = base.args[0]
+                return sp.exp(factor.args[0] - u) / vo.omexp(-u) * (rest / part)
     return None
 
 
@@ -109,6 +120,14 @@ RULES = (
             sp.exp(3 * vo.log1p(Q)),
             sp.exp(-vo.logcosh(X)),
         ),
+    ),
+    Rule(
+        "exp-over-expm1",
+        BOTH,
+        "infinity over infinity",
+        (sp.Mul,),
+        _exp_over_expm1,
+        lambda: (sp.exp(Q) / vo.expm1(Q), T * sp.exp(X + sp.exp(X)) / vo.expm1(sp.exp(X))),
     ),
     Rule(
         "unlift",

@@ -82,6 +82,7 @@ RULES = (
             sp.log(sp.exp(X) / 2 + sp.exp(-X) / 2),
             sp.log(T * vo.sigmoid(X) + (1 - T) * vo.sigmoid(-X)),
             sp.log(vo.omexp(N) ** W),
+            sp.log(vo.expm1(Q)),
             sp.log(sp.exp(X) - sp.exp(X - Q)),
             sp.log(Where(sp.Gt(X, 0), sp.exp(Z), 0) + sp.exp(X)),
             sp.log(Q + Reduction("sum", sp.exp(V[I]), I)),

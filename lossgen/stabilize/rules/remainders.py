@@ -7,6 +7,8 @@ from itertools import product
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
+from lossgen.algebra.nodes import Where
+from lossgen.stabilize.facts import is_nonneg
 from lossgen.stabilize.rule import P, Q, Rule, T, W, X, Z
 from lossgen.stabilize.terms import exp_term, take, terms_with
 
@@ -26,13 +28,15 @@ def _exp_remainder(expr: sp.Add) -> sp.Expr | None:
 
 
 def _expm1_slope(expr: sp.Add) -> sp.Expr | None:
-    """c*u*exp(v + u) - c*exp(v)*expm1(u) is c*exp(v + u)*expm1mx(-u)."""
+    """c*u*exp(v + u) - c*exp(v)*expm1(u) is c*exp(v + u)*expm1mx(-u), 0 times infinity far to the left."""
     for node, coefficient in terms_with(expr, vo.expm1):
         u = node.args[0]
         c, v = exp_term(-coefficient)
         rest = take(expr, c * u * sp.exp(v + u) - c * sp.exp(v) * node)
         if rest is not None:
-            return rest + c * sp.exp(v + u) * vo.expm1mx(-u)
+            near = sp.exp(v + u) * vo.expm1mx(-u)
+            far = u * sp.exp(v + u) + sp.exp(v) * vo.omexp(u)
+            return rest + c * (near if is_nonneg(u) else Where(sp.Gt(u, -1), near, far))
     return None
 
 

@@ -43,15 +43,26 @@ def _power_norm(expr: sp.Pow) -> sp.Expr | None:
 
 
 def _hypot(expr: sp.Pow) -> sp.Expr | None:
-    if not _is_half_odd(expr.exp) or not isinstance(expr.base, sp.Add):
-        return None
-    roots = [_root(term) for term in expr.base.args]
-    if any(root is None for root in roots) or not any(map(_is_square, expr.base.args)):
+    root = hypot_of(expr.base) if _is_half_odd(expr.exp) and isinstance(expr.base, sp.Add) else None
+    return None if root is None else root ** (2 * expr.exp)
+
+
+def hypot_of(expr: sp.Add) -> sp.Expr | None:
+    """Return the root of a sum of squares and of what is cheap to take the root of, None of other sums."""
+    roots = [_root(term) for term in expr.args]
+    if any(root is None for root in roots) or not any(map(_is_square, expr.args)):
         return None
     result = roots[0]
     for root in roots[1:]:
         result = vo.hypot(result, root)
-    return result ** (2 * expr.exp)
+    return result
+
+
+def _log_of_squares(expr: sp.log) -> sp.Expr | None:
+    """log(a**2 + b**2) is 2*log(hypot(a, b))."""
+    total = expr.args[0]
+    root = hypot_of(total) if isinstance(total, sp.Add) and is_positive(total) else None
+    return None if root is None else 2 * sp.log(root)
 
 
 def _is_square(term: sp.Expr) -> bool:
@@ -110,6 +121,7 @@ def _square_over(expr: sp.Mul) -> sp.Expr | None:
 def _ratio_of_squares(expr: sp.Mul) -> sp.Expr | None:
     """a**2 / b**2 is (a / b)**2; sums stay apart: they are divided by once for all entries."""
     above = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == 2]
+    above = [part for part in above if not isinstance(part.base, vo.inv1psq)]  # it meets what varies
     below = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -2]
     for a in above:
         for b in below:
@@ -136,14 +148,15 @@ def _is_scale(expr: sp.Expr) -> bool:
     return is_positive(expr) and all(element.tensor.role == "param" for element in elements(expr))
 
 
-def _root_over(expr: sp.Mul) -> sp.Expr | None:
+def root_over(expr: sp.Mul) -> sp.Expr | None:
     """Write u * inv1psq(u) as over1psq(u), and u**2 * inv1psq(u) as sq1psq(u)."""
     powers = dict(part.as_base_exp() for part in expr.args)
     for name in expr.atoms(vo.inv1psq):
         if name not in powers:
             continue
         u = vo.exact(name.args[0], lambda node: not isinstance(node, vo.sqdiv | vo.quotient))
-        wanted = [part.as_base_exp() for part in sp.Mul.make_args(u) if not part.is_number]
+        # Scales may have met their inverses; what varies has not.
+        wanted = [part.as_base_exp() for part in sp.Mul.make_args(u) if not _is_scale(part)]
         if wanted and all(_holds(powers.get(b), 2 * e) for b, e in wanted):
             return expr / name / u**2 * vo.sq1psq(*name.args)
         if wanted and all(_holds(powers.get(b), e) for b, e in wanted):
@@ -202,6 +215,14 @@ RULES = (
         ),
     ),
     Rule(
+        "log-of-squares",
+        ("value",),
+        "overflow and vanishing of squares",
+        (sp.log,),
+        _log_of_squares,
+        lambda: (sp.log(X**2 + Q), sp.log((X - Z) ** 2 + P**2 + Q * X**2)),
+    ),
+    Rule(
         "hypot-minus-side",
         ("value",),
         "cancellation where the other side is small",
@@ -222,10 +243,11 @@ RULES = (
         BOTH,
         "infinity times zero in u / (1 + u**2)",
         (sp.Mul,),
-        _root_over,
+        root_over,
         lambda: (
             X * vo.inv1psq(X),
             T * (X - Z) ** 2 / Q**2 * vo.inv1psq((X - Z) / Q),
+            (X - Z) ** 2 * vo.inv1psq((X - Z) / sp.sqrt(Q)),
             X**2 / Q**2 * vo.inv1psq(vo.sqdiv(X, Q)),
         ),
     ),
@@ -247,7 +269,7 @@ RULES = (
     ),
     Rule(
         "inverse-of-square",
-        BOTH,
+        ("clean",),
         "overflow of the square",
         (sp.Pow,),
         _inverse_of_square,
