@@ -34,7 +34,28 @@ def count(expr: sp.Expr) -> int:
 def take(expr: sp.Expr, part: sp.Expr) -> sp.Expr | None:
     """Return ``expr - part`` if every term of `part` is in `expr`, else None."""
     rest = expr - part
-    return rest if count(rest) == count(expr) - count(part) else None
+    if count(rest) == count(expr) - count(part):
+        return rest
+    # SymPy writes (y - x)*u and -(x - y)*u differently.
+    wanted = [_signed(term) for term in sp.Add.make_args(part)]
+    kept: list[sp.Expr] = []
+    for term in sp.Add.make_args(expr):
+        if (signed := _signed(term)) in wanted:
+            wanted.remove(signed)
+        else:
+            kept.append(term)
+    return None if wanted else sp.Add(*kept)
+
+
+def _signed(term: sp.Expr) -> tuple[sp.Expr, ...]:
+    """Return the factors of a term, signs of sums among them put in front."""
+    sign, parts = sp.S.One, []
+    for part in sp.Mul.make_args(term):
+        flipped = isinstance(part, sp.Add) and part.could_extract_minus_sign()
+        sign, part = (-sign, -part) if flipped else (sign, part)
+        parts.append(part)
+    number = sp.Mul(sign, *(part for part in parts if part.is_number))
+    return number, *sorted((part for part in parts if not part.is_number), key=sp.default_sort_key)
 
 
 def factors(term: sp.Expr, kind: type) -> Iterator[tuple[sp.Expr, sp.Expr]]:
@@ -95,7 +116,7 @@ def square_root(expr: sp.Expr) -> sp.Expr | None:
         if exponent.is_Integer and exponent.is_even and base.is_extended_real:
             roots.append(base ** (exponent / 2))
             square = square or exponent.is_positive
-        elif part.is_positive:
+        elif part.is_positive or (exponent.is_negative and base.is_nonnegative):
             roots.append(sp.sqrt(part))
         else:
             return None

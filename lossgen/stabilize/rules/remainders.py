@@ -52,6 +52,36 @@ def _exp_above_tangent(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _exp_above_own_tangent(expr: sp.Add) -> sp.Expr | None:
+    """c*exp(a) - c*t - c*t*a + c*t*log(t) is c*t*expm1mx(a - log(t)), and c*exp(a) where t is 0."""
+    for term in expr.args:
+        c, t = _times_own_logarithm(term)
+        for first, _ in terms_with(expr, sp.exp) if t is not None else ():
+            a = first.args[0]
+            for line in (c * t * a, sp.expand_mul(c * t * a)):
+                rest = take(expr, c * first - c * t - line + term)
+                if rest is not None:
+                    gap = a - sp.log(t)
+                    far = first - t * (gap + 1)
+                    near = Where(sp.Lt(sp.Abs(gap), 1), t * vo.expm1mx(gap), far)
+                    return rest + c * Where(sp.Gt(t, 0), near, first)
+    return None
+
+
+def _times_own_logarithm(term: sp.Expr) -> tuple[sp.Expr, sp.Expr | None]:
+    """Write a term as c*t*log(t), which is 0 at 0: return c and t, None for any other term."""
+    for part in sp.Mul.make_args(term):
+        if isinstance(part, Where) and part.args[1] == 0:
+            c, t = _times_own_logarithm(part.args[2])
+            if t is not None and part.args[0] == sp.Eq(t, 0):
+                return term / part * c, t
+        if isinstance(part, vo.xlogy) and part.args[0] == part.args[1]:
+            return term / part, part.args[0]
+        if isinstance(part, sp.log) and part.args[0] in sp.Mul.make_args(term):
+            return term / part / part.args[0], part.args[0]
+    return term, None
+
+
 def _log_remainder(expr: sp.Add) -> sp.Expr | None:
     """c*u - c*log1p(u) is c*xmlog1p(u)."""
     for node, c in terms_with(expr, vo.log1p):
@@ -109,6 +139,18 @@ RULES = (
         lambda: (
             sp.exp(X) - sp.exp(Z) - sp.exp(Z) * (X - Z),
             W * sp.exp(X) - W * sp.exp(Q) - W * (X - Q) * sp.exp(Q) + T,
+        ),
+    ),
+    Rule(
+        "exp-above-own-tangent",
+        ("lift",),
+        "cancellation where the exponential is nearly the label",
+        (sp.Add,),
+        _exp_above_own_tangent,
+        lambda: (
+            2 * vo.xlogy(T, T) - 2 * T * X - 2 * T + 2 * sp.exp(X),
+            sp.exp(X - Z) - W * (X - Z) - W + Where(sp.Eq(W, 0), 0, W * sp.log(W)) + Q,
+            P * sp.log(P) - P * X - P + sp.exp(X),
         ),
     ),
     Rule(
