@@ -104,5 +104,21 @@ MORE = {
     "bregman": ("exp(y) - exp(x) - exp(x)*(y - x)", {}, {}),
     "gamma corrected": ("(x**(1/g) - y**(1/g))**2", POSITIVE | {"g": "positive"}, {"g": 2.2}),
     "root of logarithm": ("sqrt(1 + log(1 + ((x - y)/c)**2)) - 1", C, {"c": 1.0}),
+    "scaled geman-mcclure": ("c*(x - y)**2/(c + (x - y)**2)", C, {"c": 1.0}),
+    "structural similarity": ("1 - (2*x*y + c)/(x**2 + y**2 + c)", POSITIVE | C, {"c": 0.01}),
+    "relative squares": ("(x - y)**2/(y**2 + c)", C, {"c": 0.01}),
+    "signal to noise": ("10*log((x - y)**2 + c)/log(10)", C, {"c": 1e-3}),
+    "jaccard": ("1 - (x*y + 1)/(x + y - x*y + 1)", {"x": "unit", "y": "unit"}, {}),
+    "difference of sigmoids": ("(1/(1 + exp(-x)) - 1/(1 + exp(-y)))**2", {}, {}),
+    "generalized cross-entropy": ("(1 - (1/(1 + exp(-y*x)))**q)/q", SIGN | {"q": "positive"}, {"q": 0.7}),
+    "tsallis": ("(1 - (1/(1 + exp(-x)))**2)/2*y", {"y": "unit"}, {}),
+    "ramp": ("Min(1, Max(0, 1 - y*x))", SIGN, {}),
+    "scaled logistic": ("log(1 + exp(-c*(x - y)))/c", C, {"c": 1.0}),
+    "truncated counts": ("log(exp(exp(x)) - 1) - y*x", {"y": "positive"}, {}),
+    "poisson deviance of logarithms": ("2*(xlogy(y, y) - y*x - y + exp(x))", COUNT, {}),
+    "crps of a gaussian": ("(x - y)*erf((x - y)/(s*sqrt(2))) + s*sqrt(2/pi)*exp(-((x - y)/s)**2/2)"
+                           " - s/sqrt(pi)", S, {"s": 1.0}),
+    "beta divergence": ("y**b/(b*(b - 1)) + x**b/b - y*x**(b - 1)/(b - 1)", POSITIVE | {"b": "positive"},
+                        {"b": 1.5}),
 }  # fmt: skip
 SUITE = FORMULAS | MORE

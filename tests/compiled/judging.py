@@ -51,7 +51,8 @@ SHORTFALLS = tuple(
 # Formulas of the suite with an output, value or gradient, in which more than 1 % of the numbers fail.
 BEYOND = {
     "dispersed counts": "gamma functions of nearly equal arguments",
-    "barron": "a power of a square that overflows, and its derivative by the exponent",
+    "beta divergence": "three powers that cancel to second order where the arguments agree",
+    "barron": "the derivative by the exponent cancels to fourth order for small residuals",
 }
 
 

@@ -49,6 +49,7 @@ HARMLESS = {
     "positive terms": sp.exp(X) + U**2,
     "unrelated": sp.log(A) - sp.exp(Z),
     # Along each axis from 1 it is a power of that element alone: a**s is 1 where either is.
+    "choices": Where(sp.Gt(A - B, S), A - B, 0) - Where(sp.Gt(A - B, 1), 0, 1),
     "exponent": A ** (S - 1) - B * A ** (S - 2),
 }
 # Values of the other elements; the first one is solved for the small quantity.

@@ -29,7 +29,8 @@ _WIDTHS = tuple(sp.Rational(k, 8) for k in (1, 2, 3, 4, 6, 8))
 # Larger sums are left alone: the search is not worth its time.
 _MOST_TERMS = 12
 _FAR = tuple(mpmath.mpf(k) / 64 for k in (-191, -101, -31, 37, 149, 1733))
-_FOREIGN = (Reduction, Delta, Detach, Index, Axis)
+# Numbers at a few places do not show where a choice changes.
+_FOREIGN = (Reduction, Delta, Detach, Index, Axis, sp.Gt, sp.Ge, sp.Lt, sp.Le, sp.Max, sp.Min)
 
 
 def with_regimes(routine: Routine) -> Routine:

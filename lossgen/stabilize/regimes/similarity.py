@@ -200,7 +200,10 @@ def product_form(profile: Profile, outer: sp.Expr, order: int) -> sp.Expr | None
     # Unknown powers of 1 + u and 1 - u: the input is their ratio times the other one.
     u, v = mpmath.mpf(3) / 8, mpmath.mpf(-5) / 16
     lead = rest(_PROBES[1] ** 20)
-    logs = [mpmath.log(abs(rest(one) / lead)) for one in (u, v)]
+    ratios = [rest(one) / lead if lead else mpmath.mpf(0) for one in (u, v)]
+    if not all(ratios):
+        return None  # a product of powers is 0 nowhere else
+    logs = [mpmath.log(abs(one)) for one in ratios]
     rows = mpmath.matrix([[mpmath.log(1 + one), mpmath.log(1 - one)] for one in (u, v)])
     plus, minus = mpmath.lu_solve(rows, mpmath.matrix(logs))
     powers = [int(mpmath.nint(2 * one)) for one in (plus, minus)]

@@ -77,8 +77,13 @@ def _balanced(expr: sp.Mul) -> sp.Expr | None:
 
 
 def _varying(term: sp.Expr) -> list[sp.Expr]:
-    powers = [part.as_base_exp() for part in sp.Mul.make_args(term)]
-    return [base for base, power in powers if not base.is_number for _ in range(int(power))]
+    """Return the factors of a term, whole powers as often as they count."""
+    found: list[sp.Expr] = []
+    for part in sp.Mul.make_args(term):
+        base, power = part.as_base_exp()
+        whole = power.is_Integer and power.is_positive
+        found += [base] * int(power) if whole else [part]
+    return [part for part in found if not part.is_number]
 
 
 def _is_product(term: sp.Expr) -> bool:

@@ -37,7 +37,8 @@ def _unit_mean(expr: sp.Add) -> sp.Expr | None:
             continue
         ends = [expr.xreplace({t: end}) for end in (sp.S.Zero, sp.S.One)]
         mean = (1 - t) * ends[0] + t * ends[1]
-        if all(map(is_nonneg, ends)) and mean != expr and sp.expand(mean - expr) == 0:
+        # SymPy multiplies out (1 - t) times 1: then something is subtracted still.
+        if all(map(is_nonneg, sp.Add.make_args(mean))) and mean != expr and sp.expand(mean - expr) == 0:
             return mean
     return None
 
@@ -60,7 +61,7 @@ RULES = (
         "1 - p losing a small 1 - p of a mixture",
         (sp.Add,),
         _unit_mean,
-        lambda: (1 - (1 - S) * T - S / 2, 1 - S * T - (1 - S) * T / 2),
+        lambda: (1 - (1 - S) * T - S / 2, 1 - S * T - (1 - S) * T / 2, S + T - S * T),
     ),
     Rule(
         "mean-of-omexp",
