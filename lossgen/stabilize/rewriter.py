@@ -36,7 +36,7 @@ class Rewriter:
         rebuilt = self._rebuild(expr)
         # Rebuilding may evaluate: a product under a power, say, becomes a product of powers, which are new
         # nodes.
-        result = self._apply(expr) if rebuilt is expr else self(rebuilt)
+        result = self._apply(expr) if rebuilt == expr else self(rebuilt)
         self._memo[expr] = result
         self._memo[result] = result
         return result

@@ -169,6 +169,7 @@ HIGH = Arithmetic(
         sp.polygamma: _high_polygamma,
         sp.erf: mpmath.erf,
         sp.erfc: mpmath.erfc,
+        **{getattr(sp, name): getattr(mpmath, name) for name in ("sin", "cos", "sinh", "atan", "asinh")},
         # Defined as limits where a logarithm is minus infinity.
         vo.firstshare: lambda a, b: 0 if a == -INF else 1 / (1 + mpmath.exp(b - a)),
         vo.alive: lambda a: int(a != -INF),
