@@ -143,7 +143,7 @@ class _binary_focal(Loss):
     def grad_and_hess(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, *, gamma: ArrayLike = 2.0, alpha: ArrayLike | None = None,
         weight: ArrayLike | None = None, where: ArrayLike | None = None,
-        curvature: Literal["exact"] = "exact", out: Any = None,
+        curvature: Literal["exact", "bound"] = "exact", out: Any = None,
     ) -> tuple[Any, Any]: ...
     def hvp(  # type: ignore[override]
         self, x: ArrayLike, y: ArrayLike, v: Any, *, gamma: ArrayLike = 2.0, alpha: ArrayLike | None = None,

@@ -24,6 +24,12 @@ check_abi(4, __name__)
 
 
 @inlined
+def _maximum(a, b):
+    """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
+    return a if a > b or a != a else b
+
+
+@inlined
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
@@ -68,6 +74,12 @@ def _timesexp(a, b):
     root = vm.exp(real(0.5) * b)
     product = a * root * root
     return real(0) if product != product and a == a and b == b else product
+
+
+@inlined
+def _sqdiv(a, b):
+    """a**2 / b; the square alone could overflow or vanish."""
+    return a * (a / b)
 
 
 @inlined
@@ -808,3 +820,125 @@ def hvp_parallel(x, y, gamma, alpha, tangent_x, weight, mask, scales, hv_x, bloc
     """As `hvp`, in threads; the same bits."""
     for k in prange(-(-x.shape[0] // block)):
         _hvp_block(x, y, gamma, alpha, tangent_x, weight, mask, scales, hv_x, block, k)
+
+
+@inlined
+def _bound(x, y, gamma, alpha, weight):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    alpha = real(alpha)
+    weight = real(weight)
+    one_minus_twice_y = real(1) - real(2) * y
+    exp_neg_abs_x = vm.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
+    one_minus_y = real(1) - y
+    one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
+    sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
+    sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
+    log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
+    grad_x_value = (
+        weight
+        * (
+            (
+                one_minus_twice_y
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    _gated(
+                        sum_product_2,
+                        (
+                            _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+                            + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+                        ),
+                    ),
+                )
+            )
+            + _powered(
+                sum_product_2 * (one_minus_y_sigmoid_x - y * sigmoid_neg_x),
+                sum_product,
+                gamma,
+                real(0),
+            )
+        )
+    )
+    hess_x_value = _maximum(
+        (
+            real(0.25) * weight * sum_product_2
+            + real(7) * (weight / real(19)) * gamma * sum_product_2
+            + _maximum(
+                (
+                    real(7)
+                    * weight
+                    * gamma
+                    * sum_product_2
+                    * (gamma - real(1))
+                    * _sqdiv(one_minus_twice_y, real(19))
+                ),
+                real(0),
+            )
+            + _maximum(
+                -(real(0.5) * weight * gamma * one_minus_twice_y * sum_product_2),
+                real(0.5) * weight * gamma * one_minus_twice_y * sum_product_2,
+            )
+        ),
+        real(0),
+    )
+    return grad_x_value, hess_x_value
+
+
+@njit
+def _bound_block(x, y, gamma, alpha, weight, mask, scales, grad_x, hess_x, block, k):
+    """Run block number k."""
+    real = x.dtype.type
+    first = k * block
+    last = min(first + block, x.shape[0])
+    # Slices, then loops from 0: with a range from `first` on the compiler would emit gathers.
+    x = x[first:last]
+    y = y[first:last]
+    grad_x = grad_x[first:last]
+    hess_x = hess_x[first:last]
+    if (
+        gamma.shape[0] == 1
+        and alpha.shape[0] == 1
+        and weight.shape[0] == 1
+        and mask.shape[0] == 1
+        and mask[0]
+    ):
+        # The same parameters for all samples.
+        one_gamma = gamma[0]
+        one_alpha = alpha[0]
+        one_weight = weight[0]
+        if one_gamma == 2:
+            for i in range(last - first):
+                grad_x[i], hess_x[i] = _bound(x[i], y[i], real(2), one_alpha, one_weight)
+        else:
+            for i in range(last - first):
+                grad_x[i], hess_x[i] = _bound(x[i], y[i], one_gamma, one_alpha, one_weight)
+    else:
+        gamma = gamma[first:last]
+        alpha = alpha[first:last]
+        weight = weight[first:last]
+        mask = mask[first:last]
+        for i in range(last - first):
+            if mask[i]:
+                grad_x[i], hess_x[i] = _bound(x[i], y[i], gamma[i], alpha[i], weight[i])
+            else:
+                grad_x[i] = real(0)
+                hess_x[i] = real(0)
+
+
+@njit
+def bound(x, y, gamma, alpha, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    for k in range(-(-x.shape[0] // block)):
+        _bound_block(x, y, gamma, alpha, weight, mask, scales, grad_x, hess_x, block, k)
+
+
+@njit(parallel=True)
+def bound_parallel(x, y, gamma, alpha, weight, mask, scales, grad_x, hess_x, block):
+    """As `bound`, in threads; the same bits."""
+    for k in prange(-(-x.shape[0] // block)):
+        _bound_block(x, y, gamma, alpha, weight, mask, scales, grad_x, hess_x, block, k)

@@ -25,6 +25,12 @@ LANES = 128
 
 
 @cuda.jit(device=True)
+def _maximum(a, b):
+    """Larger of two numbers; NaN if either is (the builtin max(0, nan) would be 0)."""
+    return a if a > b or a != a else b
+
+
+@cuda.jit(device=True)
 def _gated(a, b):
     """a * b, but 0 where one factor is 0 and the other infinite."""
     product = a * b
@@ -69,6 +75,12 @@ def _timesexp(a, b):
     root = math.exp(real(0.5) * b)
     product = a * root * root
     return real(0) if product != product and a == a and b == b else product
+
+
+@cuda.jit(device=True)
+def _sqdiv(a, b):
+    """a**2 / b; the square alone could overflow or vanish."""
+    return a * (a / b)
 
 
 @cuda.jit(device=True)
@@ -578,6 +590,74 @@ def hvp(x, y, gamma, tangent_x, weight, mask, scales, hv_x, block):
             )
         else:
             hv_x[i] = real(0)
+
+
+@cuda.jit(device=True)
+def _bound(x, y, gamma, weight):
+    """One sample: gradient and upper bound of the curvature."""
+    real = np.float64  # what is computed on the way may leave the range of float32
+    x = real(x)
+    y = real(y)
+    gamma = real(gamma)
+    weight = real(weight)
+    one_minus_twice_y = real(1) - real(2) * y
+    exp_neg_abs_x = math.exp(-abs(x))
+    sigmoid_neg_x = _sigmoid_tail(-x, exp_neg_abs_x)
+    sigmoid_x = _sigmoid_tail(x, exp_neg_abs_x)
+    one_minus_y = real(1) - y
+    one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
+    sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
+    log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
+    grad_x_value = (
+        weight
+        * (
+            (
+                one_minus_twice_y
+                * _gated(
+                    _powered(gamma * sigmoid_neg_x * sigmoid_x, sum_product, gamma, real(-1)),
+                    (
+                        _gated(one_minus_y, _softplus_tail(x, log1p_exp_neg_abs))
+                        + _gated(y, _softplus_tail(-x, log1p_exp_neg_abs))
+                    ),
+                )
+            )
+            + _powered(one_minus_y_sigmoid_x - y * sigmoid_neg_x, sum_product, gamma, real(0))
+        )
+    )
+    hess_x_value = _maximum(
+        (
+            real(7) * (weight / real(19)) * gamma
+            + real(0.25) * weight
+            + _maximum(
+                real(7) * weight * gamma * (gamma - real(1)) * _sqdiv(one_minus_twice_y, real(19)),
+                real(0),
+            )
+            + _maximum(
+                -(real(0.5) * weight * gamma * one_minus_twice_y),
+                real(0.5) * weight * gamma * one_minus_twice_y,
+            )
+        ),
+        real(0),
+    )
+    return grad_x_value, hess_x_value
+
+
+@cuda.jit
+def bound(x, y, gamma, weight, mask, scales, grad_x, hess_x, block):
+    """Weighted gradient and upper bound of the curvature, by the predictions."""
+    real = x.dtype.type
+    # One number for all samples, or one per sample.
+    step_gamma = 0 if gamma.shape[0] == 1 else 1
+    step_weight = 0 if weight.shape[0] == 1 else 1
+    step_mask = 0 if mask.shape[0] == 1 else 1
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        if mask[i * step_mask]:
+            grad_x[i], hess_x[i] = _bound(
+                x[i], y[i], gamma[i * step_gamma], weight[i * step_weight]
+            )
+        else:
+            grad_x[i] = real(0)
+            hess_x[i] = real(0)
 
 
 @cuda.jit

@@ -141,6 +141,8 @@ def curvature_kind(call: Call, curvature: Any) -> str:
         return "hessian"
     others = ["exact", *(name for name, one in rules.items() if one.kind is not None)]
     fix = " or ".join(f"curvature={name!r}" for name in others)
+    if len(others) == 1:
+        fix += ", which may be 0 or negative: raise it to a positive number before dividing by it"
     reason = f" for {call.loss}: {rule.reason}" if rule is not None else f" for {call.loss}"
     raise LossValueError(f"curvature={curvature!r} does not exist{reason}; use {fix}")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import mpmath
@@ -20,6 +21,7 @@ from scipy import special
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.axes import Axis, Index
 from lossgen.algebra.nodes import Delta, Detach, Reduction, Where
+from lossgen.algebra.polynomials import polynomial
 from lossgen.algebra.tensors import Element
 
 from .tails import TAILS
@@ -128,6 +130,7 @@ _PLAIN: dict[type, Callable[..., Any]] = {
     sp.Min: min,
     sp.floor: math.floor,
     sp.Mod: lambda a, b: a % b,
+    polynomial: lambda w, *c: reduce(lambda total, one: total * w + one, reversed(c)),
     Delta: lambda i, j: int(i == j),
     Detach: lambda a: a,
     sp.Gt: lambda a, b: a > b,

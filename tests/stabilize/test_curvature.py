@@ -16,6 +16,11 @@ from lossgen.stabilize.clean import clean
 from lossgen.stabilize.curvature.rules import curvature_rules
 from lossgen.stabilize.lift import lift
 
+# A power of a mixture of sigmoids times the cross-entropy.
+MIXED = (
+    "-(y*(1 - 1/(1 + exp(-x))) + (1 - y)/(1 + exp(-x)))**c"
+    "*(y*log(1/(1 + exp(-x))) + (1 - y)*log(1/(1 + exp(x))))"
+)
 # By formula: domain of y, the rules that it has, whether parabolas with its weights lie above it.
 FORMULAS = {
     "log(cosh(x - y))": ("real", {"bound", "irls"}, True),
@@ -39,6 +44,7 @@ FORMULAS = {
     "Max(0, 1 - y*x)**2": ("sign", {"bound"}, False),
     "Max(0, 1 - y*x)": ("sign", set(), False),
     "(1/(1 + exp(-x)) - y)**2": ("unit", {"bound"}, False),
+    MIXED: ("unit", {"bound"}, False),
     "x*y": ("real", set(), False),
 }
 GRID = (-40.0, -3.0, -1.25, -0.5, -1e-3, 0.0, 1e-9, 0.5, 1.0, 1.75, 12.0)

@@ -10,12 +10,14 @@ from lossgen.algebra.tensors import Element, Tensor, elements
 from lossgen.derive.differentiate import derivative
 from lossgen.errors import LossError
 from lossgen.spec.program import Assign, Program
-from lossgen.stabilize.curvature.ranges import range_of
+from lossgen.stabilize.curvature.ranges import range_of, written_out
 from lossgen.stabilize.curvature.reweight import Weight
 from lossgen.stabilize.curvature.smooth import is_continuous
 from lossgen.stabilize.facts import is_nonneg
 
-_NOT_FOUND = "no finite upper bound of its second derivative is found"
+_NOT_FOUND = (
+    "no finite upper bound of its second derivative is found, which does not prove that there is none"
+)
 
 
 def largest_weight(found: Weight) -> sp.Expr:
@@ -56,7 +58,8 @@ def upper_bound(program: Program, tensor: Tensor, assign: Assign, cleaned: sp.Ex
     if not is_continuous(slope):
         raise LossError("its slope is not seen to be continuous")
     twice = derivative(slope, Element(tensor, *assign.target.positions))
-    for form in (cleaned, twice, sp.expand(twice)):
+    terms = sp.Add(*map(written_out, sp.Add.make_args(twice)))
+    for form in (cleaned, twice, sp.expand(twice), terms):
         weighed = {one: _weighed(one) for one in elements(form) if one.tensor.role == "weight"}
         _, high = range_of(form.xreplace(weighed))
         if high == 0:

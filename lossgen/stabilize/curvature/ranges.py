@@ -10,7 +10,8 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction, Where
-from lossgen.algebra.tensors import tensors
+from lossgen.algebra.tensors import Element, tensors
+from lossgen.stabilize.curvature.mixtures import ranges_with_mixture
 from lossgen.stabilize.facts import bounds, is_nonneg, is_nonpos
 
 Range = tuple[sp.Expr, sp.Expr]
@@ -61,6 +62,14 @@ def range_of(expr: sp.Expr) -> Range:
     return bounds(expr)
 
 
+def written_out(expr: sp.Expr) -> sp.Expr:
+    """Return an expression in sums, products and powers, the factors that terms share in front of them."""
+    args = [written_out(arg) if isinstance(arg, sp.Expr) else arg for arg in expr.args]
+    made = expr.func(*args) if args and not isinstance(expr, Element | Reduction) else expr
+    made = _MEANINGS[type(made)](*made.args) if type(made) in _MEANINGS else made
+    return sp.factor_terms(made) if isinstance(made, sp.Add) else made
+
+
 def varies(expr: sp.Basic) -> bool:
     """Whether an expression reads predictions, or what is made of them."""
     return any(tensor.role in ("pred", "local") for tensor in tensors(expr))
@@ -72,8 +81,9 @@ def _sum(ends: Iterable[sp.Expr]) -> sp.Expr:
 
 def _of_product(expr: sp.Mul) -> Range:
     given = sp.Mul(*(part for part in expr.args if not varies(part)))
-    found, left = _shares([part for part in expr.args if varies(part)])
-    product = reduce(_product, [*found, *map(range_of, left)])
+    mixed, single = ranges_with_mixture(part for part in expr.args if varies(part))
+    found, left = _shares(single)
+    product = reduce(_product, [*mixed, *found, *map(range_of, left)])
     return _product((given, given), product)
 
 
