@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, config, types
-from numba.extending import intrinsic
 
+from lossgen.runtime import atomics
 from lossgen.runtime.arrays import Array
+from lossgen.runtime.atomics import INT, WORD, word
 from lossgen.runtime.jit import njit
 
 __all__ = ["BLOCKS", "EXISTS", "SAMPLES", "WHOLE", "run_parts"]
@@ -37,79 +38,23 @@ _TICKET = 0
 _DONE, _SPENT, _FAILED = 8, 9, 10
 # The job: the function that runs a part, and what it gets: addresses and numbers.
 _RUN, _CUTS, _ARGUMENTS, _MODES, _BLOCK, _KERNEL = range(16, 22)
-# What threads sleep on: a semaphore of the C library, of 32 bytes.
-_GATE = 24
-_PLACES = 32
+# Threads that the job may have beside its caller; the core of the caller.
+_HELPERS, _AT = 22, 23
+# Each thread has a seat: a semaphore of the C library, of 32 bytes, on which it sleeps, and its last core.
+_SEATS, _SEAT, _GATE, _CORE = 24, 8, 0, 4
+_MOST = max(64, vars(config)["NUMBA_NUM_THREADS"])
+_PLACES = _SEATS + _SEAT * _MOST
+# Words of a set of cores.
+_CORES = 16
 _BITS = 20
 _UNBEGUN = 2**_BITS - 1
 # Nanoseconds that a caller looks for the end of a call before it sleeps.
 _PATIENCE = 100_000
 
-_WORD, _INT = ir.IntType(64), ir.IntType(32)
-_PART = ir.FunctionType(_INT, [_WORD] * 6)
+_PART = ir.FunctionType(INT, [WORD] * 6)
 
 
-def _word(typing: Any) -> Any:
-    """Make a word of compiled code of a function that gives its signature and the function that emits it."""
-    return intrinsic(typing)
-
-
-def _at(builder: Any, address: Any, place: int = 0) -> Any:
-    """Return the place of a number that lies behind an address."""
-    return builder.gep(builder.inttoptr(address, _WORD.as_pointer()), [_WORD(place)])
-
-
-@_word
-def _read(typingctx: Any, address: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.load_atomic(_at(builder, *values), "seq_cst", 8)
-
-    return types.int64(types.int64), emit
-
-
-@_word
-def _add(typingctx: Any, address: Any, number: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.atomic_rmw("add", _at(builder, values[0]), values[1], "seq_cst")
-
-    return types.int64(types.int64, types.int64), emit
-
-
-@_word
-def _swap(typingctx: Any, address: Any, old: Any, new: Any) -> Any:
-    """Write a number where another one stands; tell whether it stood there."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _at(builder, values[0])
-        return builder.extract_value(builder.cmpxchg(place, *values[1:], "seq_cst", "seq_cst"), 1)
-
-    return types.boolean(types.int64, types.int64, types.int64), emit
-
-
-# Functions of the C library; addresses are integers.
-_external: Any = types.ExternalFunction
-_sem_wait = _external("sem_wait", types.int32(types.int64))
-_sem_post = _external("sem_post", types.int32(types.int64))
-_sched_yield = _external("sched_yield", types.int32())
-_usleep = _external("usleep", types.int32(types.uint32))
-
-
-@_word
-def _now(typingctx: Any) -> Any:
-    """Nanoseconds of the clock that never goes back."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        time = cgutils.alloca_once(builder, ir.ArrayType(_WORD, 2))
-        kind = ir.FunctionType(_INT, [_INT, time.type])
-        function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
-        builder.call(function, [_INT(1), time])
-        seconds, rest = cgutils.unpack_tuple(builder, builder.load(time), 2)
-        return builder.add(builder.mul(seconds, _WORD(10**9)), rest)
-
-    return types.int64(), emit
-
-
-@_word
+@word
 def _job(typingctx: Any, arguments: Any) -> Any:
     """Return the address of a function that runs a kernel on some blocks of these arguments, and that of a
     copy of them, which lasts until the caller returns.
@@ -124,18 +69,18 @@ def _job(typingctx: Any, arguments: Any) -> Any:
         whole = inside.load(inside.inttoptr(given, values[0].type.as_pointer()))
         parts = []
         for k, kind in enumerate(arguments.types):
-            mode = inside.load(_at(inside, modes, k))
-            unit = inside.select(inside.icmp_signed("==", mode, _WORD(SAMPLES)), block, _WORD(1))
+            mode = inside.load(atomics.at(inside, modes, k))
+            unit = inside.select(inside.icmp_signed("==", mode, WORD(SAMPLES)), block, WORD(1))
             ends = [inside.mul(end, unit) for end in (first, last)]
-            divided = inside.icmp_signed("!=", mode, _WORD(WHOLE))
+            divided = inside.icmp_signed("!=", mode, WORD(WHOLE))
             parts.append(_part(context, inside, kind, inside.extract_value(whole, k), ends, divided))
         form = context.call_conv.get_function_type(types.none, arguments.types)
         # What a kernel returns and raises: nothing, or that it failed.
-        slots = [inside.bitcast(cgutils.alloca_once(inside, _WORD), kind) for kind in form.args[:2]]
+        slots = [inside.bitcast(cgutils.alloca_once(inside, WORD), kind) for kind in form.args[:2]]
         flat = context.get_arg_packer(arguments.types).as_arguments(inside, parts)
         inside.ret(inside.call(inside.inttoptr(kernel, form.as_pointer()), [*slots, *flat]))
         copy = cgutils.alloca_once_value(builder, values[0])
-        return cgutils.pack_array(builder, [builder.ptrtoint(place, _WORD) for place in (function, copy)])
+        return cgutils.pack_array(builder, [builder.ptrtoint(place, WORD) for place in (function, copy)])
 
     return types.UniTuple(types.int64, 2)(arguments), emit
 
@@ -152,7 +97,7 @@ def _part(context: Any, builder: Any, kind: Any, value: Any, ends: Sequence[Any]
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     stride = builder.extract_value(array.strides, 0)
     least = [builder.select(builder.icmp_signed("<", end, shape[0]), end, shape[0]) for end in ends]
-    first = builder.select(divided, least[0], _WORD(0))
+    first = builder.select(divided, least[0], WORD(0))
     last = builder.select(divided, least[1], shape[0])
     shape[0] = builder.sub(last, first)
     array.data = cgutils.pointer_add(builder, array.data, builder.mul(first, stride), array.data.type)
@@ -161,7 +106,7 @@ def _part(context: Any, builder: Any, kind: Any, value: Any, ends: Sequence[Any]
     return array._getvalue()
 
 
-@_word
+@word
 def _call(typingctx: Any, run: Any, given: Any) -> Any:
     """Run the function that lies at an address."""
 
@@ -178,30 +123,70 @@ def _work(team):  # type: ignore[no-untyped-def]
     """Do parts until none is left to begin."""
     at = team.ctypes.data
     while True:
-        ticket = _read(at + 8 * _TICKET)
+        ticket = atomics.read(at + 8 * _TICKET)
         left = ticket & _UNBEGUN
         if left == 0:
             return
-        if not _swap(at + 8 * _TICKET, ticket, ticket - 1):
+        if not atomics.swap(at + 8 * _TICKET, ticket, ticket - 1):
             continue
         # Until the part is done, the job is not over, and what it says stays as it is.
-        start = _now()
+        start = atomics.now()
         cut = team[_CUTS] + 8 * left
         code = _call(
             team[_RUN],
-            (team[_ARGUMENTS], team[_MODES], team[_BLOCK], team[_KERNEL], _read(cut - 8), _read(cut)),
+            (
+                team[_ARGUMENTS],
+                team[_MODES],
+                team[_BLOCK],
+                team[_KERNEL],
+                atomics.read(cut - 8),
+                atomics.read(cut),
+            ),
         )
-        _add(at + 8 * _SPENT, _now() - start)
+        atomics.add(at + 8 * _SPENT, atomics.now() - start)
         if code != 0 and code != -2:  # Numba's codes for a result, and for None
-            _add(at + 8 * _FAILED, 1)
-        _add(at + 8 * _DONE, 1)
+            atomics.add(at + 8 * _FAILED, 1)
+        atomics.add(at + 8 * _DONE, 1)
 
 
 @njit
-def _serve(team):  # type: ignore[no-untyped-def]
+def _spread(team, seat, allowed):  # type: ignore[no-untyped-def]
+    """Keep to cores where none of the team is, if one is on this one.
+
+    Systems wake a thread on the core of who wakes it, or on that of another thread that they have just woken,
+    while others are idle, and part them after many calls only.
+    """
+    core = atomics.sched_getcpu()
+    team[seat + _CORE] = core
+    free = allowed.copy()
+    apart = _leave(free, team[_AT]) != core
+    for other in range(_SEATS, _SEATS + _SEAT * team[_HELPERS], _SEAT):
+        if other != seat:
+            apart = (_leave(free, team[other + _CORE]) != core) and apart
+    late = atomics.read(team.ctypes.data + 8 * _TICKET) & _UNBEGUN == 0
+    if apart and late:  # another program has this core: look elsewhere
+        atomics.sched_setaffinity(0, 8 * _CORES, allowed.ctypes.data)
+    elif not apart and free.any():
+        atomics.sched_setaffinity(0, 8 * _CORES, free.ctypes.data)
+        team[seat + _CORE] = atomics.sched_getcpu()
+
+
+@njit
+def _leave(cores, core):  # type: ignore[no-untyped-def]
+    """Take one out of a set of cores; return it."""
+    cores[core >> 6] &= ~(1 << (core & 63))
+    return core
+
+
+@njit
+def _serve(team, seat):  # type: ignore[no-untyped-def]
     """What a thread of the crew does, for ever."""
+    allowed = np.zeros(_CORES, np.int64)
+    known = atomics.sched_getaffinity(0, 8 * _CORES, allowed.ctypes.data) == 0
     while True:
-        _sem_wait(team.ctypes.data + 8 * _GATE)
+        atomics.sem_wait(team.ctypes.data + 8 * (seat + _GATE))
+        if known:
+            _spread(team, seat, allowed)
         _work(team)
 
 
@@ -214,18 +199,18 @@ def _lead(team, kernel, cuts, modes, block, helpers, arguments):  # type: ignore
     team[_RUN], team[_ARGUMENTS] = _job(arguments)
     team[_CUTS], team[_MODES] = cuts.ctypes.data, modes.ctypes.data
     team[_BLOCK], team[_KERNEL] = block, kernel
+    team[_HELPERS], team[_AT] = helpers, atomics.sched_getcpu()
     # The number of the job is a new one, so that no thread can take a part of it for one of another job.
-    _add(at + 8 * _TICKET, (1 << _BITS) + parts)
-    for _ in range(helpers):
-        _sem_post(at + 8 * _GATE)
+    atomics.add(at + 8 * _TICKET, (1 << _BITS) + parts)
+    for k in range(helpers):
+        atomics.sem_post(at + 8 * (_SEATS + _SEAT * k + _GATE))
     _work(team)
-    end = _now()
-    while _read(at + 8 * _DONE) < parts:
-        # The last parts take about as long as a thread takes to wake: look a little while.
-        if _now() - end < _PATIENCE:
-            _sched_yield()
-        else:
-            _usleep(20)
+    end = atomics.now()
+    while atomics.read(at + 8 * _DONE) < parts:
+        # The last parts take about as long as a thread takes to wake: look a little while. To yield would
+        # leave the core to a thread of OpenMP that spins, for milliseconds.
+        if atomics.now() - end > _PATIENCE:
+            atomics.usleep(20)
     return team[_SPENT], team[_FAILED]
 
 
@@ -240,17 +225,18 @@ class _Crew:
         self.team = memory[first : first + _PLACES]
         self._size = 0
 
-    def grow(self, helpers: int) -> None:
-        """Start threads until there are that many."""
-        if self._size == 0:
-            ctypes.CDLL(None).sem_init(self.team[_GATE:].ctypes, 0, 0)
+    def grow(self, helpers: int) -> int:
+        """Start threads until there are that many; return how many of them there are."""
         while self._size < helpers:
-            name = f"lossgen-{self._size}"
+            name, seat = f"lossgen-{self._size}", _SEATS + _SEAT * self._size
+            ctypes.CDLL(None).sem_init(self.team[seat + _GATE :].ctypes, 0, 0)
+            self.team[seat + _CORE] = -1
             try:
-                threading.Thread(target=_serve, args=(self.team,), name=name, daemon=True).start()
+                threading.Thread(target=_serve, args=(self.team, seat), name=name, daemon=True).start()
             except RuntimeError:  # the system allows no more, or the interpreter is about to end
-                return
+                break
             self._size += 1
+        return min(helpers, self._size)
 
 
 _crew = _Crew()
@@ -292,8 +278,7 @@ def run_parts(
     if not crew.one_job.acquire(blocking=False):
         return None
     try:
-        helpers = min(threads, cuts.size - 1) - 1
-        crew.grow(helpers)
+        helpers = crew.grow(min(threads, cuts.size - 1, _MOST + 1) - 1)
         spent, failed = _lead(crew.team, kernel, cuts, modes, block, helpers, arguments)
     finally:
         crew.one_job.release()

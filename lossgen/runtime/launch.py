@@ -14,6 +14,7 @@ import importlib
 import math
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numba
@@ -183,8 +184,8 @@ class Kernels:
         if pace is not None:
             count = min(count, 1 + int(work / WORTH_WAKING))
         if count > 1:
-            cuts = np.array(portions(blocks, count, PIECE / work))
-            modes = np.array([_MODES[cut] for cut in parts])
+            cuts = portions(blocks, count, PIECE / work)
+            modes = _modes(tuple(parts))
             address = self._address(kernel, arguments)
             taken = crew.run_parts(address, cuts, modes, arguments[-1], count, tuple(arguments))
             if taken is not None:
@@ -237,15 +238,24 @@ def _kind(argument: Any) -> Any:
     return argument._numba_type_ if isinstance(argument, HalfArray) else type(argument)
 
 
-def portions(blocks: int, threads: int, least: float) -> list[int]:
+@cache
+def _modes(cuts: tuple[Cut, ...]) -> Array:
+    return np.array([_MODES[cut] for cut in cuts])
+
+
+def portions(blocks: int, threads: int, least: float) -> Array:
     """Return where to cut blocks that threads take from the end on: ever smaller pieces, so that all threads
     end at about the same time, but none smaller than that part of all.
     """
+    return _portions(blocks, threads, max(1, math.ceil(least * blocks)))
+
+
+@lru_cache(256)
+def _portions(blocks: int, threads: int, smallest: int) -> Array:
     cuts = [blocks]
-    smallest = max(1, math.ceil(least * blocks))
     while cuts[-1] > 0:
         cuts.append(max(0, cuts[-1] - max(smallest, cuts[-1] // (2 * threads))))
-    return cuts[::-1]
+    return np.array(cuts[::-1])
 
 
 def _threading_layer() -> str:

@@ -1,6 +1,7 @@
 """Parts of a kernel that threads share are all done, once, and leave nothing behind."""
 
 import gc
+import os
 import threading
 import weakref
 
@@ -99,6 +100,30 @@ def test_the_caller_works_alone_where_no_thread_can_be_started(monkeypatch):
     add_rows(samples, exact, whole, BLOCK)
     assert shared(samples, found, whole) > 0
     assert (found == exact).all()
+
+
+@pytest.mark.skipif(crew.EXISTS and len(os.sched_getaffinity(0)) < 2, reason="there is one core")
+@pytest.mark.parametrize("place", [crew._AT, crew._SEATS + crew._SEAT + crew._CORE], ids=["caller", "other"])
+def test_a_thread_leaves_the_core_of_another_one(place):
+    team, found = crew._Crew().team, []
+
+    def wake():
+        cores = os.sched_getaffinity(0)
+        allowed = np.zeros(crew._CORES, np.int64)
+        for core in cores:
+            allowed[core >> 6] |= np.int64(1) << (core & 63)
+        os.sched_setaffinity(0, {min(cores)})  # so that it is known where this thread runs
+        team[[crew._AT, crew._SEATS + crew._SEAT + crew._CORE]] = -1
+        team[place], team[crew._HELPERS] = min(cores), 2
+        crew._spread(team, crew._SEATS, allowed)
+        found.extend([cores - {min(cores)}, os.sched_getaffinity(0), team[crew._SEATS + crew._CORE]])
+
+    thread = threading.Thread(target=wake)
+    thread.start()
+    thread.join(60)
+    free, left, core = found
+    assert left == free
+    assert core in free
 
 
 def test_nothing_keeps_an_array_alive():
