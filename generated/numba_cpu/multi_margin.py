@@ -259,6 +259,8 @@ def _gradient(x, y, margin, class_weight, weight, scale0, grad_x):
     x_at_y = x[y]
     sum_chosen_neg_chosen_acc = 0.0
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
+    sum_chosen_neg_chosen_acc_terms = np.empty(C, real)
+    sum_chosen_max_acc_terms = np.empty(C, real)
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         chosen = (
@@ -266,11 +268,14 @@ def _gradient(x, y, margin, class_weight, weight, scale0, grad_x):
             + _nan_or_zero(difference_margin_x)
         )
         grad_x[c] = scaled_class_weight_inv * chosen
-        sum_chosen_neg_chosen_acc += -chosen if c != y else real(0)
-        term = _maximum(difference_margin_x, real(0)) if c != y else real(0)
-        sum_chosen_max_acc, sum_chosen_max_acc_lost = _two_sum(
-            sum_chosen_max_acc, sum_chosen_max_acc_lost, term
-        )
+        sum_chosen_neg_chosen_acc_terms[c] = -chosen
+        sum_chosen_max_acc_terms[c] = _maximum(difference_margin_x, real(0))
+    sum_chosen_neg_chosen_acc, _ = vm.added_but(
+        sum_chosen_neg_chosen_acc, 0.0, sum_chosen_neg_chosen_acc_terms, y
+    )
+    sum_chosen_max_acc, sum_chosen_max_acc_lost = vm.added_but(
+        sum_chosen_max_acc, sum_chosen_max_acc_lost, sum_chosen_max_acc_terms, y
+    )
     sum_chosen_neg_chosen = real(sum_chosen_neg_chosen_acc)
     grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_neg_chosen
     sum_chosen_max = real(_total(sum_chosen_max_acc, sum_chosen_max_acc_lost))
@@ -469,6 +474,9 @@ def _gradient_all(x, y, margin, class_weight, weight, scale0, grad_x, grad_class
     sum_chosen_neg_chosen_acc = 0.0
     sum_chosen_acc = 0.0
     sum_chosen_max_acc, sum_chosen_max_acc_lost = 0.0, 0.0
+    sum_chosen_neg_chosen_acc_terms = np.empty(C, real)
+    sum_chosen_acc_terms = np.empty(C, real)
+    sum_chosen_max_acc_terms = np.empty(C, real)
     for c in range(C):
         difference_margin_x = x[c] - x_at_y + margin
         chosen = (
@@ -476,13 +484,17 @@ def _gradient_all(x, y, margin, class_weight, weight, scale0, grad_x, grad_class
             + _nan_or_zero(difference_margin_x)
         )
         grad_x[c] = scaled_class_weight_inv * chosen
-        sum_chosen_neg_chosen_acc += -chosen if c != y else real(0)
-        sum_chosen_acc += chosen if c != y else real(0)
+        sum_chosen_neg_chosen_acc_terms[c] = -chosen
+        sum_chosen_acc_terms[c] = chosen
         grad_class_weight[c] = real(0)
-        term = _maximum(difference_margin_x, real(0)) if c != y else real(0)
-        sum_chosen_max_acc, sum_chosen_max_acc_lost = _two_sum(
-            sum_chosen_max_acc, sum_chosen_max_acc_lost, term
-        )
+        sum_chosen_max_acc_terms[c] = _maximum(difference_margin_x, real(0))
+    sum_chosen_neg_chosen_acc, _ = vm.added_but(
+        sum_chosen_neg_chosen_acc, 0.0, sum_chosen_neg_chosen_acc_terms, y
+    )
+    sum_chosen_acc, _ = vm.added_but(sum_chosen_acc, 0.0, sum_chosen_acc_terms, y)
+    sum_chosen_max_acc, sum_chosen_max_acc_lost = vm.added_but(
+        sum_chosen_max_acc, sum_chosen_max_acc_lost, sum_chosen_max_acc_terms, y
+    )
     sum_chosen_neg_chosen = real(sum_chosen_neg_chosen_acc)
     grad_x[y] = scale0 / real(C) * weight * class_weight_at_y * sum_chosen_neg_chosen
     sum_chosen = real(sum_chosen_acc)
@@ -574,6 +586,7 @@ def _hessian(x, y, margin, class_weight, weight, grad_x, hess_x):
     weighted_class_weight_inv = weight / real(C) * class_weight_at_y
     x_at_y = real(x[y])
     sum_chosen_neg_chosen_acc = 0.0
+    sum_chosen_neg_chosen_acc_terms = np.empty(C, real)
     for c in range(C):
         chosen = (
             (real(1) if real(x[c]) - x_at_y + margin > real(0) else real(0))
@@ -581,7 +594,10 @@ def _hessian(x, y, margin, class_weight, weight, grad_x, hess_x):
         )
         grad_x[c] = weighted_class_weight_inv * chosen
         hess_x[c] = real(0)
-        sum_chosen_neg_chosen_acc += -chosen if c != y else real(0)
+        sum_chosen_neg_chosen_acc_terms[c] = -chosen
+    sum_chosen_neg_chosen_acc, _ = vm.added_but(
+        sum_chosen_neg_chosen_acc, 0.0, sum_chosen_neg_chosen_acc_terms, y
+    )
     sum_chosen_neg_chosen = real(sum_chosen_neg_chosen_acc)
     grad_x[y] = weight / real(C) * class_weight_at_y * sum_chosen_neg_chosen
 

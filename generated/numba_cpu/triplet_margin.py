@@ -54,14 +54,6 @@ def _total(total, lost):
 
 
 @inlined
-def _larger(best, place, term, position):
-    """Maximum so far and its first position; the first NaN stays."""
-    if term > best or (term != term and best == best):
-        return term, position
-    return best, place
-
-
-@inlined
 def _norm_add(big, middle, lost, small, term):
     """Add a square to a sum of squares kept in three scales, so that none overflows or vanishes (Blue)."""
     size = abs(np.float64(term))
@@ -84,6 +76,23 @@ def _norm_root(big, middle, lost, small):
     return math.sqrt(small) * 2.0**-537
 
 
+@inlined
+def _norm_added(big, middle, lost, small, terms):
+    """Add the squares of an array to such a sum: beside each other, where all belong to the middle scale."""
+    squares = np.empty(terms.shape[0])
+    apart = False
+    for i in range(terms.shape[0]):
+        size = abs(np.float64(terms[i]))
+        squares[i] = size * size
+        apart |= (size > 1e146) | ((size < 1e-140) & (size > 0))
+    if apart:
+        for i in range(terms.shape[0]):
+            big, middle, lost, small = _norm_add(big, middle, lost, small, terms[i])
+    else:
+        middle, lost = vm.added(middle, lost, squares)
+    return big, middle, lost, small
+
+
 @njit
 def _values(anchor, positive, negative, margin, eps, weight):
     """One sample: its weighted loss."""
@@ -91,15 +100,17 @@ def _values(anchor, positive, negative, margin, eps, weight):
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     D = anchor.shape[0]
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
+    norm_difference_anchor_eps_acc_terms = np.empty(D, real)
+    norm_difference_anchor_eps_acc_2_terms = np.empty(D, real)
     for d in range(D):
-        term = anchor[d] - positive[d] + eps
-        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
-            norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
-        )
-        term = anchor[d] - negative[d] + eps
-        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
-            norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
-        )
+        norm_difference_anchor_eps_acc_terms[d] = anchor[d] - positive[d] + eps
+        norm_difference_anchor_eps_acc_2_terms[d] = anchor[d] - negative[d] + eps
+    norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_added(
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, norm_difference_anchor_eps_acc_terms
+    )
+    norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_added(
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, norm_difference_anchor_eps_acc_2_terms
+    )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
@@ -164,15 +175,17 @@ def _value(anchor, positive, negative, margin, eps, weight):
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     D = anchor.shape[0]
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
+    norm_difference_anchor_eps_acc_terms = np.empty(D, real)
+    norm_difference_anchor_eps_acc_2_terms = np.empty(D, real)
     for d in range(D):
-        term = anchor[d] - positive[d] + eps
-        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
-            norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
-        )
-        term = anchor[d] - negative[d] + eps
-        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
-            norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
-        )
+        norm_difference_anchor_eps_acc_terms[d] = anchor[d] - positive[d] + eps
+        norm_difference_anchor_eps_acc_2_terms[d] = anchor[d] - negative[d] + eps
+    norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_added(
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, norm_difference_anchor_eps_acc_terms
+    )
+    norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_added(
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, norm_difference_anchor_eps_acc_2_terms
+    )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
@@ -367,17 +380,19 @@ def _gradient(
     scaled_weight = scale0 * weight
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
+    norm_difference_anchor_eps_acc_terms = np.empty(D, real)
+    norm_difference_anchor_eps_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
-        term = difference_anchor_eps
-        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
-            norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
-        )
+        norm_difference_anchor_eps_acc_terms[d] = difference_anchor_eps
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-        term = difference_anchor_eps_2
-        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
-            norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
-        )
+        norm_difference_anchor_eps_acc_2_terms[d] = difference_anchor_eps_2
+    norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_added(
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, norm_difference_anchor_eps_acc_terms
+    )
+    norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_added(
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, norm_difference_anchor_eps_acc_2_terms
+    )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
@@ -682,17 +697,19 @@ def _gradient_all(
     scaled_weight = scale0 * weight
     norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = 0.0, 0.0, 0.0, 0.0
     norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = 0.0, 0.0, 0.0, 0.0
+    norm_difference_anchor_eps_acc_terms = np.empty(D, real)
+    norm_difference_anchor_eps_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = anchor[d] - positive[d] + eps
-        term = difference_anchor_eps
-        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
-            norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
-        )
+        norm_difference_anchor_eps_acc_terms[d] = difference_anchor_eps
         difference_anchor_eps_2 = anchor[d] - negative[d] + eps
-        term = difference_anchor_eps_2
-        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
-            norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
-        )
+        norm_difference_anchor_eps_acc_2_terms[d] = difference_anchor_eps_2
+    norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_added(
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, norm_difference_anchor_eps_acc_terms
+    )
+    norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_added(
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, norm_difference_anchor_eps_acc_2_terms
+    )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin
@@ -874,25 +891,29 @@ def _hvp(
     sum_gap_quotient_acc, sum_gap_quotient_acc_lost = 0.0, 0.0
     argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = real(-math.inf), 0
     sum_gap_quotient_acc_2, sum_gap_quotient_acc_2_lost = 0.0, 0.0
+    norm_difference_anchor_eps_acc_terms = np.empty(D, real)
+    norm_difference_anchor_eps_acc_2_terms = np.empty(D, real)
+    argmax_abs_sum_acc_terms = np.empty(D, real)
+    argmax_abs_sum_acc_2_terms = np.empty(D, real)
     for d in range(D):
         difference_anchor_eps = real(anchor[d]) - real(positive[d]) + eps
-        term = difference_anchor_eps
-        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_add(
-            norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, term
-        )
+        norm_difference_anchor_eps_acc_terms[d] = difference_anchor_eps
         difference_anchor_eps_2 = real(anchor[d]) - real(negative[d]) + eps
-        term = difference_anchor_eps_2
-        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_add(
-            norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, term
-        )
-        term = abs(difference_anchor_eps)
-        argmax_abs_sum_acc, argmax_abs_sum_acc_at = _larger(
-            argmax_abs_sum_acc, argmax_abs_sum_acc_at, term, d
-        )
-        term = abs(difference_anchor_eps_2)
-        argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = _larger(
-            argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, term, d
-        )
+        norm_difference_anchor_eps_acc_2_terms[d] = difference_anchor_eps_2
+        argmax_abs_sum_acc_terms[d] = abs(difference_anchor_eps)
+        argmax_abs_sum_acc_2_terms[d] = abs(difference_anchor_eps_2)
+    norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small = _norm_added(
+        norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small, norm_difference_anchor_eps_acc_terms
+    )
+    norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small = _norm_added(
+        norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small, norm_difference_anchor_eps_acc_2_terms
+    )
+    argmax_abs_sum_acc, argmax_abs_sum_acc_at = vm.larger(
+        argmax_abs_sum_acc, argmax_abs_sum_acc_at, argmax_abs_sum_acc_terms, 0
+    )
+    argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at = vm.larger(
+        argmax_abs_sum_acc_2, argmax_abs_sum_acc_2_at, argmax_abs_sum_acc_2_terms, 0
+    )
     norm_difference_anchor_eps = real(_norm_root(norm_difference_anchor_eps_acc_big, norm_difference_anchor_eps_acc, norm_difference_anchor_eps_acc_lost, norm_difference_anchor_eps_acc_small))
     norm_difference_anchor_eps_2 = real(_norm_root(norm_difference_anchor_eps_acc_2_big, norm_difference_anchor_eps_acc_2, norm_difference_anchor_eps_acc_2_lost, norm_difference_anchor_eps_acc_2_small))
     difference_margin_norm = norm_difference_anchor_eps - norm_difference_anchor_eps_2 + margin

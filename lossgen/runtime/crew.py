@@ -94,6 +94,8 @@ def _part(context: Any, builder: Any, kind: Any, value: Any, ends: Sequence[Any]
     if not isinstance(kind, types.Array) or kind.ndim == 0:
         return value
     array = context.make_array(kind)(context, builder, value)
+    # Without an owner: rows of it count nobody's references, which all threads would do in one place.
+    array.meminfo = cgutils.get_null_value(array.meminfo.type)
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     stride = builder.extract_value(array.strides, 0)
     least = [builder.select(builder.icmp_signed("<", end, shape[0]), end, shape[0]) for end in ends]

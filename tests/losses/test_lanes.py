@@ -5,10 +5,12 @@ import inspect
 import math
 import re
 
+import mpmath
 import numba
 import numpy as np
 import pytest
 
+import lossgen.losses as L
 from lossgen.oracle.samplers import SAMPLERS
 from lossgen.runtime import launch
 from lossgen.runtime.vectormath import LANES
@@ -91,3 +93,24 @@ def test_lanes_are_those_of_vector_registers(loss, variant):
     wanted = sum("vm." in loop for loop in text)
     found = [body for body in re.split(r"\n(?=[\w.]+:)", ir) if body.startswith("vector.body")]
     assert sum("x float>" in body for body in found) >= max(1, wanted)
+
+
+@pytest.mark.parametrize("entries", [63, 64, 200])
+@pytest.mark.parametrize("scales", [(1,), (1, 0), (1e150, 1), (1e-150, 1), (1e-150, 1e-155), (1e-320, 0)])
+def test_norms_of_rows_stay_in_range(scales, entries):
+    rng = np.random.default_rng(4)
+    row = rng.standard_normal(entries) * np.resize(scales, entries)
+    zero = np.zeros_like(row)
+    found = L.triplet_margin(row, zero, row, margin=5e-324, eps=0.0, reduction="sum")
+    with mpmath.workdps(700):
+        exact = mpmath.sqrt(mpmath.fsum(mpmath.mpf(float(entry)) ** 2 for entry in row)) + 5e-324
+        assert abs(found - exact) <= 2 * np.spacing(float(exact))
+
+
+@pytest.mark.parametrize("entries", [63, 64, 200])
+def test_norms_of_rows_without_end(entries):
+    row, zero = np.ones((2, entries)), np.zeros((2, entries))
+    row[:, 5] = np.inf, np.nan
+    found = L.triplet_margin(zero, row, zero, eps=0.0, reduction="none")
+    assert found[0] == np.inf
+    assert np.isnan(found[1])

@@ -50,6 +50,23 @@ def _norm_add(big, middle, lost, small, term):
     middle, lost = _two_sum(middle, lost, size * size)
     return big, middle, lost, small
 ''',
+    "norm_added": '''\
+@njit
+def _norm_added(big, middle, lost, small, terms):
+    """Add the squares of an array to such a sum: beside each other, where all belong to the middle scale."""
+    squares = np.empty(terms.shape[0])
+    apart = False
+    for i in range(terms.shape[0]):
+        size = abs(np.float64(terms[i]))
+        squares[i] = size * size
+        apart |= (size > 1e146) | ((size < 1e-140) & (size > 0))
+    if apart:
+        for i in range(terms.shape[0]):
+            big, middle, lost, small = _norm_add(big, middle, lost, small, terms[i])
+    else:
+        middle, lost = vm.added(middle, lost, squares)
+    return big, middle, lost, small
+''',
     "norm_root": '''\
 @njit
 def _norm_root(big, middle, lost, small):
@@ -66,6 +83,7 @@ def _norm_root(big, middle, lost, small):
 # Helpers that call other helpers.
 SUM_NEEDS: dict[str, tuple[str, ...]] = {
     "norm_add": ("two_sum",),
+    "norm_added": ("norm_add",),
     "merge_sums": ("two_sum",),
     "norm_root": ("total",),
     "entropygap": ("xmlog1p", "logratio"),

@@ -54,8 +54,14 @@ class VectorExpressions(Expressions):
     spelling = staticmethod(spelling)
 
 
-# How the runtime takes a whole array into an accumulator, by operation and type.
-_TAKEN = {"sum float": "added", "argmax float": "larger", "argmin float": "smaller"}
+# How a whole array is taken into an accumulator, by operation and type.
+_TAKEN = {
+    "sum float": "vm.added",
+    "count float": "vm.added",
+    "norm float": "_norm_added",
+    "argmax float": "vm.larger",
+    "argmin float": "vm.smaller",
+}
 _INDENT = "    "
 
 
@@ -90,18 +96,23 @@ class VectorStatements(Statements):
             if not isinstance(part, ir.Update):
                 steps += self.statement(part, indent + _INDENT)
                 continue
-            term, apart = _without(part.expr, loop.index)
+            term, apart = _without(part, loop.index)
             if (terms := self._given(term, loop, changed=apart is not None)) is None:
                 terms = f"{part.name}_terms"
                 rooms.append(f"{indent}{terms} = np.empty({size}, real)")
                 steps += show.broken(term, f"{terms}[{loop.index}] = ", indent + _INDENT)
                 show.uses_real = True
-            names = ", ".join(self._names[part.name])
+            names, kind = ", ".join(self._names[part.name]), show.kinds[part.name]
+            given = names
+            if kind == "count float":  # a sum from which rounding takes nothing
+                names, given = f"{part.name}, _", f"{part.name}, 0.0"
+            elif kind == "norm float":
+                show.helpers.add("norm_added")
             extra = (part.position and _first(part.position)) or apart
             offset = "" if extra is None else f", {show.text(extra)}"
             ending = "" if apart is None else "_but"
-            head = f"{indent}{names} = vm.{_TAKEN[show.kinds[part.name]]}{ending}("
-            inside = f"{names}, {terms}{offset}"
+            head = f"{indent}{names} = {_TAKEN[kind]}{ending}("
+            inside = f"{given}, {terms}{offset}"
             line = f"{head}{inside})"
             taken += [line] if len(line) <= WIDTH else [head, f"{indent}{_INDENT}{inside}", f"{indent})"]
         header = [f"{indent}for {loop.index} in range({size}):"] if steps else []
@@ -130,12 +141,13 @@ def _own(index: str) -> ir.Var:
     return ir.Var(index, "int")
 
 
-def _without(expr: ir.Expr, index: str) -> tuple[ir.Expr, ir.Expr | None]:
+def _without(update: ir.Update, index: str) -> tuple[ir.Expr, ir.Expr | None]:
     """Return the terms of a sum, and the position whose term is left out of it, if there is one."""
-    match expr:
-        case ir.Op("select", (ir.Op("ne", (ir.Var(name), place)), term, ir.Const(0))) if name == index:
-            return term, place
-    return expr, None
+    if update.op in ("sum", "count"):
+        match update.expr:
+            case ir.Op("select", (ir.Op("ne", (ir.Var(name), place)), term, ir.Const(0))) if name == index:
+                return term, place
+    return update.expr, None
 
 
 def _counts(update: ir.Update, index: str) -> bool:
