@@ -1077,6 +1077,8 @@ def prepass(x, y, input_lengths, target_lengths, weight, mask, mean_scale):
     # One number for all samples, or one per sample.
     step_weight = 0 if weight.shape[0] == 1 else 1
     step_mask = 0 if mask.shape[0] == 1 else 1
+    x = vm.unowned(x)
+    y = vm.unowned(y)
     for i in range(x.shape[0]):
         if mask[i * step_mask]:
             bad, divisor, factor = _prepass(

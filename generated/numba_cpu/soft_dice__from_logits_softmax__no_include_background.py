@@ -1750,6 +1750,8 @@ def prepass(x, weight, mask, mean_scale):
     total, lost = 0.0, 0.0
     # One number for all samples, or one per sample.
     step_mask = 0 if mask.shape[0] == 1 else 1
+    x = vm.unowned(x)
+    weight = vm.unowned(weight)
     for i in range(x.shape[0]):
         if mask[i * step_mask]:
             bad, divisor, factor = _prepass(x[i], weight[i])

@@ -30,6 +30,7 @@ PINNED = {
     "scalar": (4, "c29a903127ad2ccb"),
     "sums": (4, "9f66d9cdf0881355"),
     "totals": (4, "73a7c1c60539aa8d"),
+    "unowned": (4, "5a8432ea8f882e3a"),
 }
 
 INF, NAN = math.inf, math.nan

@@ -27,6 +27,8 @@ def print_prepass(kernel: Kernel, sample: SampleText, mean_scale: bool) -> str:
     ]
     spread = [n for n in role.spread if n in sample.arguments]
     lines += steps([*spread, "mask"])
+    rows = {a.name for a in kernel.function.arguments if a.rank} & set(role.sampled)
+    lines += [f"    {name} = vm.unowned({name})" for name in sample.arguments if name in rows]
     lines += [f"    for i in range({first}.shape[0]):", "        if mask[i * step_mask]:"]
     lines += signature(
         f"bad, {', '.join(divisors)}, factor = {sample.name}(",

@@ -13,10 +13,11 @@ from lossgen.runtime.vectormath.extremes import larger, smaller
 from lossgen.runtime.vectormath.hardware import HAS_FMA
 from lossgen.runtime.vectormath.lanes import LANES, entries, rows, scattered
 from lossgen.runtime.vectormath.totals import added, added_but, summed
+from lossgen.runtime.vectormath.unowned import unowned
 
 __all__ = [
     "FUNCTIONS", "LANES", "added", "added_but", "entries", "exp", "expm1", "larger", "log", "log1p",
-    "log1p_unit", "power", "rows", "scattered", "smaller", "summed", "tanh",
+    "log1p_unit", "power", "rows", "scattered", "smaller", "summed", "tanh", "unowned",
 ]  # fmt: skip
 
 
