@@ -86,14 +86,12 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, S):
         sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         sum_gated_acc_terms = np.empty(S, real)
         for s in range(S):
             exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
             log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
             sum_gated_acc_terms[s] = (
                 _gated(pos_weight * y[c, s], _softplus_tail(-x[c, s], log1p_exp_neg_abs))
@@ -105,7 +103,7 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, pos_weight, S):
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_gated_acc, sum_gated_acc_lost = vm.added(
             sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
         )
@@ -340,14 +338,12 @@ def _gradient_partial(
         sum_gated_acc, sum_gated_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         sum_gated_acc_terms = np.empty(S, real)
         for s in range(S):
             exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
             log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
             one_minus_y = real(1) - y[c, s]
             sum_gated_acc_terms[s] = (
@@ -360,7 +356,7 @@ def _gradient_partial(
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_gated_acc, sum_gated_acc_lost = vm.added(
             sum_gated_acc, sum_gated_acc_lost, sum_gated_acc_terms
         )
@@ -635,7 +631,6 @@ def _gradient_all_partial(
         sum_gated_acc_2, sum_gated_acc_2_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         sum_gated_y_softplus_acc_terms = np.empty(S, real)
         sum_gated_acc_2_terms = np.empty(S, real)
         for s in range(S):
@@ -643,7 +638,6 @@ def _gradient_all_partial(
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
             log1p_exp_neg_abs = vm.log1p_unit(exp_neg_abs_x)
             softplus_neg_x = _softplus_tail(-x[c, s], log1p_exp_neg_abs)
             sum_gated_y_softplus_acc_terms[s] = _gated(y[c, s], softplus_neg_x)
@@ -659,7 +653,7 @@ def _gradient_all_partial(
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost = vm.added(
             sum_gated_y_softplus_acc, sum_gated_y_softplus_acc_lost, sum_gated_y_softplus_acc_terms
         )

@@ -65,15 +65,11 @@ def _values_partial(x, y, class_weight, S):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_y_acc_terms[s] = y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         term = _gated(class_weight[c], sum_x_y)
         sum_gated_class_weight_sum_acc, sum_gated_class_weight_sum_acc_lost = _two_sum(
@@ -282,15 +278,11 @@ def _value_partial(x, y, class_weight, S):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_y_acc_terms[s] = y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         term = _gated(class_weight[c], sum_x_y)
         sum_gated_class_weight_sum_acc, sum_gated_class_weight_sum_acc_lost = _two_sum(
@@ -507,15 +499,11 @@ def _gradient_partial(x, y, class_weight, S):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_y_acc_terms[s] = y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         term = _gated(class_weight[c], sum_x_y)
         sum_gated_class_weight_sum_acc, sum_gated_class_weight_sum_acc_lost = _two_sum(
@@ -789,15 +777,11 @@ def _gradient_all_partial(x, y, class_weight, S):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_y_acc_terms[s] = y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         term = _gated(class_weight[c], sum_x_y)
         sum_gated_class_weight_sum_acc, sum_gated_class_weight_sum_acc_lost = _two_sum(
@@ -874,8 +858,6 @@ def _gradient_all_gradient(
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
-        sum_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         sum_x_y_acc_terms = np.empty(S, real)
         for s in range(S):
             grad_x[c, s] = (
@@ -892,11 +874,9 @@ def _gradient_all_gradient(
                     power_sum_product_smooth_nr - real(2) * (x[c, s] / sum_smooth_dr_sum),
                 )
             )
-            sum_x_acc_terms[s] = x[c, s]
-            sum_y_acc_terms[s] = y[c, s]
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))

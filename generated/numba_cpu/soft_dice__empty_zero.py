@@ -49,10 +49,7 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, out):
     real = x.dtype.type
     for c in range(class_weight.shape[0]):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
-        for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
         if sum_y == real(0):
             chosen = real(0)
@@ -60,14 +57,12 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, out):
             sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
             sum_x_acc, sum_x_acc_lost = 0.0, 0.0
             sum_x_y_acc_terms = np.empty(S, real)
-            sum_x_acc_terms = np.empty(S, real)
             for s in range(S):
                 sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-                sum_x_acc_terms[s] = x[c, s]
             sum_x_y_acc, sum_x_y_acc_lost = vm.added(
                 sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms
             )
-            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
             sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
             sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
             chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
@@ -186,10 +181,7 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S):
     sum_acc, sum_acc_lost = 0.0, 0.0
     for c in range(class_weight.shape[0]):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
-        for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
         if sum_y == real(0):
             chosen = real(0)
@@ -197,14 +189,12 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S):
             sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
             sum_x_acc, sum_x_acc_lost = 0.0, 0.0
             sum_x_y_acc_terms = np.empty(S, real)
-            sum_x_acc_terms = np.empty(S, real)
             for s in range(S):
                 sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-                sum_x_acc_terms[s] = x[c, s]
             sum_x_y_acc, sum_x_y_acc_lost = vm.added(
                 sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms
             )
-            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
             sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
             sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
             chosen = real(1) - (real(2) * sum_x_y + smooth_nr) / (sum_x + sum_y + smooth_dr)
@@ -371,16 +361,12 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
@@ -586,16 +572,12 @@ def _gradient_all_partial(
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_y_acc, sum_x_y_acc_lost = 0.0, 0.0
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr

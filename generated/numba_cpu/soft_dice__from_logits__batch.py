@@ -79,19 +79,17 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, S, out):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             sigmoid_x = _sigmoid(x[c, s])
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
         )
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -221,19 +219,17 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, S):
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             sigmoid_x = _sigmoid(x[c, s])
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
         )
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -409,20 +405,18 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
         )
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))
@@ -626,20 +620,18 @@ def _gradient_all_partial(
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_sigmoid_y_acc_terms = np.empty(S, real)
         sum_sigmoid_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             exp_neg_abs_x = vm.exp(-abs(x[c, s]))
             sigmoid_x = _sigmoid_tail(x[c, s], exp_neg_abs_x)
             sum_sigmoid_y_acc_terms[s] = y[c, s] * sigmoid_x
             sum_sigmoid_x_acc_terms[s] = sigmoid_x
-            sum_y_acc_terms[s] = y[c, s]
         sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost = vm.added(
             sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost, sum_sigmoid_y_acc_terms
         )
         sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost = vm.added(
             sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost, sum_sigmoid_x_acc_terms
         )
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_sigmoid_y = real(_total(sum_sigmoid_y_acc, sum_sigmoid_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_sigmoid_y + smooth_nr
         sum_sigmoid_x = real(_total(sum_sigmoid_x_acc, sum_sigmoid_x_acc_lost))

@@ -91,11 +91,8 @@ def _values_entries2(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
@@ -104,10 +101,9 @@ def _values_entries2(
             rest_x = rest_x_table[s]
             p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
             sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -288,11 +284,8 @@ def _value_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
@@ -301,10 +294,9 @@ def _value_partial(
             rest_x = rest_x_table[s]
             p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
             sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
         sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -528,11 +520,8 @@ def _gradient_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
@@ -541,10 +530,9 @@ def _gradient_partial(
             rest_x = rest_x_table[s]
             p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
             sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -867,11 +855,8 @@ def _gradient_all_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
@@ -880,10 +865,9 @@ def _gradient_all_partial(
             rest_x = rest_x_table[s]
             p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
             sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -1277,9 +1261,7 @@ def _hvp_entries2(
         sum_tangent_p_acc, sum_tangent_p_acc_lost = 0.0, 0.0
         sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         sum_tangent_p_y_acc_terms = np.empty(S, real)
-        sum_tangent_p_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_y_acc_terms[s] = real(y[c, s])
             max_x = max_x_table[s]
@@ -1295,19 +1277,17 @@ def _hvp_entries2(
             p[c, s] = share
             total_lse_x = rest_x + _lifted_exp(max_x)
             sum_p_y_acc_terms[s] = real(y[c, s]) * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
             sum_gap_share = sum_gap_share_table[s]
             tangent_p[c, s] = (gap_tangent_x_tangent_x - sum_gap_share) * share
             sum_tangent_p_y_acc_terms[s] = real(y[c, s]) * tangent_p[c, s]
-            sum_tangent_p_acc_terms[s] = tangent_p[c, s]
         sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost = vm.added(
             sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost, sum_tangent_p_y_acc_terms
         )
         sum_tangent_p_acc, sum_tangent_p_acc_lost = vm.added(
-            sum_tangent_p_acc, sum_tangent_p_acc_lost, sum_tangent_p_acc_terms
+            sum_tangent_p_acc, sum_tangent_p_acc_lost, tangent_p[c][:S]
         )
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr

@@ -101,17 +101,13 @@ def _values_entries2(
             sum_p_acc, sum_p_acc_lost = 0.0, 0.0
             sum_y_acc, sum_y_acc_lost = 0.0, 0.0
             sum_p_y_acc_terms = np.empty(S, real)
-            sum_p_acc_terms = np.empty(S, real)
-            sum_y_acc_terms = np.empty(S, real)
             for s in range(S):
                 sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-                sum_p_acc_terms[s] = p[c, s]
-                sum_y_acc_terms[s] = y[c, s]
             sum_p_y_acc, sum_p_y_acc_lost = vm.added(
                 sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms
             )
-            sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
-            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+            sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
+            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
             sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
             sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
             sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -306,17 +302,13 @@ def _value_partial(
             sum_p_acc, sum_p_acc_lost = 0.0, 0.0
             sum_y_acc, sum_y_acc_lost = 0.0, 0.0
             sum_p_y_acc_terms = np.empty(S, real)
-            sum_p_acc_terms = np.empty(S, real)
-            sum_y_acc_terms = np.empty(S, real)
             for s in range(S):
                 sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-                sum_p_acc_terms[s] = p[c, s]
-                sum_y_acc_terms[s] = y[c, s]
             sum_p_y_acc, sum_p_y_acc_lost = vm.added(
                 sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms
             )
-            sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
-            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+            sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
+            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
             sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
             sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
             sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -545,11 +537,8 @@ def _gradient_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
@@ -558,10 +547,9 @@ def _gradient_partial(
             rest_x = rest_x_table[s]
             p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
             sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -901,11 +889,8 @@ def _gradient_all_partial(
         sum_p_y_acc, sum_p_y_acc_lost = 0.0, 0.0
         sum_p_acc, sum_p_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
-        sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         for s in range(S):
-            sum_y_acc_terms[s] = y[c, s]
             max_x = max_x_table[s]
             # exp sees differences from the largest term, which stays out of the sum: exp cannot
             # overflow, and log1p keeps every digit. An infinite maximum is not subtracted, for
@@ -914,10 +899,9 @@ def _gradient_all_partial(
             rest_x = rest_x_table[s]
             p[c, s] = vm.exp(x[c, s] - shift_x) / (rest_x + _lifted_exp(max_x))
             sum_p_y_acc_terms[s] = y[c, s] * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr
         sum_p = real(_total(sum_p_acc, sum_p_acc_lost))
@@ -1352,9 +1336,7 @@ def _hvp_entries2(
         sum_tangent_p_acc, sum_tangent_p_acc_lost = 0.0, 0.0
         sum_y_acc_terms = np.empty(S, real)
         sum_p_y_acc_terms = np.empty(S, real)
-        sum_p_acc_terms = np.empty(S, real)
         sum_tangent_p_y_acc_terms = np.empty(S, real)
-        sum_tangent_p_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_y_acc_terms[s] = real(y[c, s])
             max_x = max_x_table[s]
@@ -1370,19 +1352,17 @@ def _hvp_entries2(
             p[c, s] = share
             total_lse_x = rest_x + _lifted_exp(max_x)
             sum_p_y_acc_terms[s] = real(y[c, s]) * p[c, s]
-            sum_p_acc_terms[s] = p[c, s]
             sum_gap_share = sum_gap_share_table[s]
             tangent_p[c, s] = (gap_tangent_x_tangent_x - sum_gap_share) * share
             sum_tangent_p_y_acc_terms[s] = real(y[c, s]) * tangent_p[c, s]
-            sum_tangent_p_acc_terms[s] = tangent_p[c, s]
         sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
         sum_p_y_acc, sum_p_y_acc_lost = vm.added(sum_p_y_acc, sum_p_y_acc_lost, sum_p_y_acc_terms)
-        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, sum_p_acc_terms)
+        sum_p_acc, sum_p_acc_lost = vm.added(sum_p_acc, sum_p_acc_lost, p[c][:S])
         sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost = vm.added(
             sum_tangent_p_y_acc, sum_tangent_p_y_acc_lost, sum_tangent_p_y_acc_terms
         )
         sum_tangent_p_acc, sum_tangent_p_acc_lost = vm.added(
-            sum_tangent_p_acc, sum_tangent_p_acc_lost, sum_tangent_p_acc_terms
+            sum_tangent_p_acc, sum_tangent_p_acc_lost, tangent_p[c][:S]
         )
         sum_p_y = real(_total(sum_p_y_acc, sum_p_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_p_y + smooth_nr

@@ -60,17 +60,13 @@ def _values_entries(x, y, class_weight, smooth_nr, smooth_dr, weight, first, S, 
             sum_x_acc, sum_x_acc_lost = 0.0, 0.0
             sum_y_acc, sum_y_acc_lost = 0.0, 0.0
             sum_x_y_acc_terms = np.empty(S, real)
-            sum_x_acc_terms = np.empty(S, real)
-            sum_y_acc_terms = np.empty(S, real)
             for s in range(S):
                 sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-                sum_x_acc_terms[s] = x[c, s]
-                sum_y_acc_terms[s] = y[c, s]
             sum_x_y_acc, sum_x_y_acc_lost = vm.added(
                 sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms
             )
-            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
-            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
+            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
             sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
             sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
             sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -199,17 +195,13 @@ def _value_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, first, S):
             sum_x_acc, sum_x_acc_lost = 0.0, 0.0
             sum_y_acc, sum_y_acc_lost = 0.0, 0.0
             sum_x_y_acc_terms = np.empty(S, real)
-            sum_x_acc_terms = np.empty(S, real)
-            sum_y_acc_terms = np.empty(S, real)
             for s in range(S):
                 sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-                sum_x_acc_terms[s] = x[c, s]
-                sum_y_acc_terms[s] = y[c, s]
             sum_x_y_acc, sum_x_y_acc_lost = vm.added(
                 sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms
             )
-            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
-            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+            sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
+            sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
             sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
             sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
             sum_y = real(_total(sum_y_acc, sum_y_acc_lost))
@@ -386,15 +378,11 @@ def _gradient_partial(x, y, class_weight, smooth_nr, smooth_dr, weight, scale0, 
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
-            sum_y_acc_terms[s] = y[c, s]
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))
@@ -611,15 +599,11 @@ def _gradient_all_partial(
         sum_x_acc, sum_x_acc_lost = 0.0, 0.0
         sum_y_acc, sum_y_acc_lost = 0.0, 0.0
         sum_x_y_acc_terms = np.empty(S, real)
-        sum_x_acc_terms = np.empty(S, real)
-        sum_y_acc_terms = np.empty(S, real)
         for s in range(S):
             sum_x_y_acc_terms[s] = x[c, s] * y[c, s]
-            sum_x_acc_terms[s] = x[c, s]
-            sum_y_acc_terms[s] = y[c, s]
         sum_x_y_acc, sum_x_y_acc_lost = vm.added(sum_x_y_acc, sum_x_y_acc_lost, sum_x_y_acc_terms)
-        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, sum_x_acc_terms)
-        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, sum_y_acc_terms)
+        sum_x_acc, sum_x_acc_lost = vm.added(sum_x_acc, sum_x_acc_lost, x[c][:S])
+        sum_y_acc, sum_y_acc_lost = vm.added(sum_y_acc, sum_y_acc_lost, y[c][:S])
         sum_x_y = real(_total(sum_x_y_acc, sum_x_y_acc_lost))
         sum_product_smooth_nr = real(2) * sum_x_y + smooth_nr
         sum_x = real(_total(sum_x_acc, sum_x_acc_lost))

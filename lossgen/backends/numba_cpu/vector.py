@@ -123,12 +123,17 @@ class VectorStatements(Statements):
 
         What is given must neither be changed on the way nor be narrower than what is computed in.
         """
-        if not isinstance(expr, ir.Load) or expr.positions != (_own(loop.index),):
+        if not isinstance(expr, ir.Load) or expr.positions[-1:] != (_own(loop.index),):
+            return None
+        row = expr.positions[:-1]
+        inside = {loop.index, *(s.name for s in loop.body if isinstance(s, ir.Let))}
+        if not all(isinstance(position, ir.Var) and position.name not in inside for position in row):
             return None
         own = any(expr.array == room.name for room in self.function.workspace)
         if not own and (changed or self.function.wide):
             return None
-        return f"{expr.array}[:{self.expressions.text(loop.extent)}]"
+        place = f"[{', '.join(map(self.expressions.text, row))}]" if row else ""
+        return f"{expr.array}{place}[:{self.expressions.text(loop.extent)}]"
 
     @property
     def _names(self) -> dict[str, tuple[str, ...]]:
