@@ -152,43 +152,51 @@ def _work(team):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _spread(team, seat, allowed):  # type: ignore[no-untyped-def]
+def _spread(team, seat, allowed, own):  # type: ignore[no-untyped-def]
     """Keep to cores where none of the team is, if one is on this one.
 
     Systems wake a thread on the core of who wakes it, or on that of another thread that they have just woken,
-    while others are idle, and part them after many calls only.
+    while others are idle, and part them after many calls only. `own` are the cores that have been kept to.
     """
     core = atomics.sched_getcpu()
     team[seat + _CORE] = core
-    free = allowed.copy()
-    apart = _leave(free, team[_AT]) != core
-    for other in range(_SEATS, _SEATS + _SEAT * team[_HELPERS], _SEAT):
-        if other != seat:
-            apart = (_leave(free, team[other + _CORE]) != core) and apart
+    apart = team[_AT] != core
+    others = [at for at in range(_SEATS, _SEATS + _SEAT * team[_HELPERS], _SEAT) if at != seat]
+    for other in others:
+        apart = apart and team[other + _CORE] != core
     late = atomics.read(team.ctypes.data + 8 * _TICKET) & _UNBEGUN == 0
-    if apart and late:  # another program has this core: look elsewhere
-        atomics.sched_setaffinity(0, 8 * _CORES, allowed.ctypes.data)
-    elif not apart and free.any():
-        atomics.sched_setaffinity(0, 8 * _CORES, free.ctypes.data)
+    if apart and not late:
+        return
+    now = np.zeros(_CORES, np.int64)
+    if atomics.sched_getaffinity(0, 8 * _CORES, now.ctypes.data) != 0:
+        return
+    if (now != own).any():  # somebody else has set them
+        allowed[:] = now
+    now[:] = allowed
+    if not apart:
+        _leave(now, team[_AT])
+        for other in others:
+            _leave(now, team[other + _CORE])
+    # Where all cores are apart, but it was late, another program has this one: look elsewhere.
+    if now.any():
+        atomics.sched_setaffinity(0, 8 * _CORES, now.ctypes.data)
+        own[:] = now
         team[seat + _CORE] = atomics.sched_getcpu()
 
 
 @njit
 def _leave(cores, core):  # type: ignore[no-untyped-def]
-    """Take one out of a set of cores; return it."""
+    """Take one out of a set of cores."""
     cores[core >> 6] &= ~(1 << (core & 63))
-    return core
 
 
 @njit
 def _serve(team, seat):  # type: ignore[no-untyped-def]
     """What a thread of the crew does, for ever."""
-    allowed = np.zeros(_CORES, np.int64)
-    known = atomics.sched_getaffinity(0, 8 * _CORES, allowed.ctypes.data) == 0
+    allowed, own = np.zeros(_CORES, np.int64), np.zeros(_CORES, np.int64)
     while True:
         atomics.sem_wait(team.ctypes.data + 8 * (seat + _GATE))
-        if known:
-            _spread(team, seat, allowed)
+        _spread(team, seat, allowed, own)
         _work(team)
 
 

@@ -104,26 +104,29 @@ def test_the_caller_works_alone_where_no_thread_can_be_started(monkeypatch):
 
 @pytest.mark.skipif(crew.EXISTS and len(os.sched_getaffinity(0)) < 2, reason="there is one core")
 @pytest.mark.parametrize("place", [crew._AT, crew._SEATS + crew._SEAT + crew._CORE], ids=["caller", "other"])
-def test_a_thread_leaves_the_core_of_another_one(place):
+@pytest.mark.parametrize("by", ["itself", "somebody"])
+def test_a_thread_leaves_the_core_of_another_one_unless_it_must_stay(place, by):
     team, found = crew._Crew().team, []
 
     def wake():
         cores = os.sched_getaffinity(0)
-        allowed = np.zeros(crew._CORES, np.int64)
+        allowed, own = np.zeros((2, crew._CORES), np.int64)
         for core in cores:
             allowed[core >> 6] |= np.int64(1) << (core & 63)
         os.sched_setaffinity(0, {min(cores)})  # so that it is known where this thread runs
+        own[min(cores) >> 6] = np.int64(by == "itself") << (min(cores) & 63)
         team[[crew._AT, crew._SEATS + crew._SEAT + crew._CORE]] = -1
         team[place], team[crew._HELPERS] = min(cores), 2
-        crew._spread(team, crew._SEATS, allowed)
-        found.extend([cores - {min(cores)}, os.sched_getaffinity(0), team[crew._SEATS + crew._CORE]])
+        crew._spread(team, crew._SEATS, allowed, own)
+        cores = cores - {min(cores)} if by == "itself" else {min(cores)}
+        found.extend([cores, os.sched_getaffinity(0), team[crew._SEATS + crew._CORE]])
 
     thread = threading.Thread(target=wake)
     thread.start()
     thread.join(60)
-    free, left, core = found
-    assert left == free
-    assert core in free
+    wanted, left, core = found
+    assert left == wanted
+    assert core in wanted
 
 
 def test_nothing_keeps_an_array_alive():
