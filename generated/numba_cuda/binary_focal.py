@@ -624,20 +624,14 @@ def _bound(x, y, gamma, weight):
             + _powered(one_minus_y_sigmoid_x - y * sigmoid_neg_x, sum_product, gamma, real(0))
         )
     )
-    hess_x_value = _maximum(
-        (
-            real(7) * (weight / real(19)) * gamma
-            + real(0.25) * weight
-            + _maximum(
-                real(7) * weight * gamma * (gamma - real(1)) * _sqdiv(one_minus_twice_y, real(19)),
-                real(0),
-            )
-            + _maximum(
-                -(real(0.5) * weight * gamma * one_minus_twice_y),
-                real(0.5) * weight * gamma * one_minus_twice_y,
-            )
-        ),
-        real(0),
+    hess_x_value = (
+        real(7) * (weight / real(19)) * gamma
+        + real(0.5) * weight * gamma * abs(real(2) * y - real(1))
+        + real(0.25) * weight
+        + _maximum(
+            real(7) * weight * gamma * (gamma - real(1)) * _sqdiv(one_minus_twice_y, real(19)),
+            real(0),
+        )
     )
     return grad_x_value, hess_x_value
 

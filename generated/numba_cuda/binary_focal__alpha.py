@@ -677,7 +677,8 @@ def _bound(x, y, gamma, alpha, weight):
     one_minus_y = real(1) - y
     one_minus_y_sigmoid_x = one_minus_y * sigmoid_x
     sum_product = one_minus_y_sigmoid_x + y * sigmoid_neg_x
-    sum_product_2 = (real(1) - alpha) * one_minus_y + alpha * y
+    alpha_y = alpha * y
+    sum_product_2 = (real(1) - alpha) * one_minus_y + alpha_y
     log1p_exp_neg_abs = math.log1p(exp_neg_abs_x)
     grad_x_value = (
         weight
@@ -703,27 +704,26 @@ def _bound(x, y, gamma, alpha, weight):
             )
         )
     )
-    hess_x_value = _maximum(
-        (
-            real(0.25) * weight * sum_product_2
-            + real(7) * (weight / real(19)) * gamma * sum_product_2
-            + _maximum(
-                (
-                    real(7)
-                    * weight
-                    * gamma
-                    * sum_product_2
-                    * (gamma - real(1))
-                    * _sqdiv(one_minus_twice_y, real(19))
-                ),
-                real(0),
-            )
-            + _maximum(
-                -(real(0.5) * weight * gamma * one_minus_twice_y * sum_product_2),
-                real(0.5) * weight * gamma * one_minus_twice_y * sum_product_2,
-            )
-        ),
-        real(0),
+    hess_x_value = (
+        real(0.25) * weight * sum_product_2
+        + real(7) * (weight / real(19)) * gamma * sum_product_2
+        + (
+            real(0.5)
+            * weight
+            * gamma
+            * abs(((alpha - real(1)) * (y - real(1)) + alpha_y) * (real(2) * y - real(1)))
+        )
+        + _maximum(
+            (
+                real(7)
+                * weight
+                * gamma
+                * sum_product_2
+                * (gamma - real(1))
+                * _sqdiv(one_minus_twice_y, real(19))
+            ),
+            real(0),
+        )
     )
     return grad_x_value, hess_x_value
 

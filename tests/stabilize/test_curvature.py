@@ -45,6 +45,7 @@ FORMULAS = {
     "Max(0, 1 - y*x)": ("sign", set(), False),
     "(1/(1 + exp(-x)) - y)**2": ("unit", {"bound"}, False),
     MIXED: ("unit", {"bound"}, False),
+    "(1 - 1/(1 + exp(-y*x)))**c*log(1 + exp(-y*x))": ("sign", {"bound"}, False),
     "x*y": ("real", set(), False),
 }
 GRID = (-40.0, -3.0, -1.25, -0.5, -1e-3, 0.0, 1e-9, 0.5, 1.0, 1.75, 12.0)

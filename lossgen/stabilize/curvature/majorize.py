@@ -10,7 +10,7 @@ from lossgen.algebra.tensors import Element, Tensor, elements
 from lossgen.derive.differentiate import derivative
 from lossgen.errors import LossError
 from lossgen.spec.program import Assign, Program
-from lossgen.stabilize.curvature.ranges import range_of, written_out
+from lossgen.stabilize.curvature.ranges import least, range_of, written_out
 from lossgen.stabilize.curvature.reweight import Weight
 from lossgen.stabilize.curvature.smooth import is_continuous
 from lossgen.stabilize.facts import is_nonneg
@@ -59,15 +59,17 @@ def upper_bound(program: Program, tensor: Tensor, assign: Assign, cleaned: sp.Ex
         raise LossError("its slope is not seen to be continuous")
     twice = derivative(slope, Element(tensor, *assign.target.positions))
     terms = sp.Add(*map(written_out, sp.Add.make_args(twice)))
+    weighed = {one: _weighed(one) for one in elements(twice) if one.tensor.role == "weight"}
+    found: list[sp.Expr] = []
     for form in (cleaned, twice, sp.expand(twice), terms):
-        weighed = {one: _weighed(one) for one in elements(form) if one.tensor.role == "weight"}
         _, high = range_of(form.xreplace(weighed))
         if high == 0:
             raise LossError("its second derivative is never above 0: there is nothing to bound")
         if not high.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
-            bound = high if is_nonneg(high) else sp.Max(high, 0)
-            return bound.xreplace({new: old for old, new in weighed.items()})
-    raise LossError(_NOT_FOUND)
+            found.append(high if is_nonneg(high) else sp.Max(high, 0))
+    if not found:
+        raise LossError(_NOT_FOUND)
+    return least(found).xreplace({new: old for old, new in weighed.items()})
 
 
 def _weighed(entry: Element) -> Element:

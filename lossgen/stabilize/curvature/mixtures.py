@@ -18,7 +18,7 @@ from lossgen.stabilize.facts import is_nonneg
 
 _MOST = 4
 # A little above 1/e, the largest -p log p.
-_ENTROPY = sp.Rational(7, 19)
+LARGEST_ENTROPY = sp.Rational(7, 19)
 
 
 class Mixture(NamedTuple):
@@ -32,10 +32,7 @@ class Mixture(NamedTuple):
 
 def ranges_with_mixture(parts: Iterable[sp.Expr]) -> tuple[list[tuple[sp.Expr, sp.Expr]], list[sp.Expr]]:
     """Return ranges of factors that were taken together, and the factors that are left."""
-    powers: dict[sp.Expr, sp.Expr] = {}
-    for part in parts:
-        base, power = (part, sp.S.One) if isinstance(part, sp.exp) else part.as_base_exp()
-        powers[base] = powers.get(base, sp.S.Zero) + power
+    powers = collected(parts)
     found: list[tuple[sp.Expr, sp.Expr]] = []
     for base in list(powers):
         mixture = _mixture(base)
@@ -48,6 +45,15 @@ def ranges_with_mixture(parts: Iterable[sp.Expr]) -> tuple[list[tuple[sp.Expr, s
             del powers[base]
             found += [(sp.S.Zero, sp.S.One), *taken]
     return found, [base**power for base, power in powers.items() if power != 0]
+
+
+def collected(parts: Iterable[sp.Expr]) -> dict[sp.Expr, sp.Expr]:
+    """Return the exponent of each base of a product."""
+    powers: dict[sp.Expr, sp.Expr] = {}
+    for part in parts:
+        base, power = (part, sp.S.One) if isinstance(part, sp.exp) else part.as_base_exp()
+        powers[base] = powers.get(base, sp.S.Zero) + power
+    return powers
 
 
 def _mixture(base: sp.Expr) -> Mixture | None:
@@ -73,7 +79,7 @@ def _above(m: Mixture, powers: dict[sp.Expr, sp.Expr], below: int) -> list[tuple
     signed = m.a * m.p - m.b * m.q
     both = (m.p, m.q)
     table = (
-        ((entropy, *both), (sp.S.Zero, _ENTROPY)),
+        ((entropy, *both), (sp.S.Zero, LARGEST_ENTROPY)),
         ((signed,), (sp.S.NegativeOne, sp.S.One)),
         ((-signed,), (sp.S.NegativeOne, sp.S.One)),
         (both, (sp.S.Zero, sp.S.One)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import reduce
+from itertools import product
 from typing import Any
 
 import sympy as sp
@@ -11,13 +12,12 @@ import sympy as sp
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element, tensors
-from lossgen.stabilize.curvature.mixtures import ranges_with_mixture
+from lossgen.stabilize.curvature.mixtures import LARGEST_ENTROPY, collected, ranges_with_mixture
 from lossgen.stabilize.facts import bounds, is_nonneg, is_nonpos
 
 Range = tuple[sp.Expr, sp.Expr]
 
 _HALF = sp.Rational(1, 2)
-_QUARTER = sp.Rational(1, 4)
 _NUMBER = (-sp.oo, sp.oo)
 _FIXED: tuple[tuple[type, Range], ...] = (
     (vo.inv1psq, (sp.S.Zero, sp.S.One)),
@@ -83,22 +83,31 @@ def _of_product(expr: sp.Mul) -> Range:
     given = sp.Mul(*(part for part in expr.args if not varies(part)))
     mixed, single = ranges_with_mixture(part for part in expr.args if varies(part))
     found, left = _shares(single)
-    product = reduce(_product, [*mixed, *found, *map(range_of, left)])
-    return _product((given, given), product)
+    varying = reduce(_product, [*mixed, *found, *map(range_of, left)])
+    return _product((given, given), varying)
 
 
 def _shares(parts: list[sp.Expr]) -> tuple[list[Range], list[sp.Expr]]:
-    """Take out what is a share times one less that share: never above 1/4."""
-    powers = dict(part.as_base_exp() if not isinstance(part, sp.exp) else (part, sp.S.One) for part in parts)
+    """Take out powers of a share p, of 1 - p and of -log p, that are not above a number together."""
+    powers = collected(parts)
     found: list[Range] = []
-    for base in list(powers):
-        other = _rest_of(base)
-        both = [powers.get(one, sp.S.Zero) for one in (base, other)]
-        if other is not None and all(power.is_number and power > 0 for power in both):
-            times = min(both)
-            found.append((sp.S.Zero, _QUARTER**times))
-            for one in (base, other):
-                powers[one] -= times
+    for p in list(powers):
+        q = _rest_of(p)
+        if q is None:
+            continue
+        logarithm = vo.softplus(-p.args[0]) if isinstance(p, vo.sigmoid) else None
+        entropies = powers.get(logarithm, sp.S.Zero)
+        if entropies.is_Integer and entropies > 0 and is_nonneg(powers[p] - entropies):
+            powers[p] -= entropies
+            del powers[logarithm]
+            found.append((sp.S.Zero, LARGEST_ENTROPY**entropies))
+        a, b = (powers.get(one, sp.S.Zero) for one in (p, q))
+        if all(power != 0 and is_nonneg(power) for power in (a, b)):
+            found.append((sp.S.Zero, (a / (a + b)) ** a * (b / (a + b)) ** b))
+            powers[p] = powers[q] = sp.S.Zero
+        elif a != 0 and is_nonneg(a):
+            found.append((sp.S.Zero, sp.S.One))
+            powers[p] = sp.S.Zero
     return found, [base**power for base, power in powers.items() if power != 0]
 
 
@@ -116,7 +125,7 @@ def _rest_of(share: sp.Expr) -> sp.Expr | None:
 def _product(first: Range, second: Range) -> Range:
     found = [_times(a, b) for a in first for b in second]
     corners = [corner for corner in found if corner is not None]
-    return (_least(corners), _largest(corners)) if len(corners) == len(found) else _NUMBER
+    return (least(corners), _largest(corners)) if len(corners) == len(found) else _NUMBER
 
 
 def _times(a: sp.Expr, b: sp.Expr) -> sp.Expr | None:
@@ -129,7 +138,7 @@ def _times(a: sp.Expr, b: sp.Expr) -> sp.Expr | None:
     return a * b
 
 
-def _least(ends: list[sp.Expr]) -> sp.Expr:
+def least(ends: list[sp.Expr]) -> sp.Expr:
     """Return the smallest end; those that are certainly not below another are left out."""
     kept: list[sp.Expr] = []
     for end in ends:
@@ -146,12 +155,17 @@ def _largest(ends: list[sp.Expr]) -> sp.Expr:
         if any(_below(end, one) for one in kept):
             continue
         kept = [one for one in kept if not _below(one, end)] + [end]
+    if len(kept) == 2 and kept[0] == -kept[1]:
+        return sp.Abs(kept[0])
     return sp.Max(*kept)
 
 
 def _below(a: sp.Expr, b: sp.Expr) -> bool:
     if a == b or a is -sp.oo or b is sp.oo:
         return True
+    if isinstance(a, Where) or isinstance(b, Where):
+        below = (one.args[1:] if isinstance(one, Where) else (one,) for one in (a, b))
+        return all(_below(first, second) for first, second in product(*below))
     return not (a.is_infinite or b.is_infinite) and any(map(is_nonneg, (b - a, sp.expand(b - a))))
 
 
@@ -184,7 +198,7 @@ def _of_choice(expr: Where) -> Range:
     (a, b), (c, d) = map(range_of, branches)
     if not varies(test):
         return Where(test, a, c), Where(test, b, d)
-    return _least([a, c]), _largest([b, d])
+    return least([a, c]), _largest([b, d])
 
 
 def _of_sum(expr: Reduction) -> Range:

@@ -40,10 +40,13 @@ def _joined(expr: sp.Add) -> sp.Expr | None:
     powers = [part.as_base_exp() for _, below in parts for part in sp.Mul.make_args(below)]
     sums = sorted({base for base, _ in powers if isinstance(base, sp.Add)}, key=sp.default_sort_key)
     for d in sums:
-        highest = max(power for base, power in powers if base == d)
-        above = [sp.expand(sp.cancel(term * d**highest)) for term in expr.args] if highest.is_Integer else []
+        exponents = [power for base, power in powers if base == d]
+        if not all(power.is_Integer for power in exponents):
+            continue
+        highest = max(exponents)
+        above = [sp.expand(sp.cancel(term * d**highest)) for term in expr.args]
         terms = sum(map(count, above))
-        if not above or terms > _MOST_TERMS or not all(one.is_polynomial() for one in above):
+        if terms > _MOST_TERMS or not all(one.is_polynomial() for one in above):
             continue
         total = sp.Add(*above)
         if count(total) < terms:
