@@ -119,7 +119,7 @@ COMMAND = Command(
     "measured points that are good, in the output and dtype where it is smallest.",
     examples=(
         ("lossgen list", "all of them"),
-        ("lossgen list robust", "those that mention the word"),
+        ("lossgen list entropy", "those that mention the word"),
         ("lossgen list --family regression", "one family"),
         ("lossgen list my_specs/", "your own declarations"),
         ("lossgen list --json", "for programs"),

@@ -270,6 +270,14 @@ def test_help_is_there_at_once() -> None:
         assert f"  {number.value}  {number.meaning}" in help_
 
 
+def test_examples_of_list_find_losses(capsys: pytest.CaptureFixture[str]) -> None:
+    (command,) = (one for one in COMMANDS if one.name == "list")
+    shipped = [typed.split()[1:] for typed, _ in command.examples if "/" not in typed]
+    for words in shipped:
+        assert cli.main(words) == 0, words
+    assert len(shipped) > 1
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_help_teaches(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
