@@ -97,7 +97,10 @@ def _viewed(expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
 
 def _product(expr: sp.Expr) -> sp.Expr | None:
     views, rest = _viewed(expr)
-    remaining = sp.Mul(*rest)
+    # A factor of the same size may go against a power of any size.
+    powers = [part for part in rest if isinstance(part, sp.Pow) and is_nonneg(part.base) and _has_open(part)]
+    views += [part.exp * sp.log(part.base) for part in powers]
+    remaining = sp.Mul(*(part for part in rest if part not in powers))
     tail = next((view for view in views if isinstance(view, vo.logerfc)), None)
     if tail is not None and remaining.as_coeff_Mul()[0] == sp.S.Half:
         # A probability: its logarithm vanishes where it is nearly 1.
@@ -106,6 +109,10 @@ def _product(expr: sp.Expr) -> sp.Expr | None:
     if not views or not is_nonneg(remaining):
         return None
     return sp.Add(*views, log_of(remaining))
+
+
+def _has_open(expr: sp.Expr) -> bool:
+    return any(not power.exp.is_number for power in expr.atoms(sp.Pow))
 
 
 def _sum(expr: sp.Add) -> sp.Expr | None:

@@ -25,10 +25,17 @@ class Rewriter:
         self.rules = tuple(rules)
         self.record: list[Rewrite] = []
         self._memo: dict[sp.Basic, sp.Basic] = {}
+        self._settled: dict[sp.Symbol, sp.Basic] = {}
         self._depth = 0
 
     def __call__(self, expr: sp.Basic) -> sp.Basic:
         """Return `expr` rewritten."""
+        result = self._rewritten(expr)
+        while found := self._settled.keys() & result.free_symbols:
+            result = result.xreplace({symbol: self._settled[symbol] for symbol in found})
+        return result
+
+    def _rewritten(self, expr: sp.Basic) -> sp.Basic:
         if expr in self._memo:
             return self._memo[expr]
         if isinstance(expr, Element) or not expr.args:
@@ -36,7 +43,7 @@ class Rewriter:
         rebuilt = self._rebuild(expr)
         # Rebuilding may evaluate: a product under a power, say, becomes a product of powers, which are new
         # nodes.
-        result = self._apply(expr) if rebuilt == expr else self(rebuilt)
+        result = self._apply(expr) if rebuilt == expr else self._rewritten(rebuilt)
         self._memo[expr] = result
         self._memo[result] = result
         return result
@@ -44,7 +51,7 @@ class Rewriter:
     def _rebuild(self, expr: sp.Basic) -> sp.Basic:
         if isinstance(expr, Reduction):
             return self._rebuild_reduction(expr)
-        args = [self(arg) for arg in expr.args]
+        args = [self._rewritten(arg) for arg in expr.args]
         return expr if all(new is old for new, old in zip(args, expr.args, strict=True)) else expr.func(*args)
 
     def _rebuild_reduction(self, expr: Reduction) -> sp.Basic:
@@ -52,7 +59,7 @@ class Rewriter:
         self._depth += 1
         index = Index(f"{expr.index.axis.name.lower()}@{self._depth}", expr.index.axis)
         body = expr.at(index)
-        rewritten = self(body)
+        rewritten = self._rewritten(body)
         self._depth -= 1
         return expr if rewritten == body else Reduction(expr.op, rewritten, index, *expr.args[3:])
 
@@ -67,5 +74,13 @@ class Rewriter:
                     raise RuntimeError(
                         f"rewriting does not end; last rules: {[r.rule for r in self.record[-6:]]}"
                     )
-                return self(result)
+                return self._rewritten(self._kept(expr, result))
         return expr
+
+    def _kept(self, expr: sp.Basic, result: sp.Basic) -> sp.Basic:
+        """Put a symbol where a result has the node as it was: in that branch it stays what it is."""
+        if not result.has(expr) or expr.has(Index):
+            return result
+        symbol = sp.Symbol(f"settled{len(self._settled)}", **expr.assumptions0)
+        self._settled[symbol] = expr
+        return result.xreplace({expr: symbol})

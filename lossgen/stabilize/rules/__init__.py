@@ -18,15 +18,18 @@ from lossgen.stabilize.rules import (
     pairs,
     powers,
     ranges,
+    ratios,
     remainders,
     roots,
     shares,
     tails,
+    tangents,
     vanishing,
 )
 
 RULES: tuple[Rule, ...] = (
     *choices.RULES,
+    *tangents.RULES,
     *powers.RULES,
     *entropies.RULES,
     *exponentials.RULES,
@@ -37,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     *remainders.RULES,
     *differences.RULES,
     *pairs.RULES,
+    *ratios.RULES,
     *bends.RULES,
     *fractions.RULES,
     *roots.RULES,

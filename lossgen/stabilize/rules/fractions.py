@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
@@ -34,7 +36,9 @@ def _constant_minus_fraction(expr: sp.Add) -> sp.Expr | None:
 
 def _joined(expr: sp.Add) -> sp.Expr | None:
     """n/d + m/d**2 is (n*d + m)/d**2 where terms meet their opposites."""
-    if expr.has(sp.Function, Reduction, Where):
+    if expr.has(sp.Function, Reduction, Where) or not all(
+        power.exp.is_number for power in expr.atoms(sp.Pow)
+    ):
         return None
     parts = [sp.fraction(term) for term in expr.args]
     powers = [part.as_base_exp() for _, below in parts for part in sp.Mul.make_args(below)]
@@ -52,6 +56,41 @@ def _joined(expr: sp.Add) -> sp.Expr | None:
         if count(total) < terms:
             return sp.factor(total) / d**highest
     return None
+
+
+def _crossed(expr: sp.Add) -> sp.Expr | None:
+    """n/d + m/e is (n*e + m*d)/(d*e) where terms of n*e meet their opposites in m*d."""
+    if _is_foreign(expr):
+        return None
+    parts = [(term, *sp.fraction(term)) for term in expr.args]
+    parts = [
+        (term, n, d) for term, n, d in parts if d.is_polynomial() and n.is_polynomial() and d.has(sp.Add)
+    ]
+    for (first, n, d), (second, m, e) in combinations(parts, 2):
+        one, other = sp.expand(n * e), sp.expand(m * d)
+        total, terms = one + other, count(one) + count(other)
+        meets = count(total) <= terms - 2 and _weight(total) < _weight(one, other)
+        # A product of denominators overflows before either of them, unless what is above grows less.
+        grown = max(_degree(one), _degree(other))
+        if terms <= _MOST_TERMS and d != e and meets and _degree(total) <= max(0, grown - 1):
+            return expr - first - second + sp.factor(total) / d / e
+    return None
+
+
+def _degree(total: sp.Expr) -> int:
+    """Return the degree in what has no bounds."""
+    unbounded = [one for one in elements(total) if one.tensor.domain != "unit"]
+    return int(sp.Poly(total, *unbounded).total_degree()) if unbounded and total != 0 else 0
+
+
+def _is_foreign(expr: sp.Expr) -> bool:
+    return expr.has(sp.Function, Reduction, Where) or not all(p.exp.is_number for p in expr.atoms(sp.Pow))
+
+
+def _weight(*sums: sp.Expr) -> sp.Expr:
+    """Return the sum of the sizes of all coefficients: like terms keep it, opposite ones do not."""
+    terms = [term for total in sums for term in sp.Add.make_args(total)]
+    return sp.Add(*(abs(term.as_coeff_Mul()[0]) for term in terms))
 
 
 def _balanced(expr: sp.Mul) -> sp.Expr | None:
@@ -142,6 +181,17 @@ RULES = (
         lambda: (
             2 * (P - X) / (P**2 + X**2) - 2 * X * (P - X) ** 2 / (P**2 + X**2) ** 2,
             1 / (Q + T) - T / (Q + T) ** 2,
+        ),
+    ),
+    Rule(
+        "cross-fractions",
+        ("clean",),
+        "cancellation between fractions",
+        (sp.Add,),
+        _crossed,
+        lambda: (
+            P / (1 + P) - Q / (1 + Q),
+            W / (Q + S * T) - W / (Q + S + T - S * T) + X,
         ),
     ),
     Rule(

@@ -8,7 +8,7 @@ from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.stabilize.facts import is_nonneg
 from lossgen.stabilize.logview import log_of, log_view
-from lossgen.stabilize.rule import I, K, M, N, Q, Rule, T, V, W, X, Z
+from lossgen.stabilize.rule import I, K, M, N, P, Q, Rule, T, V, W, X, Z
 from lossgen.stabilize.terms import square_root
 
 BOTH = ("lift", "clean")
@@ -82,6 +82,7 @@ RULES = (
             sp.log(sp.exp(X) / 2 + sp.exp(-X) / 2),
             sp.log(T * vo.sigmoid(X) + (1 - T) * vo.sigmoid(-X)),
             sp.log(vo.omexp(N) ** W),
+            sp.log(P**W / (1 + P**W) ** 2),
             sp.log(vo.expm1(Q)),
             sp.log(sp.exp(X) - sp.exp(X - Q)),
             sp.log(Where(sp.Gt(X, 0), sp.exp(Z), 0) + sp.exp(X)),

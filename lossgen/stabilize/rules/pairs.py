@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
@@ -28,6 +30,17 @@ def _difference_of_sigmoids(expr: sp.Add) -> sp.Expr | None:
     return None
 
 
+def _log_difference_of_sigmoids(expr: sp.log) -> sp.Expr | None:
+    """log(sigmoid(a) - sigmoid(b)) is log1mexp(b - a) - softplus(-a) - softplus(b)."""
+    found = list(terms_with(expr.args[0], vo.sigmoid))
+    for (node, c), (other, d) in permutations(found, 2):
+        a, b = node.args[0], other.args[0]
+        if c == -d and is_positive(c) and take(expr.args[0], c * node - c * other) == 0:
+            # A logarithm of a difference is one of nothing but positive numbers.
+            return sp.log(c) + vo.log1mexp(sp.expand(b - a)) - vo.softplus(-a) - vo.softplus(b)
+    return None
+
+
 def _difference_of_expm1(expr: sp.Add) -> sp.Expr | None:
     """c*expm1(k*log(a)) - c*expm1(m*log(b)) is c*a**k - c*b**m: what was a power of itself may be tiny."""
     for node, c in terms_with(expr, vo.expm1):
@@ -45,7 +58,7 @@ def _difference_of_powers(expr: sp.Add) -> sp.Expr | None:
         for other, _ in terms_with(expr, sp.Pow):
             a, b, e = node.base, other.base, node.exp
             if (
-                e.is_number
+                (e.is_number and (2 * e).is_Integer)  # roots and whole powers have rules of their own
                 or other.exp != e
                 or a == b
                 or not (is_positive(a) and is_positive(b) and is_nonneg(e))
@@ -79,6 +92,17 @@ def _difference_of_log1p(expr: sp.Add) -> sp.Expr | None:
 
 
 RULES = (
+    Rule(
+        "log-difference-of-sigmoids",
+        ("lift",),
+        "two sigmoids that are almost the same, or both almost 0",
+        (sp.log,),
+        _log_difference_of_sigmoids,
+        lambda: (
+            sp.log(vo.sigmoid(X + Q) - vo.sigmoid(X)),
+            sp.log(P * vo.sigmoid(X + Q) - P * vo.sigmoid(X)),
+        ),
+    ),
     Rule(
         "difference-of-sigmoids",
         ("clean",),
@@ -116,6 +140,10 @@ RULES = (
         "cancellation near a = b",
         (sp.Add,),
         _difference_of_powers,
-        lambda: (P**W - Q**W, T * Q ** (W + 1) * X - T * P ** (W + 1) * X + Z),
+        lambda: (
+            P**W - Q**W,
+            T * Q ** (W + 1) * X - T * P ** (W + 1) * X + Z,
+            P ** sp.Rational(5, 11) - Q ** sp.Rational(5, 11),
+        ),
     ),
 )

@@ -7,6 +7,7 @@ logarithms.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import sympy as sp
@@ -15,7 +16,7 @@ from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Where
 from lossgen.algebra.tensors import Tensor, tensors
 from lossgen.stabilize.facts import bounds, is_nonneg
-from lossgen.stabilize.rule import Q, Rule, T, W, X, Z
+from lossgen.stabilize.rule import P, Q, Rule, T, W, X, Z
 from lossgen.stabilize.terms import exp_term, factors
 
 RANGE = ("range",)
@@ -23,6 +24,8 @@ RANGE = ("range",)
 # Factors that belong to the call: a weight alone is no reason to take a power apart.
 _CALL_ROLES = frozenset({"weight", "scale"})
 _LARGEST_OFFSET = 2
+# Digits that float32 holds.
+_FEW_DIGITS = 20
 _INPUT_ROLES = frozenset({"pred", "target"})
 # Functions that vanish far out, and their products.
 _DECAYING: dict[type, Any] = {vo.sech2: vo.timessech2, vo.inv1psq: vo.timesinv1psq}
@@ -49,6 +52,16 @@ def _offset(exponent: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 
 def _shifted(expr: sp.Pow) -> sp.Expr | None:
     return _times_power(sp.S.One, expr) if _is_open(expr) and _offset(expr.exp)[0] != 0 else None
+
+
+def _rounded(expr: sp.Pow) -> sp.Expr | None:
+    """a**e is a**d * (1 + expm1((e - d)*log(a))) for the next number d that has few digits."""
+    e = expr.exp
+    if not e.is_Rational or e.q & (e.q - 1) == 0 or expr.base.is_number or not is_nonneg(expr.base):
+        return None
+    bits = _FEW_DIGITS - math.floor(math.log2(abs(e)))
+    d = sp.Rational(int(e * 2**bits), 2**bits)  # int() cuts towards 0: both factors vanish or grow together
+    return expr.base**d * (1 + vo.expm1((e - d) * sp.log(expr.base)))
 
 
 def _product(expr: sp.Mul) -> sp.Expr | None:
@@ -132,6 +145,14 @@ RULES = (
         (sp.Pow,),
         _shifted,
         lambda: (Q ** (W - 1), Q ** (W - 2), Q ** (W + 1), Q ** (2 * W - 1)),
+    ),
+    Rule(
+        "rounded-exponent",
+        RANGE,
+        "the rounding of a constant exponent, multiplied by the logarithm of the base",
+        (sp.Pow,),
+        _rounded,
+        lambda: (Q ** sp.Rational(5, 11), P ** sp.Rational(-1, 3), sp.Abs(X) ** sp.Rational(6, 5)),
     ),
     Rule(
         "power-in-product",

@@ -43,7 +43,8 @@ def _power_norm(expr: sp.Pow) -> sp.Expr | None:
 
 
 def _hypot(expr: sp.Pow) -> sp.Expr | None:
-    root = hypot_of(expr.base) if _is_half_odd(expr.exp) and isinstance(expr.base, sp.Add) else None
+    wanted = _is_half_odd(expr.exp) or not expr.exp.is_Rational
+    root = hypot_of(expr.base) if wanted and isinstance(expr.base, sp.Add) else None
     return None if root is None else root ** (2 * expr.exp)
 
 
