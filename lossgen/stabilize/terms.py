@@ -31,6 +31,11 @@ def count(expr: sp.Expr) -> int:
     return 0 if expr == 0 else len(sp.Add.make_args(expr))
 
 
+def is_polynomial(expr: sp.Expr) -> bool:
+    """Whether an expression without functions is a polynomial in its elements, constants to SymPy."""
+    return all(power.exp.is_Integer and power.exp.is_positive for power in expr.atoms(sp.Pow))
+
+
 def take(expr: sp.Expr, part: sp.Expr) -> sp.Expr | None:
     """Return ``expr - part`` if every term of `part` is in `expr`, else None."""
     rest = expr - part

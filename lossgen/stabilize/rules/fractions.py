@@ -12,7 +12,7 @@ from lossgen.algebra.tensors import elements
 from lossgen.stabilize.facts import is_positive
 from lossgen.stabilize.rule import P, Q, Rule, S, T, W, X, Z
 from lossgen.stabilize.rules.roots import hypot_of, root_over
-from lossgen.stabilize.terms import count
+from lossgen.stabilize.terms import count, is_polynomial
 
 _INPUT_ROLES = frozenset({"pred", "target"})
 # Of more terms SymPy's factors take long, and are rarely any.
@@ -25,7 +25,7 @@ def _constant_minus_fraction(expr: sp.Add) -> sp.Expr | None:
     above, below = sp.fraction(term)
     if constant == 0 or not isinstance(below, sp.Add) or term.has(sp.Function, Reduction, Where):
         return None
-    if not (above.is_polynomial() and below.is_polynomial()):
+    if not (is_polynomial(above) and is_polynomial(below)):
         return None
     first, second = sp.expand(constant * below), sp.expand(above)
     total = first + second
@@ -50,7 +50,7 @@ def _joined(expr: sp.Add) -> sp.Expr | None:
         highest = max(exponents)
         above = [sp.expand(sp.cancel(term * d**highest)) for term in expr.args]
         terms = sum(map(count, above))
-        if terms > _MOST_TERMS or not all(one.is_polynomial() for one in above):
+        if terms > _MOST_TERMS or not all(is_polynomial(one) for one in above):
             continue
         total = sp.Add(*above)
         if count(total) < terms:
@@ -63,9 +63,7 @@ def _crossed(expr: sp.Add) -> sp.Expr | None:
     if _is_foreign(expr):
         return None
     parts = [(term, *sp.fraction(term)) for term in expr.args]
-    parts = [
-        (term, n, d) for term, n, d in parts if d.is_polynomial() and n.is_polynomial() and d.has(sp.Add)
-    ]
+    parts = [(term, n, d) for term, n, d in parts if is_polynomial(d) and is_polynomial(n) and d.has(sp.Add)]
     for (first, n, d), (second, m, e) in combinations(parts, 2):
         one, other = sp.expand(n * e), sp.expand(m * d)
         total, terms = one + other, count(one) + count(other)
@@ -156,7 +154,7 @@ def _root_below(part: sp.Expr) -> tuple[sp.Expr, int] | None:
 def _is_power_of_input(part: sp.Expr) -> bool:
     base, power = part.as_base_exp()
     varies = any(element.tensor.role in _INPUT_ROLES for element in elements(base))
-    return varies and power.is_Integer and bool(power.is_positive) and bool(base.is_polynomial())
+    return varies and power.is_Integer and bool(power.is_positive) and is_polynomial(base)
 
 
 RULES = (

@@ -9,7 +9,7 @@ from lossgen.algebra.axes import Index
 from lossgen.algebra.nodes import Reduction, Where
 from lossgen.stabilize.facts import is_nonneg, is_positive
 from lossgen.stabilize.rule import P, Q, Rule, S, T, W, X
-from lossgen.stabilize.terms import count, factors
+from lossgen.stabilize.terms import count, factors, is_polynomial
 
 # Of more terms the difference is rarely simpler.
 _MOST_TERMS = 30
@@ -20,7 +20,7 @@ def _log_of_close(expr: sp.Expr) -> sp.Expr | None:
     a, b = expr.args if isinstance(expr, vo.logratio) else sp.fraction(expr.args[0])
     if b == 1 or not (is_nonneg(a) and is_nonneg(b)) or (a / b).has(sp.Function, Reduction, Where, Index):
         return None
-    if not (isinstance(a, sp.Add) or isinstance(b, sp.Add)) or not (a.is_polynomial() and b.is_polynomial()):
+    if not (isinstance(a, sp.Add) or isinstance(b, sp.Add)) or not (is_polynomial(a) and is_polynomial(b)):
         return None
     first, second = sp.expand(a), sp.expand(b)
     gap, terms = first - second, count(first) + count(second)
