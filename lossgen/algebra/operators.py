@@ -30,9 +30,10 @@ class StableFunction(sp.Function):
         """Return the partial derivative by an argument, counted from 1."""
         return self.row.derivative[argindex - 1](*self.args)
 
-    def _eval_evalf(self, prec: int) -> sp.Expr:
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
         # Of a constant: without it SymPy cannot compare bounds in which one occurs.
-        return self.row.exact(*self.args).evalf(prec_to_dps(prec))
+        exact = self.row.exact(*self.args)
+        return None if exact.has(sp.nan, sp.zoo) else exact.evalf(prec_to_dps(prec))
 
     def _eval_is_real(self) -> bool:
         return True

@@ -8,7 +8,7 @@ from typing import Any
 
 import mpmath
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from lossgen.derive.routines import routines
@@ -87,6 +87,11 @@ def _same(before: Any, after: Any) -> bool:
 @pytest.mark.full
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(_formulas())
+# These were not compiled at all.
+@example(("log(1 + (sqrt(c + (x - y)**2)**(1 - c))**2)", {"x": "real", "y": "real", "c": "positive"}))
+@example(("x/y/(c + 1) + (c + 1)**(1/2)", {"x": "positive", "y": "positive", "c": "positive"}))
+@example(("(x - y)/exp(x)/(1 + ((x - y)/exp(x - y))**2)", {"x": "real", "y": "real"}))
+@example(("(c*x*c - where(y > 1, x, c*x))/exp(x/y)", {"x": "unit", "y": "unit", "c": "positive"}))
 def test_stages_keep_the_meaning(formula: tuple[str, dict[str, str]]) -> None:
     variant = _variant(*formula)
     assume(variant is not None)

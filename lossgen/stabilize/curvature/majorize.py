@@ -10,11 +10,13 @@ from lossgen.algebra.tensors import Element, Tensor, elements
 from lossgen.derive.differentiate import derivative
 from lossgen.errors import LossError
 from lossgen.spec.program import Assign, Program
-from lossgen.stabilize.curvature.ranges import least, range_of, written_out
+from lossgen.stabilize.curvature.ranges import is_longer, least, range_of, written_out
 from lossgen.stabilize.curvature.reweight import Weight
 from lossgen.stabilize.curvature.smooth import is_continuous
 from lossgen.stabilize.facts import is_nonneg
 
+# What is multiplied out may have ten thousands of terms, and its bound is no use.
+_LONGEST = 2000
 _NOT_FOUND = (
     "no finite upper bound of its second derivative is found, which does not prove that there is none"
 )
@@ -62,6 +64,8 @@ def upper_bound(program: Program, tensor: Tensor, assign: Assign, cleaned: sp.Ex
     weighed = {one: _weighed(one) for one in elements(twice) if one.tensor.role == "weight"}
     found: list[sp.Expr] = []
     for form in (cleaned, twice, sp.expand(twice), terms):
+        if is_longer(form, _LONGEST):
+            continue
         _, high = range_of(form.xreplace(weighed))
         if high == 0:
             raise LossError("its second derivative is never above 0: there is nothing to bound")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
-from itertools import product
+from functools import lru_cache, reduce
+from itertools import islice, product
 from typing import Any
 
 import sympy as sp
@@ -19,6 +19,8 @@ Range = tuple[sp.Expr, sp.Expr]
 
 _HALF = sp.Rational(1, 2)
 _NUMBER = (-sp.oo, sp.oo)
+# A longer formula of a bound helps nobody, and comparing such takes minutes.
+_LONGEST = 150
 _FIXED: tuple[tuple[type, Range], ...] = (
     (vo.inv1psq, (sp.S.Zero, sp.S.One)),
     (vo.over1psq, (-_HALF, _HALF)),
@@ -38,6 +40,16 @@ _MEANINGS: dict[Any, Callable[..., sp.Expr]] = {
 
 def range_of(expr: sp.Expr) -> Range:
     """Return (low, high), maybe infinite and free of predictions, with low <= expr <= high."""
+    low, high = _range_of(expr)
+    return (-sp.oo if is_longer(low, _LONGEST) else low), (sp.oo if is_longer(high, _LONGEST) else high)
+
+
+def is_longer(expr: sp.Expr, nodes: int) -> bool:
+    """Whether an expression has more nodes."""
+    return sum(1 for _ in islice(sp.preorder_traversal(expr), nodes + 1)) > nodes
+
+
+def _range_of(expr: sp.Expr) -> Range:
     if not varies(expr):
         return expr, expr
     if type(expr) in _MEANINGS:
@@ -160,6 +172,7 @@ def _largest(ends: list[sp.Expr]) -> sp.Expr:
     return sp.Max(*kept)
 
 
+@lru_cache(maxsize=4096)
 def _below(a: sp.Expr, b: sp.Expr) -> bool:
     if a == b or a is -sp.oo or b is sp.oo:
         return True
