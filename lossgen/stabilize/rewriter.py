@@ -68,19 +68,21 @@ class Rewriter:
             if not isinstance(expr, rule.heads):
                 continue
             result = rule.apply(expr)
-            if result is not None and result != expr:
-                self.record.append(Rewrite(rule.name, expr, result))
-                if len(self.record) > LIMIT:
-                    raise RuntimeError(
-                        f"rewriting does not end; last rules: {[r.rule for r in self.record[-6:]]}"
-                    )
-                return self._rewritten(self._kept(expr, result))
+            if result is None or result == expr:
+                continue
+            keeps = bool(result.has(expr))
+            if keeps and expr.has(Index):
+                continue  # a symbol in place of an entry would hide which index it is read at
+            self.record.append(Rewrite(rule.name, expr, result))
+            if len(self.record) > LIMIT:
+                raise RuntimeError(
+                    f"rewriting does not end; last rules: {[r.rule for r in self.record[-6:]]}"
+                )
+            return self._rewritten(self._kept(expr, result) if keeps else result)
         return expr
 
     def _kept(self, expr: sp.Basic, result: sp.Basic) -> sp.Basic:
         """Put a symbol where a result has the node as it was: in that branch it stays what it is."""
-        if not result.has(expr) or expr.has(Index):
-            return result
         symbol = sp.Symbol(f"settled{len(self._settled)}", **expr.assumptions0)
         self._settled[symbol] = expr
         return result.xreplace({expr: symbol})

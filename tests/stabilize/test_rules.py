@@ -9,9 +9,10 @@ import mpmath
 import pytest
 import sympy as sp
 
+from lossgen.algebra.nodes import Reduction, Where
 from lossgen.algebra.tensors import Element
 from lossgen.stabilize.rewriter import Rewriter
-from lossgen.stabilize.rule import PHASES, Rule
+from lossgen.stabilize.rule import PHASES, I, M, P, Rule, W
 from lossgen.stabilize.rules import RULES, rules_of
 from tests.stabilize.evaluate import DIGITS, HIGH, evaluate
 from tests.stabilize.points import point
@@ -62,6 +63,14 @@ def test_rule_keeps_the_slope(rule: Rule, example: sp.Expr) -> None:
 def nudged(values: dict[str, Any], name: str, step: Any) -> dict[str, Any]:
     old = values[name]
     return values | {name: [old[0] + step, *old[1:]] if isinstance(old, list) else old + step}
+
+
+def test_branches_that_keep_a_node_end_in_sums_too() -> None:
+    """A branch with the node itself is not rewritten again; inside of a sum there is no such branch."""
+    for power in (P ** (W - 1), M[I] ** (W - 1)):
+        expr = 1 / power.base - power
+        total = Reduction("sum", expr, I) if expr.has(I) else expr
+        assert Rewriter(rules_of("clean"))(total).has(Where) is not total.has(Reduction)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
