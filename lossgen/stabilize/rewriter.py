@@ -70,7 +70,7 @@ class Rewriter:
             result = rule.apply(expr)
             if result is None or result == expr:
                 continue
-            keeps = bool(result.has(expr))
+            keeps = expr in sp.preorder_traversal(result)
             if keeps and expr.has(Index):
                 continue  # a symbol in place of an entry would hide which index it is read at
             self.record.append(Rewrite(rule.name, expr, result))
