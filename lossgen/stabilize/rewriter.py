@@ -70,8 +70,8 @@ class Rewriter:
             result = rule.apply(expr)
             if result is None or result == expr:
                 continue
-            keeps = expr in sp.preorder_traversal(result)
-            if keeps and expr.has(Index):
+            keeps = bool(result.has(expr))
+            if keeps and result.has(Index):
                 continue  # a symbol in place of an entry would hide which index it is read at
             self.record.append(Rewrite(rule.name, expr, result))
             if len(self.record) > LIMIT:
