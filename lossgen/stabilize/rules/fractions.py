@@ -8,7 +8,7 @@ import sympy as sp
 
 from lossgen.algebra import vocabulary as vo
 from lossgen.algebra.nodes import Reduction, Where
-from lossgen.algebra.tensors import elements
+from lossgen.algebra.tensors import Element, elements
 from lossgen.stabilize.facts import is_positive
 from lossgen.stabilize.rule import P, Q, Rule, S, T, W, X, Z
 from lossgen.stabilize.rules.roots import hypot_of, root_over
@@ -36,11 +36,34 @@ def _constant_minus_fraction(expr: sp.Add) -> sp.Expr | None:
 
 def _joined(expr: sp.Add) -> sp.Expr | None:
     """n/d + m/d**2 is (n*d + m)/d**2 where terms meet their opposites."""
-    if expr.has(sp.Function, Reduction, Where) or not all(
-        power.exp.is_number for power in expr.atoms(sp.Pow)
-    ):
+    if _is_foreign(expr):
         return None
-    parts = [sp.fraction(term) for term in expr.args]
+    held, differences = _held(expr)
+    joined = _join(held) if differences else None
+    return _join(expr) if joined is None else joined.xreplace(differences)
+
+
+def _held(expr: sp.Add) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
+    """Put symbols in place of differences: multiplied out, squares of theirs would cancel."""
+    names: dict[sp.Expr, sp.Symbol] = {}
+    rule: dict[sp.Expr, sp.Expr] = {}
+    for total in sorted(expr.atoms(sp.Add), key=sp.default_sort_key):
+        number, difference = total.as_content_primitive()
+        if difference.could_extract_minus_sign():
+            number, difference = -number, -difference
+        parts = [term.as_coeff_Mul()[1] for term in difference.args]
+        if all(isinstance(part, Element) for part in parts) and _has_both_signs(difference):
+            symbol = names.setdefault(difference, sp.Symbol(f"difference{len(names)}", real=True))
+            rule[total] = number * symbol
+    return expr.xreplace(rule), {symbol: difference for difference, symbol in names.items()}
+
+
+def _has_both_signs(total: sp.Expr) -> bool:
+    return len({term.as_coeff_Mul()[0].is_negative for term in sp.Add.make_args(total)}) == 2
+
+
+def _join(expr: sp.Expr) -> sp.Expr | None:
+    parts = [sp.fraction(term) for term in sp.Add.make_args(expr)]
     powers = [part.as_base_exp() for _, below in parts for part in sp.Mul.make_args(below)]
     sums = sorted({base for base, _ in powers if isinstance(base, sp.Add)}, key=sp.default_sort_key)
     for d in sums:
@@ -48,7 +71,7 @@ def _joined(expr: sp.Add) -> sp.Expr | None:
         if not all(power.is_Integer for power in exponents):
             continue
         highest = max(exponents)
-        above = [sp.expand(sp.cancel(term * d**highest)) for term in expr.args]
+        above = [sp.expand(sp.cancel(term * d**highest)) for term in sp.Add.make_args(expr)]
         terms = sum(map(count, above))
         if terms > _MOST_TERMS or not all(is_polynomial(one) for one in above):
             continue
@@ -130,6 +153,41 @@ def _is_product(term: sp.Expr) -> bool:
     return len(_varying(term)) > 1
 
 
+def _square_beside_its_scale(expr: sp.Mul) -> sp.Expr | None:
+    """(m*c + n*u**2)*inv1psq(u/sqrt(c)) is c*(m*inv1psq(u/sqrt(c)) + n*sq1psq(u/sqrt(c)))."""
+    for below in expr.args:
+        function, power = below.as_base_exp()
+        if not isinstance(function, vo.inv1psq) or not (power.is_Integer and power.is_positive):
+            continue
+        square, scale = sp.fraction(function.args[0] ** 2)
+        named = ((scale, function), (square, vo.sq1psq(*function.args)))
+        for total in expr.args:
+            terms = total.args if isinstance(total, sp.Add) else ()
+            made = [term / unit * name for term in terms for unit, name in named if (term / unit).is_number]
+            if terms and len(made) == len(terms):
+                return expr / (total * below) * function ** (power - 1) * scale * sp.Add(*made)
+    return None
+
+
+def _meets_its_square(expr: sp.Mul) -> sp.Expr | None:
+    """k*u * inv1psq(u) is k*over1psq(u): neither the square below nor what stands above it counts alone."""
+    for below in expr.args:
+        function, most = below.as_base_exp()
+        if not isinstance(function, vo.inv1psq) or not (most.is_Integer and most.is_positive):
+            continue
+        for above in expr.args:
+            base, power = above.as_base_exp()
+            ratio = (base.args[0] / base.args[1] if isinstance(base, vo.quotient) else base) / function.args[
+                0
+            ]
+            varies = any(element.tensor.role in _INPUT_ROLES for element in elements(ratio))
+            if power.is_Integer and power.is_positive and not varies and is_positive(ratio):
+                met = min(power, most)
+                rest = expr / (above * below) * base ** (power - met) * function ** (most - met)
+                return rest * (ratio * vo.over1psq(*function.args)) ** met
+    return None
+
+
 def _twice_over(term: sp.Expr, h: sp.Expr) -> sp.Expr:
     """Return a product over h**2, two of its factors divided by h each."""
     varying = _varying(term)[:2]
@@ -190,6 +248,28 @@ RULES = (
         lambda: (
             P / (1 + P) - Q / (1 + Q),
             W / (Q + S * T) - W / (Q + S + T - S * T) + X,
+        ),
+    ),
+    Rule(
+        "square-beside-its-scale",
+        ("clean",),
+        "overflow of the square",
+        (sp.Mul,),
+        _square_beside_its_scale,
+        lambda: (
+            (Q - 3 * (X - Z) ** 2) * vo.inv1psq((X - Z) / sp.sqrt(Q)) ** 3 / Q**2,
+            W * (X**2 + 2) * vo.inv1psq(X / sp.sqrt(2)),
+        ),
+    ),
+    Rule(
+        "input-meets-its-square",
+        ("clean",),
+        "vanishing of the square's inverse, overflow above it",
+        (sp.Mul,),
+        _meets_its_square,
+        lambda: (
+            vo.quotient(X - Z, Q) ** 2 * vo.inv1psq((X - Z) / sp.sqrt(Q)) ** 2 / 2,
+            W * (X - Z) * vo.inv1psq((X - Z) / Q) ** 2,
         ),
     ),
     Rule(

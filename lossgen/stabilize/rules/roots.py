@@ -108,6 +108,7 @@ def _root_minus_constant(expr: sp.Add) -> sp.Expr | None:
 def _square_over(expr: sp.Mul) -> sp.Expr | None:
     """a**2 / b is a * (a / b): the square alone may overflow or vanish."""
     above = [part for part in expr.args if isinstance(part, sp.Pow) and part.exp == 2]
+    above = [part for part in above if not isinstance(part.base, vo.inv1psq)]  # it meets what varies
     below = [
         part for part in expr.args if isinstance(part, sp.Pow) and part.exp == -1 and is_nonneg(part.base)
     ]
